@@ -1,0 +1,2 @@
+//! The kanana program.
+fn main() {}
