@@ -209,7 +209,8 @@ pub trait Forward: Send + Sync + 'static {
         accumulate: bool,
     );
     /// Rotates queries and keys of fused qkv in place, in the rotate-half layout of Hugging Face;
-    /// `inverse` rotates back (which is also the gradient).
+    /// `inverse` applies the transpose: the gradient, and the way back where cos² + sin² = 1
+    /// (everywhere but under YaRN's attention factor).
     fn rope(
         &self,
         heads: Heads,
@@ -258,8 +259,15 @@ pub trait Forward: Send + Sync + 'static {
 
 /// What training adds.
 pub trait Backward: Forward {
-    /// Adds rows of `dx` to `dtable[ids[r]]` (f32), in an order that does not depend on threads.
-    fn embed_backward(&self, ids_n: &[u32], dx_nd: &Self::Array, dtable_vd: &mut Self::Array);
+    /// Adds rows of `dx`, each `d` long, to `dtable[ids[r]]` (f32), in an order that does not
+    /// depend on threads.
+    fn embed_backward(
+        &self,
+        ids_n: &[u32],
+        d: usize,
+        dx_nd: &Self::Array,
+        dtable_vd: &mut Self::Array,
+    );
     /// Gradients of [`Forward::rms_norm`]: `dx` is added to, and so is `dgain` (f32).
     #[allow(clippy::too_many_arguments)]
     fn rms_norm_backward(

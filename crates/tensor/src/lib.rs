@@ -14,9 +14,13 @@
 //! `g` queries per kv head, `h` = k·g query heads, `e` head dimension, `f` ffn, `v` vocabulary,
 //! `i` / `o` inputs and outputs of a product.
 
+mod cpu;
 mod device;
+mod reference;
 
+pub use cpu::{Cpu, CpuArray, CpuMatrix, CpuOptions, Kernels};
 pub use device::{
     AdamW, Backward, Collective, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision,
     Rotation, Values,
 };
+pub use reference::{Grid, Numbers, Reference};

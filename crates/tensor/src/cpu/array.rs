@@ -1,0 +1,108 @@
+//! Memory of the CPU device: aligned buffers, arrays of either number type, and weights.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+
+use half::bf16;
+
+/// A vector of fixed length that starts at a cache line, so that vector loads never straddle two.
+///
+/// Zeroed pages come from the operating system untouched: a buffer costs memory as it is used.
+pub(crate) struct Buffer<T: Number> {
+    start: NonNull<T>,
+    len: usize,
+}
+
+/// What a buffer may hold: numbers for which all bits zero is zero.
+pub(crate) trait Number: Copy + Send + Sync + 'static {}
+impl Number for f32 {}
+impl Number for bf16 {}
+impl Number for u32 {}
+
+// SAFETY: a buffer owns its memory as a Vec does, and `T` itself is Send.
+unsafe impl<T: Number> Send for Buffer<T> {}
+// SAFETY: shared access only reads, and `T` itself is Sync.
+unsafe impl<T: Number> Sync for Buffer<T> {}
+
+impl<T: Number> Buffer<T> {
+    const ALIGNMENT: usize = 64;
+
+    fn layout(len: usize) -> Layout {
+        let bytes = len
+            .checked_mul(size_of::<T>())
+            .expect("a buffer larger than the address space");
+        Layout::from_size_align(bytes, Self::ALIGNMENT).expect("a buffer larger than isize::MAX")
+    }
+
+    pub(crate) fn zeros(len: usize) -> Self {
+        let layout = Self::layout(len);
+        if layout.size() == 0 {
+            let start = NonNull::dangling();
+            return Buffer { start, len: 0 };
+        }
+        // SAFETY: the layout is not empty.
+        let start = unsafe { alloc_zeroed(layout) };
+        let start = NonNull::new(start.cast()).unwrap_or_else(|| handle_alloc_error(layout));
+        Buffer { start, len }
+    }
+}
+
+impl<T: Number> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: allocated in `zeros` with this very layout.
+            unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.len)) }
+        }
+    }
+}
+
+impl<T: Number> Deref for Buffer<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // SAFETY: `len` numbers were allocated and zeroed (dangling and 0 when empty).
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl<T: Number> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and `self` is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+/// A flat vector of f32 or bfloat16 numbers.
+pub struct CpuArray(pub(crate) Storage);
+
+pub(crate) enum Storage {
+    F32(Buffer<f32>),
+    Bf16(Buffer<bf16>),
+}
+
+impl CpuArray {
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Storage::F32(x) => x.len(),
+            Storage::Bf16(x) => x.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A weight `[rows, cols]`, row-major.
+///
+/// For training in f32 there is the master only; in bf16 a rounded shadow stands beside it, which
+/// the optimizer refreshes in the pass that steps the master, and which products read. For
+/// inference there is one storage, in the compute precision.
+pub struct CpuMatrix {
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) master: Option<Buffer<f32>>,
+    pub(crate) rounded: Option<Buffer<bf16>>,
+}
