@@ -1,1 +1,35 @@
-//! Placeholder while the crate is written.
+//! The decoder: its shape, its weights, its forward and backward, its checkpoints.
+//!
+//! Architecture of the report's section on models: that of Llama 3 (pre-norm RMSNorm, SwiGLU,
+//! rotary positions, grouped queries, no biases, tied or untied head). Every weight is declared
+//! once, in [`table`]; counts, initialisation, checkpoint names and checks follow from there.
+//!
+//! Deliberately absent: optimizers, data, recipes, sampling; and randomness after `init`.
+//!
+//! Legend of shape suffixes: `n` rows (the tokens of a batch, segments laid end to end),
+//! `d` width, `k` kv heads, `g` queries per kv head, `h` = k·g query heads, `e` head dimension,
+//! `f` ffn, `v` vocabulary, `l` layer.
+
+mod backward;
+mod batch;
+mod cache;
+pub mod checkpoint;
+mod decoder;
+mod family;
+mod init;
+mod rope;
+mod shape;
+mod table;
+mod tape;
+mod weights;
+
+pub use batch::Batch;
+pub use cache::Cache;
+pub use checkpoint::Dtype;
+pub use decoder::{Decoder, SpecialTokens, Use};
+pub use init::{Initial, Numbers};
+pub use rope::{Rope, Scaling};
+pub use shape::Shape;
+pub use table::{Axis, Init, ParameterSpec, table};
+pub use tape::{Recompute, Tape};
+pub use weights::{Block, Gradients, Slot, Weights};

@@ -1,0 +1,312 @@
+//! The decoder, forward: what happens to a batch from token ids to the last norm.
+//!
+//! Llama 3's block (Touvron 2023, section 2.2), twice a residual: `x += o·attention(rope(qkv(norm(x))))`
+//! and `x += down·(silu(gate(norm(x)))·up(norm(x)))`. The residual stream stays f32. What comes after
+//! the last norm (logits, losses, pooling) belongs to objectives and generation, not here.
+
+use crate::checkpoint::{self, Checkpoint, Dtype};
+use crate::tape::Buffers;
+use crate::{
+    Batch, Gradients, Initial, Numbers, ParameterSpec, Shape, Slot, Tape, Weights, table,
+    tape::Slots,
+};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use tensor::{Forward, KeyValue, Mask, Parameter, Rotation};
+
+/// A decoder on a device.
+pub struct Decoder<D: Forward> {
+    /// How large it is.
+    pub shape: Shape,
+    /// Where it lives.
+    pub device: Arc<D>,
+    /// Its parameters.
+    pub weights: Weights<D::Matrix, D::Array>,
+    /// Which tokens begin and end a text; carried from checkpoint to checkpoint, never used here.
+    pub special: SpecialTokens,
+    pub(crate) rotation: Arc<Rotation>,
+    table: Vec<ParameterSpec>,
+}
+
+/// The ids that a checkpoint's configuration names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpecialTokens {
+    /// Begins a text.
+    pub bos: Option<u32>,
+    /// End a text; any of them stops generation.
+    pub eos: Vec<u32>,
+    /// Fills up.
+    pub pad: Option<u32>,
+}
+
+/// What a decoder's weights are stored for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// To be stepped: f32 masters.
+    Train,
+    /// To be read only: once, in the compute precision. Backward works on these too (gradients are
+    /// held apart), an optimizer step does not.
+    Infer,
+}
+
+impl<D: Forward> Decoder<D> {
+    /// A decoder that has learned nothing, to be trained. `initial` may be a standard deviation.
+    ///
+    /// # Errors
+    /// The shape's numbers do not fit together.
+    pub fn init(
+        shape: Shape,
+        device: Arc<D>,
+        seed: u64,
+        initial: impl Into<Initial>,
+    ) -> Result<Self> {
+        let initial = initial.into();
+        let of = shape.clone();
+        Self::build(shape, device, Use::Train, |spec| {
+            Ok(Numbers::F32(initial.values(seed, &of, spec)))
+        })
+    }
+
+    /// Reads a Hugging Face directory of the Llama family, tensor by tensor.
+    ///
+    /// # Errors
+    /// A sentence that names everything that is wrong with the directory.
+    pub fn load(directory: &Path, device: Arc<D>, purpose: Use) -> Result<Self> {
+        let checkpoint = Checkpoint::open(directory)?;
+        let shape = checkpoint.shape.clone();
+        let mut decoder = Self::build(shape, device, purpose, |spec| checkpoint.read(spec))?;
+        decoder.special = checkpoint.special;
+        Ok(decoder)
+    }
+
+    /// A decoder whose every parameter is given by `values`, asked in table order, one at a time.
+    ///
+    /// # Errors
+    /// The shape's, or the first that `values` gives.
+    pub fn build(
+        shape: Shape,
+        device: Arc<D>,
+        purpose: Use,
+        mut values: impl FnMut(&ParameterSpec) -> Result<Numbers>,
+    ) -> Result<Self> {
+        shape.check()?;
+        let weights = Weights::build(&shape, |spec| {
+            let numbers = values(spec)?;
+            Ok(match spec.dimensions[..] {
+                [rows, cols] => Slot::Matrix(match purpose {
+                    Use::Train => device.trainable(rows, cols, numbers.values()),
+                    Use::Infer => device.matrix(rows, cols, numbers.values()),
+                }),
+                _ => Slot::Vector(device.upload(&numbers.into_f32())),
+            })
+        })?;
+        let rotation = Arc::new(shape.rope.rotation(shape.head_dim, shape.context));
+        Ok(Decoder {
+            table: table(&shape),
+            special: SpecialTokens::default(),
+            shape,
+            device,
+            weights,
+            rotation,
+        })
+    }
+
+    /// Writes a Hugging Face directory, streamed and atomically; in shards when large.
+    /// The folder must exist.
+    ///
+    /// # Errors
+    /// The disk's, or that the folder holds a checkpoint in the other layout (one file or shards).
+    pub fn save(&self, directory: &Path, dtype: Dtype) -> Result<()> {
+        let mut slots = self.weights.iter();
+        checkpoint::write(
+            directory,
+            &self.shape,
+            &self.special,
+            checkpoint::Settings::of(dtype),
+            |_| self.values(slots.next().expect("a slot for every line of the table")),
+        )
+    }
+
+    /// The matrix of the head: the embedding when the two are tied.
+    pub fn head(&self) -> &D::Matrix {
+        self.weights.head()
+    }
+
+    /// Every parameter's line, in the order of [`Weights::iter`].
+    pub fn table(&self) -> &[ParameterSpec] {
+        &self.table
+    }
+
+    /// Every parameter with its line, to be stepped; in table order.
+    pub fn parameters_mut(&mut self) -> impl Iterator<Item = (&ParameterSpec, Parameter<'_, D>)> {
+        let slots = self.weights.iter_mut().map(|slot| match slot {
+            Slot::Matrix(matrix) => Parameter::Matrix(matrix),
+            Slot::Vector(array) => Parameter::Vector(array),
+        });
+        self.table.iter().zip(slots)
+    }
+
+    /// Every parameter's line with its values on the host, one at a time, in table order.
+    pub fn parameters(&self) -> impl Iterator<Item = (&ParameterSpec, Vec<f32>)> {
+        self.table
+            .iter()
+            .zip(self.weights.iter().map(|slot| self.values(slot)))
+    }
+
+    /// One f32 array of zeros for every parameter: gradients, or moments.
+    pub fn gradients(&self) -> Gradients<D> {
+        Weights::of_arrays(&self.shape, |spec| self.device.zeros(spec.len()))
+    }
+
+    /// Runs a batch; the result is `tape.hidden_nd`.
+    ///
+    /// # Panics
+    /// When the batch does not fit the decoder ([`Batch::check`] says so beforehand) or the tape.
+    pub fn forward(&self, batch: &Batch, tape: &mut Tape<D>) {
+        if let Err(error) = batch.check(&self.shape) {
+            panic!("{error}");
+        }
+        let n = batch.rows();
+        assert!(
+            n <= tape.rows(),
+            "a batch of {n} rows was given to a tape of {}",
+            tape.rows()
+        );
+        tape.filled = n;
+        let rows = Rows {
+            ids: &batch.ids,
+            positions: &batch.positions,
+            rotation: &self.rotation,
+        };
+        self.run(&rows, tape, |_| Attend::Segments(batch.mask()));
+    }
+
+    /// From ids to the last norm; `attend` says whom each layer's rows may see.
+    pub(crate) fn run<'a>(
+        &self,
+        rows: &Rows<'_>,
+        tape: &mut Tape<D>,
+        mut attend: impl FnMut(usize) -> Attend<'a, D::Array>,
+    ) {
+        let (device, n, d) = (&*self.device, rows.ids.len(), self.shape.width);
+        let t = &mut tape.buffers;
+        device.embed(&self.weights.embed, rows.ids, t.x_nd.of_mut(0));
+        for (l, block) in self.weights.layers.iter().enumerate() {
+            self.block(l, rows, attend(l), t);
+            // x = mid + swiglu·downᵀ
+            device.copy(t.mid_nd.of(l), t.x_nd.of_mut(l + 1), n * d);
+            device.product(
+                n,
+                t.swiglu_nf.of(l),
+                &[&block.down],
+                t.x_nd.of_mut(l + 1),
+                true,
+            );
+        }
+        let top = self.shape.layers;
+        self.norm(
+            n,
+            &t.x_nd,
+            top,
+            &self.weights.norm,
+            &mut tape.hidden_nd,
+            t.rstd_n.shared_mut(),
+        );
+    }
+
+    /// Everything of a block but the product that leaves it, which backward never needs again.
+    pub(crate) fn block(
+        &self,
+        l: usize,
+        rows: &Rows<'_>,
+        attend: Attend<'_, D::Array>,
+        t: &mut Buffers<Slots<D::Array>>,
+    ) {
+        let (device, block, heads) = (&*self.device, &self.weights.layers[l], self.shape.heads());
+        let (n, d, f) = (rows.ids.len(), self.shape.width, self.shape.ffn);
+
+        self.norm(
+            n,
+            &t.x_nd,
+            l,
+            &block.attn_norm,
+            t.attn_norm_nd.of_mut(l),
+            t.attn_rstd_n.of_mut(l),
+        );
+        device.product(
+            n,
+            t.attn_norm_nd.of(l),
+            &[&block.q, &block.k, &block.v],
+            t.qkv.of_mut(l),
+            false,
+        );
+        device.rope(heads, rows.rotation, rows.positions, t.qkv.of_mut(l), false);
+        match attend {
+            Attend::Segments(mask) => {
+                device.attention(heads, mask, t.qkv.of(l), t.out.of_mut(l), t.lse.of_mut(l));
+            }
+            Attend::Cached(cache) => {
+                device.attention_cached(heads, n, t.qkv.of(l), cache, t.out.of_mut(l));
+            }
+        }
+        // mid = x + out·oᵀ
+        device.copy(t.x_nd.of(l), t.mid_nd.of_mut(l), n * d);
+        device.product(n, t.out.of(l), &[&block.o], t.mid_nd.of_mut(l), true);
+
+        self.norm(
+            n,
+            &t.mid_nd,
+            l,
+            &block.mlp_norm,
+            t.mlp_norm_nd.of_mut(l),
+            t.mlp_rstd_n.of_mut(l),
+        );
+        device.product(
+            n,
+            t.mlp_norm_nd.of(l),
+            &[&block.gate, &block.up],
+            t.gate_up.of_mut(l),
+            false,
+        );
+        device.swiglu(n, f, t.gate_up.of(l), t.swiglu_nf.of_mut(l));
+    }
+
+    pub(crate) fn norm(
+        &self,
+        n: usize,
+        x_nd: &Slots<D::Array>,
+        l: usize,
+        gain_d: &D::Array,
+        y_nd: &mut D::Array,
+        rstd_n: &mut D::Array,
+    ) {
+        let epsilon = self.shape.norm_epsilon;
+        self.device
+            .rms_norm(n, x_nd.of(l), gain_d, epsilon, y_nd, rstd_n);
+    }
+
+    fn values(&self, slot: Slot<&D::Matrix, &D::Array>) -> Vec<f32> {
+        match slot {
+            Slot::Matrix(matrix) => self.device.values(matrix),
+            Slot::Vector(array) => self.device.read(array, self.shape.width),
+        }
+    }
+}
+
+/// The rows on their way through.
+pub(crate) struct Rows<'a> {
+    pub(crate) ids: &'a [u32],
+    pub(crate) positions: &'a [u32],
+    pub(crate) rotation: &'a Rotation,
+}
+
+/// Whom the rows may see.
+pub(crate) enum Attend<'a, A> {
+    /// Each other, inside their segments.
+    Segments(Mask<'a>),
+    /// Everything of one sequence up to themselves; their keys and values are added to it.
+    Cached(&'a mut KeyValue<A>),
+}
