@@ -1,0 +1,1 @@
+//! Files are whole or absent, whatever fails.
