@@ -1,1 +1,31 @@
-//! Placeholder while the crate is written.
+//! Documents, and what is done to them before they become tokens: reading, counting, mixing, writing.
+//!
+//! A [`Document`] has an id, a text and metadata, in the shape that Dolma and datatrove share.
+//! [`Reader`] takes them out of JSON lines, Parquet, plain text and Markdown, [`Writer`] keeps
+//! them as compressed shards, [`Corpus`] reads those shards back, [`mix`](mix()) draws a mixture
+//! from several corpora, and [`ingest`](ingest()) is reading and writing in one go.
+//!
+//! Bad data is never an error here: a line that cannot be read becomes a [`BadLine`] with a
+//! reason, counted and sampled, and only too large a share of them stops the work.
+//!
+//! Deliberately absent: tokens (a mixture by tokens is handed a counting function), networks,
+//! threads of its own beyond the counting, and any knowledge of one language.
+
+mod bad;
+mod document;
+mod draw;
+mod ingest;
+mod mix;
+mod read;
+mod sample;
+mod statistics;
+mod write;
+
+pub use bad::{BadLine, BadLines, Reason};
+pub use document::Document;
+pub use ingest::{Ingested, ingest};
+pub use mix::{MixReport, MixSettings, Part, PartReport, Short, Unit, held_out, mix};
+pub use read::{Compression, Format, ReadSettings, Reader, Skipped, Source, SourceFile, TextSplit};
+pub use sample::sample;
+pub use statistics::{Group, Statistics};
+pub use write::{Corpus, Documents, INDEX, Index, Shard, WriteSettings, Writer};
