@@ -1,1 +1,37 @@
-//! Placeholder while the crate is written.
+//! Training: token shards in, stepped weights and a curve out; one loop for every objective.
+//!
+//! The loop ([`train()`]) asks a [`Stream`] for windows of documents, runs the decoder, asks an
+//! [`Objective`] for the losses and their gradient with respect to the decoder's output, and steps
+//! AdamW by a [`Schedule`] in tokens. A guard takes back what would spoil the weights; the whole
+//! state is saved so that a run that was killed ends with the same bytes as one that was not.
+//!
+//! It does not know what language is: documents have opaque groups, ids and byte counts. It owns
+//! no clock and no terminal: see [`Watch`].
+
+mod amount;
+mod curve;
+mod guard;
+pub mod law;
+mod objective;
+mod optimizer;
+mod packing;
+mod schedule;
+mod settings;
+mod shards;
+mod state;
+pub mod tensorboard;
+mod train;
+mod watch;
+
+pub use amount::Amount;
+pub use curve::{Curve, Event, GroupScore, Point, Score, SkippedDocument, Validation};
+pub use guard::{GuardSettings, GuardState};
+pub use objective::{LanguageModel, Losses, Objective, Output};
+pub use optimizer::{Decay, Optimizer, OptimizerSettings};
+pub use packing::{Cursor, Documents, Examples, Order, Piece, Skipped, Stream};
+pub use schedule::{Form, Schedule, Shape as ScheduleShape};
+pub use settings::Settings;
+pub use shards::{Description, Document, DocumentView, Group, ShardSettings, ShardWriter, Shards};
+pub use state::State;
+pub use train::{Outcome, Training, train, validate};
+pub use watch::{StepRecord, Unwatched, Watch};

@@ -1,0 +1,219 @@
+//! The guard: notices a step that would spoil the weights, before it is taken.
+//!
+//! A step trips it when its loss or gradient is not finite, or when its loss lies more than
+//! `threshold` robust deviations (1.4826 · median absolute deviation) and more than `margin` nats
+//! above the median of the recent losses. The run then goes back to the last good state and leaves
+//! out the tokens of the offending batch; if it trips again from the same state, of the last two
+//! batches, then four, because the batch that did the harm may lie before the one that shows it
+//! (PaLM skipped some hundreds). After `attempts` from one state it gives up.
+//!
+//! Here is only the judging; going back is the loop's.
+
+use std::collections::VecDeque;
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::{Cursor, Skipped};
+
+/// When to trip, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuardSettings {
+    /// Whether to go back at all; without, a loss that is not finite ends the run. Default true.
+    pub enabled: bool,
+    /// How many recent losses are looked at. Default 64.
+    pub window: usize,
+    /// Before there are so many, only a value that is not finite trips. Default 16.
+    pub warm_up: usize,
+    /// Robust deviations above the median. Default 10.
+    pub threshold: f64,
+    /// Nats a token above the median, at least. Default 0.5.
+    pub margin: f64,
+    /// How often to go back to one and the same state before giving up. Default 4.
+    pub attempts: u32,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        GuardSettings {
+            enabled: true,
+            window: 64,
+            warm_up: 16,
+            threshold: 10.0,
+            margin: 0.5,
+            attempts: 4,
+        }
+    }
+}
+
+impl GuardSettings {
+    /// Whether the settings make sense together.
+    pub fn check(&self) -> Result<()> {
+        ensure!(
+            self.window >= self.warm_up && self.warm_up >= 2,
+            "guard.window = {} and guard.warm_up = {}: wanted a window no shorter than its \
+             warm-up, and a warm-up of at least 2 steps",
+            self.window,
+            self.warm_up
+        );
+        ensure!(
+            self.threshold > 0.0 && self.margin >= 0.0,
+            "guard.threshold = {} and guard.margin = {}: wanted a threshold above 0 and a margin \
+             from 0",
+            self.threshold,
+            self.margin
+        );
+        ensure!(
+            self.attempts >= 1,
+            "guard.attempts = 0: to never go back, set guard.enabled = false"
+        );
+        Ok(())
+    }
+}
+
+/// What the guard remembers; part of the saved state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardState {
+    /// Losses of recent steps, oldest first.
+    pub losses: VecDeque<f64>,
+    /// Where the batches since the last good state began, oldest first.
+    pub batches: VecDeque<Cursor>,
+    /// How often the run went back to the last good state.
+    pub attempts: u32,
+    /// What is left out.
+    pub skipped: Skipped,
+}
+
+/// Batches that can be left out at once.
+const MOST_BATCHES: usize = 1 << 10;
+
+impl GuardState {
+    /// Why a step must not be taken, if it must not.
+    pub fn judge(&self, settings: &GuardSettings, loss: f64, gradient_norm: f64) -> Option<String> {
+        if !loss.is_finite() {
+            return Some(format!("the loss is {loss}"));
+        }
+        if !gradient_norm.is_finite() {
+            return Some(format!("the gradient's norm is {gradient_norm}"));
+        }
+        if !settings.enabled || self.losses.len() < settings.warm_up {
+            return None;
+        }
+        let center = median(self.losses.iter().copied());
+        let deviation = 1.4826 * median(self.losses.iter().map(|loss| (loss - center).abs()));
+        let above = loss - center;
+        (above > settings.margin && above > settings.threshold * deviation).then(|| {
+            format!(
+                "the loss is {loss:.3}, {above:.3} above the median of the last {} steps \
+                 (their deviation is {deviation:.3})",
+                self.losses.len()
+            )
+        })
+    }
+
+    /// A batch begins.
+    pub fn begin(&mut self, at: Cursor) {
+        self.batches.push_back(at);
+        if self.batches.len() > MOST_BATCHES {
+            self.batches.pop_front();
+        }
+    }
+
+    /// Its step was taken.
+    pub fn accept(&mut self, settings: &GuardSettings, loss: f64) {
+        self.losses.push_back(loss);
+        while self.losses.len() > settings.window {
+            self.losses.pop_front();
+        }
+    }
+
+    /// A good state is about to be saved: the counting begins anew.
+    pub fn mark(&mut self) {
+        self.batches.clear();
+        self.attempts = 0;
+    }
+
+    /// Where to begin leaving out, the batch that tripped being the last that began.
+    pub fn from(&self) -> Option<Cursor> {
+        let count = 1usize << self.attempts.min(20);
+        let first = self.batches.len().saturating_sub(count);
+        self.batches.get(first).copied()
+    }
+}
+
+/// The middle of the sorted values (the upper one of two).
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(losses: impl IntoIterator<Item = f64>) -> GuardState {
+        let mut state = GuardState::default();
+        for loss in losses {
+            state.accept(&GuardSettings::default(), loss);
+        }
+        state
+    }
+
+    #[test]
+    fn judges() {
+        let settings = GuardSettings::default();
+        let calm = state((0..64).map(|i| 3.0 + 0.02 * f64::from(i % 5)));
+        // loss, norm, whether it trips
+        for (loss, norm, trips) in [
+            (3.1, 1.0, false),
+            (3.5, 1.0, false), // far in deviations, but within the margin
+            (3.7, 1.0, true),
+            (1.0, 1.0, false), // better is never worse
+            (f64::NAN, 1.0, true),
+            (f64::INFINITY, 1.0, true),
+            (3.0, f64::NAN, true),
+            (3.0, 1e9, false), // clipping deals with it
+        ] {
+            assert_eq!(
+                calm.judge(&settings, loss, norm).is_some(),
+                trips,
+                "{loss} {norm}"
+            );
+        }
+        let restless = state((0..64).map(|i| 3.0 + 0.3 * f64::from(i % 5)));
+        assert!(restless.judge(&settings, 5.0, 1.0).is_none());
+        let young = state([3.0, 3.0, 3.0]);
+        assert!(young.judge(&settings, 9.0, 1.0).is_none());
+        assert!(young.judge(&settings, f64::NAN, 1.0).is_some());
+        let asleep = GuardSettings {
+            enabled: false,
+            ..settings
+        };
+        assert!(calm.judge(&asleep, 30.0, 1.0).is_none());
+        assert!(calm.judge(&asleep, f64::NAN, 1.0).is_some());
+    }
+
+    #[test]
+    fn leaves_out_twice_as_much_each_time() {
+        let mut state = GuardState::default();
+        for rank in 0..5 {
+            state.begin(Cursor {
+                epoch: 0,
+                rank,
+                token: 0,
+            });
+        }
+        let ranks: Vec<u64> = (0..4)
+            .map(|attempts| {
+                state.attempts = attempts;
+                state.from().unwrap().rank
+            })
+            .collect();
+        assert_eq!(ranks, [4, 3, 1, 0]);
+        state.mark();
+        assert_eq!(state.from(), None);
+    }
+}

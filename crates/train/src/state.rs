@@ -1,0 +1,294 @@
+//! The whole state of a run on disk, so that one that was killed ends with the same bytes.
+//!
+//! A folder `state-<tokens>/` holds the f32 weights (a Hugging Face directory), the optimizer's
+//! moments, `state.json` ([`State`]: position in the data, curve, guard) and, written last,
+//! `manifest.json` with the BLAKE3 of every file. A folder without a manifest is unfinished and
+//! does not count; one whose hashes differ is damaged and an older one is taken. An older state is
+//! removed only when a newer one is complete.
+//!
+//! `stop-<tokens>/` is the same, written where a run was asked to stop. The guard never goes back
+//! to such a state, because a run that was not stopped would not have it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use model::{Decoder, Dtype, checkpoint::Checkpoint};
+use serde::{Deserialize, Serialize};
+use tensor::{Backward, Parameter};
+
+use crate::{Cursor, Curve, GuardState, Optimizer, Settings};
+
+/// Raised when the files would be read differently.
+const FORMAT: u32 = 1;
+const STATE: &str = "state.json";
+const MANIFEST: &str = "manifest.json";
+
+/// Everything but weights and moments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Version of the format.
+    pub format: u32,
+    /// What the run was asked to do; a state of other settings is not taken.
+    pub settings: Settings,
+    /// The run's seed.
+    pub seed: u64,
+    /// Tokens of the corpus.
+    pub corpus: u64,
+    /// Tokens seen.
+    pub tokens: u64,
+    /// Steps taken.
+    pub steps: u64,
+    /// Where the next batch begins.
+    pub cursor: Cursor,
+    /// What the guard remembers.
+    pub guard: GuardState,
+    /// The record so far.
+    pub curve: Curve,
+}
+
+impl State {
+    /// The beginning of a run.
+    pub(crate) fn new(settings: &Settings, seed: u64, corpus: u64) -> Self {
+        State {
+            format: FORMAT,
+            settings: settings.clone(),
+            seed,
+            corpus,
+            tokens: 0,
+            steps: 0,
+            cursor: Cursor::default(),
+            guard: GuardState::default(),
+            curve: Curve::default(),
+        }
+    }
+}
+
+/// Why a state is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It is time: a place to go back to.
+    Due,
+    /// The run is asked to stop.
+    Stopped,
+}
+
+impl Reason {
+    fn prefix(self) -> &'static str {
+        match self {
+            Reason::Due => "state-",
+            Reason::Stopped => "stop-",
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: u32,
+    /// BLAKE3 of every other file of the folder.
+    files: BTreeMap<String, String>,
+}
+
+/// A complete state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    tokens: u64,
+    due: bool,
+    path: PathBuf,
+}
+
+/// The folder in which states are kept.
+pub(crate) struct States {
+    dir: PathBuf,
+    keep: usize,
+}
+
+impl States {
+    pub(crate) fn new(dir: &Path, keep: usize) -> Self {
+        States {
+            dir: dir.to_path_buf(),
+            keep,
+        }
+    }
+
+    /// Writes a state, then removes what is no longer needed.
+    pub(crate) fn save<D: Backward>(
+        &self,
+        reason: Reason,
+        state: &State,
+        decoder: &Decoder<D>,
+        optimizer: &Optimizer<D>,
+    ) -> Result<()> {
+        let path = self
+            .dir
+            .join(format!("{}{:015}", reason.prefix(), state.tokens));
+        let write = || -> Result<()> {
+            if path.exists() {
+                disk::remove_dir(&path)?;
+            }
+            disk::create_dir(&path)?;
+            decoder.save(&path, Dtype::F32)?;
+            optimizer.save(decoder, &path)?;
+            disk::write(&path.join(STATE), &serde_json::to_vec(state)?)?;
+            let mut files = BTreeMap::new();
+            for name in names(&path)? {
+                files.insert(name.clone(), disk::hash_file(&path.join(&name))?);
+            }
+            let manifest = Manifest {
+                format: FORMAT,
+                files,
+            };
+            disk::write(&path.join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?)?;
+            Ok(())
+        };
+        write().with_context(|| format!("cannot save the run's state to {}", path.display()))?;
+        self.prune()
+    }
+
+    /// Loads the newest state that is whole into `decoder` and `optimizer`; with `due`, only one
+    /// that the guard may go back to. States that are damaged are told of and removed.
+    pub(crate) fn newest<D: Backward>(
+        &self,
+        due: bool,
+        like: &State,
+        decoder: &mut Decoder<D>,
+        optimizer: &mut Optimizer<D>,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Option<State>> {
+        for found in self
+            .found()?
+            .into_iter()
+            .rev()
+            .filter(|found| found.due || !due)
+        {
+            if let Err(error) = verify(&found.path) {
+                tell(&format!(
+                    "The saved state {} is damaged ({error:#}); it is removed, and the one before \
+                     it is used if there is one.",
+                    found.path.display()
+                ));
+                disk::remove_dir(&found.path)?;
+                continue;
+            }
+            let state = load(&found.path, like, decoder, optimizer)
+                .with_context(|| format!("cannot use the saved state {}", found.path.display()))?;
+            return Ok(Some(state));
+        }
+        Ok(None)
+    }
+
+    /// Complete states, oldest first.
+    fn found(&self) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for name in names(&self.dir)? {
+            let path = self.dir.join(&name);
+            for reason in [Reason::Due, Reason::Stopped] {
+                let tokens = name
+                    .strip_prefix(reason.prefix())
+                    .and_then(|n| n.parse().ok());
+                if let Some(tokens) = tokens.filter(|_| path.join(MANIFEST).exists()) {
+                    found.push(Found {
+                        tokens,
+                        due: reason == Reason::Due,
+                        path: path.clone(),
+                    });
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Keeps the newest states that were due, and a stop that is newer than all of them.
+    fn prune(&self) -> Result<()> {
+        let found = self.found()?;
+        let due: Vec<&Found> = found.iter().filter(|found| found.due).collect();
+        let keep = &due[due.len().saturating_sub(self.keep)..];
+        let newest = due.last().map(|found| found.tokens);
+        for found in &found {
+            let stays = if found.due {
+                keep.contains(&found)
+            } else {
+                newest.is_none_or(|newest| found.tokens > newest)
+            };
+            if !stays {
+                // First what makes it count: a removal that is cut short leaves no damaged state.
+                disk::remove_file(&found.path.join(MANIFEST))?;
+                disk::remove_dir(&found.path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names within a folder, sorted; none when there is no folder.
+fn names(dir: &Path) -> Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => bail!("cannot list {}: {error}", dir.display()),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn verify(path: &Path) -> Result<()> {
+    let text = std::fs::read(path.join(MANIFEST))?;
+    let manifest: Manifest = serde_json::from_slice(&text).context(MANIFEST)?;
+    ensure!(
+        manifest.format == FORMAT,
+        "{MANIFEST} is of format {}",
+        manifest.format
+    );
+    for (name, wanted) in &manifest.files {
+        let found = disk::hash_file(&path.join(name))?;
+        ensure!(
+            *wanted == found,
+            "{name}: wanted hash {wanted}, found {found}"
+        );
+    }
+    Ok(())
+}
+
+fn load<D: Backward>(
+    path: &Path,
+    like: &State,
+    decoder: &mut Decoder<D>,
+    optimizer: &mut Optimizer<D>,
+) -> Result<State> {
+    let text = std::fs::read(path.join(STATE))?;
+    let state: State = serde_json::from_slice(&text).context(STATE)?;
+    let same =
+        (&state.settings, state.seed, state.corpus) == (&like.settings, like.seed, like.corpus);
+    ensure!(
+        same,
+        "it belongs to a run with other settings, another seed or another corpus; remove {} to \
+         begin anew",
+        path.display()
+    );
+    let checkpoint = Checkpoint::open(path)?;
+    ensure!(
+        checkpoint.shape == decoder.shape,
+        "it is of a model of another shape; remove {} to begin anew",
+        path.display()
+    );
+    let device = decoder.device.clone();
+    for (spec, parameter) in decoder.parameters_mut() {
+        let values = checkpoint.read(spec)?.into_f32();
+        match parameter {
+            Parameter::Matrix(matrix) => device.set(matrix, &values),
+            Parameter::Vector(array) => device.write(&values, array),
+        }
+    }
+    optimizer.load(decoder, path)?;
+    Ok(state)
+}
+
+#[cfg(test)]
+mod tests;
