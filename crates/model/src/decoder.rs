@@ -310,3 +310,6 @@ pub(crate) enum Attend<'a, A> {
     /// Everything of one sequence up to themselves; their keys and values are added to it.
     Cached(&'a mut KeyValue<A>),
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ mod batch;
 mod cache;
 pub mod checkpoint;
 mod decoder;
+#[cfg(test)]
+mod example;
 mod family;
 mod init;
 mod rope;

@@ -163,16 +163,17 @@ impl Rope {
                 original_context,
             }) => {
                 let context = *original_context as f64;
+                let (factor, slope) = (*factor as f32, (high - low) as f32);
                 plain()
                     .map(|w| {
-                        let wavelength = TAU / f64::from(w);
-                        if wavelength > context / low {
-                            (f64::from(w) / factor) as f32
-                        } else if wavelength < context / high {
+                        let wavelength = TAU as f32 / w;
+                        if wavelength > (context / low) as f32 {
+                            w / factor
+                        } else if wavelength < (context / high) as f32 {
                             w
                         } else {
-                            let kept = (context / wavelength - low) / (high - low);
-                            ((1.0 - kept) * f64::from(w) / factor + kept * f64::from(w)) as f32
+                            let kept = (context as f32 / wavelength - *low as f32) / slope;
+                            (1.0 - kept) * w / factor + kept * w
                         }
                     })
                     .collect()
@@ -202,9 +203,10 @@ impl Rope {
                     .zip(&powers)
                     .enumerate()
                     .map(|(i, (w, power))| {
-                        let stretched = ((i as f64 - low) / (high - low)).clamp(0.0, 1.0);
-                        let slow = 1.0 / (factor * f64::from(*power));
-                        (slow * stretched + f64::from(w) * (1.0 - stretched)) as f32
+                        let along = (i as f32 - low as f32) / (high - low) as f32;
+                        let kept = 1.0 - along.clamp(0.0, 1.0);
+                        let slow = 1.0 / (*factor as f32 * power);
+                        slow * (1.0 - kept) + w * kept
                     })
                     .collect()
             }
@@ -257,3 +259,6 @@ impl Rope {
         Rotation { cos, sin, half }
     }
 }
+
+#[cfg(test)]
+mod tests;

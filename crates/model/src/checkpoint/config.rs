@@ -371,3 +371,6 @@ fn scaling_json(scaling: &Scaling) -> Value {
     map["type"] = map["rope_type"].clone();
     map
 }
+
+#[cfg(test)]
+mod tests;

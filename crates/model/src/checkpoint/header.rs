@@ -21,15 +21,6 @@ pub(super) enum Stored {
     F16,
 }
 
-impl Stored {
-    pub(super) fn bytes(self) -> usize {
-        match self {
-            Stored::F32 => 4,
-            Stored::Bf16 | Stored::F16 => 2,
-        }
-    }
-}
-
 /// One tensor of a file: `dtype` is as the file spells it, `range` counts from the file's beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -167,3 +158,6 @@ fn check_cover(entries: &BTreeMap<String, Entry>, start: usize, end: usize) -> V
     }
     problems
 }
+
+#[cfg(test)]
+pub(super) mod tests;
