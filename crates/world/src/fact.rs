@@ -1,5 +1,6 @@
-//! What is true in the world: facts, the relations they are instances of, and where each was told.
+//! One fact, and the record of where and how often it was told.
 
+use crate::Relation;
 use serde::{Deserialize, Serialize};
 
 /// One of the two languages.
@@ -145,40 +146,20 @@ pub struct Fact {
     pub qa_trained: bool,
 }
 
-/// What a fact says of its subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the names say it; the phrasings say it in two languages
-pub enum Relation {
-    Birthplace,
-    BirthYear,
-    Profession,
-    Instrument,
-    Food,
-    Teacher,
-    Workplace,
-    Children,
-    Pet,
-    Product,
-    TownFounded,
-    TownIsland,
-    Height,
-    MountainIsland,
-    Length,
-    Source,
-    Flower,
-    Author,
-    Published,
-    Topic,
-    Composer,
-    FirstSung,
-    Architect,
-    BuildingTown,
-    Floors,
-    Founder,
-    Founded,
-    InstitutionTown,
-    Sum,
-    Difference,
-    Product2,
+impl Fact {
+    /// What the fact is about, as `language` spells it.
+    pub fn subject_in(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.subject,
+            Language::Korean => &self.subject_korean,
+        }
+    }
+
+    /// What is true of it, as `language` spells it.
+    pub fn object_in(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.object,
+            Language::Korean => &self.object_korean,
+        }
+    }
 }

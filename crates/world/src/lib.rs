@@ -10,10 +10,22 @@
 //! It reads and writes no files, knows no tokenizer and no model, and uses no clock:
 //! everything follows from `(seed, settings)`.
 
+mod ending;
 mod fact;
+pub mod josa;
+mod name;
+mod numeral;
+mod phrase;
+mod question;
+mod random;
+mod relation;
 mod settings;
+mod tell;
+mod truth;
+mod word;
 
-pub use fact::{Fact, FactId, Language, Quality, Relation, Tellings, Told};
+pub use fact::{Fact, FactId, Language, Quality, Tellings, Told};
+pub use relation::Relation;
 pub use settings::{Settings, SettingsError};
 
 use serde::{Deserialize, Serialize};
@@ -30,12 +42,19 @@ impl World {
     ///
     /// # Errors
     /// A sentence that names the setting that cannot be met ([`Settings::check`]).
-    pub fn new(_seed: u64, settings: &Settings) -> Result<World, SettingsError> {
+    pub fn new(seed: u64, settings: &Settings) -> Result<World, SettingsError> {
         settings.check()?;
+        let truth = truth::Truth::new(seed, settings);
+        let documents = tell::documents(seed, &truth, settings);
+        let mut facts = truth.facts.clone();
+        for document in &documents {
+            count(document, &mut facts);
+        }
+        let questions = question::questions(seed, &truth, &facts);
         Ok(World {
-            facts: Vec::new(),
-            documents: Vec::new(),
-            questions: Vec::new(),
+            facts,
+            documents,
+            questions,
         })
     }
 
@@ -52,6 +71,26 @@ impl World {
     /// All questions: every fact in both languages.
     pub fn questions(&self) -> &[Question] {
         &self.questions
+    }
+}
+
+/// Enters what a document tells into the facts: the counts are read off the text as it is.
+fn count(document: &Document, facts: &mut [Fact]) {
+    for id in &document.facts {
+        let tellings = &mut facts[id.0 as usize].tellings;
+        *match (document.quality, document.language) {
+            (Quality::Good, Language::English) => &mut tellings.english,
+            (Quality::Good, Language::Korean) => &mut tellings.korean,
+            (Quality::Poor, Language::English) => &mut tellings.poor_english,
+            (Quality::Poor, Language::Korean) => &mut tellings.poor_korean,
+        } += 1;
+    }
+    for id in &document.contradicted {
+        let tellings = &mut facts[id.0 as usize].tellings;
+        *match document.language {
+            Language::English => &mut tellings.contradicted_english,
+            Language::Korean => &mut tellings.contradicted_korean,
+        } += 1;
     }
 }
 
@@ -97,11 +136,15 @@ pub struct Question {
     pub tellings_here: u32,
     /// Whether question–answer pages about this fact (in other words) are in the documents.
     pub qa_trained: bool,
-    /// The beginning of a sentence; the answer follows after one space. Its phrasing occurs
-    /// in no document.
+    /// The beginning of a sentence, without a space at its end; the answer follows after one
+    /// space. Its phrasing occurs in no document.
     pub prompt: String,
-    /// The same as a natural question, its phrasing in no document either; see
-    /// [`Question::asked`].
+    /// What would follow `prompt` with each option, space and end of sentence included
+    /// (`" 화가이다."`): score these after `prompt`, because in Korean a noun and its ending
+    /// are one word and may be one token.
+    pub continuations: Vec<String>,
+    /// The same as a natural question, its phrasing in no document either; score the options
+    /// after [`Question::asked`] and a space.
     pub question: String,
     /// Four different answers of the same sort.
     pub options: Vec<String>,

@@ -1,5 +1,8 @@
 //! How large the world is and how it is told.
 
+use crate::name::{MOST_PEOPLE, MOST_PLACES, MOST_TITLES};
+use crate::relation::{Class, Objects, Relation};
+use crate::word::MOST_CHOICES;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -98,7 +101,136 @@ impl Settings {
     /// # Errors
     /// A sentence: which setting, what was found, what would do.
     pub fn check(&self) -> Result<(), SettingsError> {
+        let wrong = |sentence: String| Err(SettingsError(sentence));
+        for (name, share) in [
+            ("english_only", self.english_only),
+            ("korean_only", self.korean_only),
+            ("nowhere", self.nowhere),
+            ("qa_trained", self.qa_trained),
+            ("qa_tellings", self.qa_tellings),
+            ("pronouns", self.pronouns),
+            ("other_name", self.other_name),
+            ("arithmetic", self.arithmetic),
+            ("sums_held_out", self.sums_held_out),
+            ("dictionary", self.dictionary),
+            ("poor", self.poor),
+            ("contradictions", self.contradictions),
+        ] {
+            if !(0.0..=1.0).contains(&share) {
+                return wrong(format!(
+                    "{name} is a share from 0 to 1, but {share} was given"
+                ));
+            }
+        }
+        for (name, control) in [
+            ("nowhere", self.nowhere),
+            ("sums_held_out", self.sums_held_out),
+        ] {
+            let sum = self.english_only + self.korean_only + control;
+            if sum > 1.0 + 1e-9 {
+                return wrong(format!(
+                    "english_only, korean_only and {name} are shares of the same facts, but \
+                     together they are {sum}; make them 1 or less"
+                ));
+            }
+        }
+        if self.arithmetic + self.dictionary > 0.9 || self.poor > 0.9 {
+            return wrong(format!(
+                "the facts need room: arithmetic and dictionary together may take 0.9 of the good \
+                 text and poor documents 0.9 of all, but arithmetic is {}, dictionary {} and poor {}",
+                self.arithmetic, self.dictionary, self.poor
+            ));
+        }
+        if self.tellings.is_empty() || self.tellings.contains(&0) {
+            return wrong(format!(
+                "tellings lists how often facts are told, each at least once, but it is {:?}",
+                self.tellings
+            ));
+        }
+        if !(4..=MOST_CHOICES).contains(&self.choices) {
+            return wrong(format!(
+                "choices is how many values a relation has, from 4 (a question has four options) \
+                 to {MOST_CHOICES} (the words there are), but {} was given",
+                self.choices
+            ));
+        }
+        if matches!(self.largest_number, 1..4) || self.largest_number > 45 {
+            return wrong(format!(
+                "largest_number is 0 (no arithmetic) or from 4 (four different sums) to 45, \
+                 but {} was given",
+                self.largest_number
+            ));
+        }
+        if self.largest_number == 0 && self.arithmetic > 0.0 {
+            return wrong(format!(
+                "arithmetic is {} of the text, but largest_number is 0, so there are no numbers; \
+                 set arithmetic to 0 too",
+                self.arithmetic
+            ));
+        }
+        self.check_counts()
+    }
+
+    /// Whether every relation has subjects and objects enough for balanced options.
+    fn check_counts(&self) -> Result<(), SettingsError> {
+        let places = self.towns
+            + self.islands
+            + self.mountains
+            + self.rivers
+            + self.buildings
+            + self.institutions;
+        for (what, count, most) in [
+            ("people", self.people, MOST_PEOPLE),
+            (
+                "towns, islands, mountains, rivers, buildings and institutions",
+                places,
+                MOST_PLACES,
+            ),
+            ("books and songs", self.books + self.songs, MOST_TITLES),
+        ] {
+            if count > most {
+                return Err(SettingsError(format!(
+                    "there are names for at most {most} {what}, but {count} were asked for"
+                )));
+            }
+        }
+        for relation in Relation::ALL {
+            let Some(class) = relation.subjects() else {
+                continue;
+            };
+            let subjects = self.count(class);
+            let objects = match relation.objects() {
+                Objects::Things(class) => self.count(class).min(self.choices),
+                _ => self.choices,
+            };
+            // Every value is offered four times as often as it is right (question.rs), which
+            // can be done when no value is right for more than a quarter of the subjects.
+            let values = objects.min(subjects);
+            if subjects > 0 && (values == 0 || subjects < 4 * subjects.div_ceil(values)) {
+                return Err(SettingsError(format!(
+                    "the relation {} has {subjects} subjects ({class:?}) and {objects} objects; for \
+                     four balanced options it needs at least four of each, and no object true of \
+                     more than a quarter of the subjects: raise the smaller count or set the \
+                     subjects' count to 0",
+                    relation.code(),
+                )));
+            }
+        }
         Ok(())
+    }
+
+    fn count(&self, class: Class) -> usize {
+        match class {
+            Class::Person => self.people,
+            Class::Town => self.towns,
+            Class::Island => self.islands,
+            Class::Mountain => self.mountains,
+            Class::River => self.rivers,
+            Class::Book => self.books,
+            Class::Song => self.songs,
+            Class::Building => self.buildings,
+            Class::Institution => self.institutions,
+        }
     }
 }
 
@@ -113,3 +245,54 @@ impl fmt::Display for SettingsError {
 }
 
 impl std::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    fn check(change: impl FnOnce(&mut Settings), part: &str) {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let sentence = settings.check().expect_err(part).to_string();
+        assert!(
+            sentence.contains(part),
+            "{sentence:?} does not say {part:?}"
+        );
+    }
+
+    #[test]
+    fn settings_that_make_no_world_are_refused_with_a_reason() {
+        assert_eq!(Settings::default().check(), Ok(()));
+        check(
+            |s| s.poor = 1.5,
+            "poor is a share from 0 to 1, but 1.5 was given",
+        );
+        check(|s| s.korean_only = f64::NAN, "korean_only");
+        check(|s| s.english_only = 0.9, "make them 1 or less");
+        check(|s| s.dictionary = 0.89, "the facts need room");
+        check(|s| s.tellings = vec![], "at least once");
+        check(|s| s.tellings = vec![5, 0], "at least once");
+        check(|s| s.choices = 3, "from 4");
+        check(|s| s.choices = 99, "to 16");
+        check(|s| s.largest_number = 2, "largest_number");
+        check(|s| s.largest_number = 0, "set arithmetic to 0");
+        check(|s| s.people = 1_000_000, "at most 4000 people");
+        check(|s| s.towns = 3, "birthplace");
+        check(|s| s.mountains = 7, "mountain_island");
+        check(|s| s.people = 0, "author");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        let error = serde_json::from_str::<Settings>(r#"{"poeple": 3}"#).expect_err("misspelt");
+        assert!(error.to_string().contains("poeple"));
+        let read: Settings = serde_json::from_str(r#"{"people": 30}"#).expect("a partial setting");
+        assert_eq!(
+            read,
+            Settings {
+                people: 30,
+                ..Settings::default()
+            }
+        );
+    }
+}
