@@ -1,0 +1,374 @@
+//! A recipe as it is written: strict TOML, every mistake told with its line and its path.
+//!
+//! There is no inheritance, no overriding and no templating: a variant is another file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::suggest::did_you_mean;
+
+/// A recipe, read but not yet checked against the stages that exist.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    origin: String,
+    folder: PathBuf,
+    text: String,
+    pub(crate) seed: u64,
+    pub(crate) inputs: BTreeMap<String, InputText>,
+    pub(crate) steps: Vec<StepText>,
+}
+
+/// `[inputs] NAME = { kind = "…", path = "…" }`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InputText {
+    pub(crate) kind: String,
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// `[[step]]`, without its settings: those are the stage's to read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepText {
+    pub(crate) name: String,
+    pub(crate) stage: String,
+    #[serde(default)]
+    pub(crate) inputs: BTreeMap<String, Names>,
+}
+
+/// `"a"` or `["a", "b"]`.
+#[derive(Clone, Debug)]
+pub(crate) enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Names {
+    pub(crate) fn list(&self) -> &[String] {
+        match self {
+            Names::One(one) => std::slice::from_ref(one),
+            Names::Many(many) => many,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Names;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a step or input, or a list of names")
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Names, E> {
+                Ok(Names::One(name.to_string()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(Names::Many(names))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole {
+    seed: u64,
+    #[serde(default)]
+    inputs: BTreeMap<String, InputText>,
+    #[serde(default)]
+    step: Vec<StepText>,
+}
+
+/// One step down into the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Name(String),
+    Index(usize),
+}
+
+impl Part {
+    pub(crate) fn name(name: &str) -> Part {
+        Part::Name(name.to_string())
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe file. Paths in it are relative to its folder.
+    pub fn read(path: &Path) -> Result<Recipe> {
+        let bytes = std::fs::read(path)
+            .with_context(|| format!("cannot read the recipe {}", path.display()))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| anyhow!("the recipe {} is not UTF-8 text", path.display()))?;
+        Recipe::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads a recipe from text. `origin` is the path it came from, or would have come
+    /// from: errors name it.
+    pub fn parse(text: &str, origin: &str) -> Result<Recipe> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        DeTable::parse(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line(text, span.start));
+            anyhow!("{origin}:{line}: not valid TOML: {}", error.message())
+        })?;
+        let mut recipe = Recipe {
+            origin: origin.to_string(),
+            folder: Path::new(origin)
+                .parent()
+                .map_or(PathBuf::new(), Path::to_path_buf),
+            text: text.to_string(),
+            seed: 0,
+            inputs: BTreeMap::new(),
+            steps: Vec::new(),
+        };
+        let deserializer =
+            toml::de::Deserializer::from(Spanned::new(0..0, recipe.without_settings()));
+        let whole: Whole = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let message = error.inner().message().to_string();
+            recipe.mistake(&parts(error.path()), &message)
+        })?;
+        recipe.seed = whole.seed;
+        recipe.inputs = whole.inputs;
+        recipe.steps = whole.step;
+        recipe.check_names()?;
+        Ok(recipe)
+    }
+
+    /// The recipe's name: that of its file, without the ending.
+    pub fn name(&self) -> &str {
+        let path = Path::new(&self.origin);
+        path.file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or("recipe")
+    }
+
+    /// Where it came from.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The names of its inputs from outside, with their kinds and default paths.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &str, Option<PathBuf>)> {
+        self.inputs
+            .iter()
+            .map(|(name, input)| (name.as_str(), input.kind.as_str(), self.default_path(input)))
+    }
+
+    /// The path that an input has where none is bound, seen from the current folder.
+    pub(crate) fn default_path(&self, input: &InputText) -> Option<PathBuf> {
+        input.path.as_ref().map(|path| self.folder.join(path))
+    }
+
+    /// The settings of a step, as they stand in the text.
+    pub(crate) fn settings(&self, step: usize) -> DeTable<'_> {
+        let table = self.table();
+        let with = step_at(&table, step).and_then(|step| step.get("with"));
+        match with.map(Spanned::get_ref) {
+            Some(DeValue::Table(with)) => with.clone(),
+            _ => DeTable::new(),
+        }
+    }
+
+    /// The text as a table that knows where everything stands. It borrows from the text,
+    /// so it is parsed again wherever it is needed; that is seldom.
+    fn table(&self) -> DeTable<'_> {
+        DeTable::parse(&self.text).map_or_else(|_| DeTable::new(), Spanned::into_inner)
+    }
+
+    /// The text's table with the settings of every step taken out.
+    fn without_settings(&self) -> DeTable<'_> {
+        let mut table = self.table();
+        if let Some(DeValue::Array(steps)) = table.get_mut("step").map(Spanned::get_mut) {
+            for step in steps.iter_mut() {
+                if let DeValue::Table(step) = step.get_mut()
+                    && matches!(
+                        step.get("with").map(Spanned::get_ref),
+                        Some(DeValue::Table(_))
+                    )
+                {
+                    step.remove("with");
+                }
+            }
+        }
+        table
+    }
+
+    /// An error that names the line, the step and the path below it:
+    /// `recipes/nano.toml:14: step "small", with.schedule.peek: …`.
+    pub(crate) fn mistake(&self, path: &[Part], message: &str) -> anyhow::Error {
+        let mut path = path.to_vec();
+        // Serde names the field, and the field is the rest of the path.
+        if let Some(field) = unknown_field(message) {
+            if path.last() != Some(&Part::name(field)) {
+                path.push(Part::name(field));
+            }
+        }
+        let line = self.line(&path);
+        let (mut place, rest) = match path.as_slice() {
+            [Part::Name(step), Part::Index(index), rest @ ..] if step == "step" => {
+                let name = self.step_name(*index);
+                (format!("step {name}"), rest)
+            }
+            rest => (String::new(), rest),
+        };
+        for part in rest {
+            let first = place.is_empty();
+            match part {
+                Part::Name(name) if first => place += name,
+                Part::Name(name) if place.starts_with("step ") && !place.contains(", ") => {
+                    place += &format!(", {name}");
+                }
+                Part::Name(name) => place += &format!(".{name}"),
+                Part::Index(index) => place += &format!("[{index}]"),
+            }
+        }
+        let place = if place.is_empty() {
+            place
+        } else {
+            format!(" {place}:")
+        };
+        let hint = hint(message);
+        anyhow!("{}:{line}:{place} {message}{hint}", self.origin)
+    }
+
+    fn step_name(&self, index: usize) -> String {
+        let table = self.table();
+        let name = step_at(&table, index).and_then(|step| step.get("name")?.get_ref().as_str());
+        name.map_or(format!("number {}", index + 1), |name| {
+            format!("\"{name}\"")
+        })
+    }
+
+    /// The line where the deepest part of the path that exists stands.
+    fn line(&self, path: &[Part]) -> usize {
+        let root = self.table();
+        let mut at = 0;
+        let mut value: Option<&DeValue<'_>> = None;
+        for part in path {
+            let table = match value {
+                None => Some(&root),
+                Some(value) => value.as_table(),
+            };
+            let (span, next) = match part {
+                Part::Name(name) => {
+                    let Some((key, next)) = table.and_then(|t| t.get_key_value(name.as_str()))
+                    else {
+                        break;
+                    };
+                    (key.span(), next)
+                }
+                Part::Index(index) => {
+                    let list = value.and_then(DeValue::as_array);
+                    let Some(next) = list.and_then(|list| list.get(*index)) else {
+                        break;
+                    };
+                    (next.span(), next)
+                }
+            };
+            at = span.start;
+            value = Some(next.get_ref());
+        }
+        line(&self.text, at)
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let inputs = self
+            .inputs
+            .keys()
+            .map(|name| (vec![Part::name("inputs"), Part::name(name)], name));
+        let steps = self.steps.iter().enumerate().map(|(index, step)| {
+            let path = vec![Part::name("step"), Part::Index(index), Part::name("name")];
+            (path, &step.name)
+        });
+        let mut seen = BTreeSet::new();
+        for (path, name) in inputs.chain(steps) {
+            if let Some(reason) = unfit(name) {
+                return Err(self.mistake(&path, &format!("\"{name}\" cannot be a name: {reason}")));
+            }
+            if !seen.insert(name) {
+                return Err(self.mistake(
+                    &path,
+                    &format!("two steps or inputs are called \"{name}\": give one another name"),
+                ));
+            }
+        }
+        if self.steps.is_empty() {
+            return Err(anyhow!(
+                "{}: the recipe has no steps: write at least one [[step]] with a name and a stage",
+                self.origin
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Why a name cannot be that of a folder on any file system, or of a step.
+fn unfit(name: &str) -> Option<&'static str> {
+    let fine = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name.len() > 120 {
+        Some("it is longer than 120 bytes")
+    } else if !name.chars().all(fine) {
+        Some("it may have letters of any script, digits, `-`, `_` and `.`, nothing else")
+    } else if name.starts_with(['.', '-']) {
+        Some("it begins with a dot or a dash")
+    } else {
+        None
+    }
+}
+
+/// The path that `serde_path_to_error` followed.
+pub(crate) fn parts(path: &serde_path_to_error::Path) -> Vec<Part> {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(Part::Index(*index)),
+            Segment::Map { key } => Some(Part::name(key)),
+            Segment::Enum { variant } => Some(Part::name(variant)),
+            Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// The field in serde's "unknown field `x`, expected …".
+fn unknown_field(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// "did you mean", from the names that serde's own message lists.
+fn hint(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let unknown =
+        message.starts_with("unknown field `") || message.starts_with("unknown variant `");
+    match quoted.split_first() {
+        Some((wrong, right)) if unknown => did_you_mean(wrong, right.iter().copied()),
+        _ => String::new(),
+    }
+}
+
+fn step_at<'a, 'i>(table: &'a DeTable<'i>, index: usize) -> Option<&'a DeTable<'i>> {
+    let steps = table.get("step")?.get_ref().as_array()?;
+    steps.get(index)?.get_ref().as_table()
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
+}
