@@ -74,15 +74,6 @@ fn draw(chart: &BarChart, frame: Frame, m: &mut Markup) -> f64 {
 
     let mut at = top + gap / 2.0;
     for group in &chart.groups {
-        let height = group.bars.len() as f64 * (thick + 2.0);
-        if beside {
-            let name = fit_pixels(&group.label, font * 1.05, left - font);
-            let place = (left - font * 0.8, at + height / 2.0 + font * 0.35);
-            label(m, "group", "end", place, &name);
-        } else {
-            let name = fit_pixels(&group.label, font * 1.05, width);
-            label(m, "group", "start", (0.0, at + font), &name);
-        }
         for (i, bar) in group.bars.iter().enumerate() {
             if let Some(bar) = bar.filter(|b| chart.axis.shows(b.value)) {
                 let name = chart.series.get(i).map_or("", String::as_str);
@@ -103,6 +94,20 @@ fn draw(chart: &BarChart, frame: Frame, m: &mut Markup) -> f64 {
         let half = pixels(&reference.label, font) / 2.0;
         let middle = at.max(half).min(width - half);
         label(m, "over mark", "middle", (middle, y), &reference.label);
+    }
+    // Names last: on a phone they lie across the lines.
+    let mut at = top + gap / 2.0;
+    for group in &chart.groups {
+        let (size, height) = (font * 1.05, group.bars.len() as f64 * (thick + 2.0));
+        if beside {
+            let name = fit_pixels(&group.label, size, left - font);
+            let place = (left - font * 0.8, at + height / 2.0 + font * 0.35);
+            label(m, "group", "end", place, &name);
+        } else {
+            let name = fit_pixels(&group.label, size, width);
+            label(m, "over group", "start", (5.0, at + font), &name);
+        }
+        at += tall(group.bars.len());
     }
     bottom + font * 3.4
 }

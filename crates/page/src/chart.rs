@@ -3,6 +3,9 @@
 //! Points that an axis cannot show (not finite, not positive on a logarithmic axis) leave a gap
 //! and are counted in the caption. Colours follow the order of the series.
 
+/// Beyond this, and below its inverse on a logarithmic axis, room cannot be computed safely.
+const MOST: f64 = 1e100;
+
 /// An axis: what it measures, in which unit, and how it is laid out.
 #[derive(Clone, Debug, Default)]
 pub struct Axis {
@@ -35,12 +38,12 @@ impl Axis {
     }
     /// From here, whatever the data.
     pub fn from(mut self, low: f64) -> Self {
-        self.low = Some(low).filter(|v| v.is_finite());
+        self.low = Some(low).filter(|v| v.abs() <= MOST);
         self
     }
     /// Up to here, whatever the data.
     pub fn to(mut self, high: f64) -> Self {
-        self.high = Some(high).filter(|v| v.is_finite());
+        self.high = Some(high).filter(|v| v.abs() <= MOST);
         self
     }
     /// `title (unit)`.
@@ -53,7 +56,7 @@ impl Axis {
     }
     /// Whether the axis can show the value at all.
     pub(crate) fn shows(&self, value: f64) -> bool {
-        value.is_finite() && (!self.log || value > 0.0)
+        value.abs() <= MOST && (!self.log || value >= 1.0 / MOST)
     }
     /// A value as a label in its own right.
     pub(crate) fn label(&self, value: f64) -> String {

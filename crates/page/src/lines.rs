@@ -152,7 +152,7 @@ fn draw(chart: &LineChart, frame: Frame, m: &mut Markup) -> f64 {
         let text = fit_pixels(&area.label, font, to - from - font);
         label(
             m,
-            "over",
+            "tick",
             "middle",
             ((from + to) / 2.0, top + font * 1.2),
             &text,
@@ -230,8 +230,10 @@ fn marks(
         .filter_map(|mark| Some((x.at(mark.at)?, &mark.label)))
         .collect();
     marks.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (at, _) in &marks {
+        line(m, "mark", (*at, top), (*at, bottom));
+    }
     for (at, text) in marks {
-        line(m, "mark", (at, top), (at, bottom));
         let wide = pixels(text, font);
         let (anchor, start) = if at + 4.0 + wide <= right {
             ("start", at + 4.0)

@@ -9,6 +9,9 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return unusual(value);
     }
+    if value.abs() >= 1e16 {
+        return scientific(value, 3);
+    }
     let plain = format!("{:.*}", decimals, value.abs());
     let (whole, fraction) = plain.split_at(plain.find('.').unwrap_or(plain.len()));
     let mut grouped = String::new();
@@ -29,6 +32,9 @@ pub fn quantity(value: f64) -> String {
     if !value.is_finite() {
         return unusual(value);
     }
+    if size >= 1e16 {
+        return scientific(value, 2);
+    }
     if size >= 9_999.5 {
         for (unit, suffix) in SUFFIXES {
             if size >= unit * 0.9995 {
@@ -42,7 +48,7 @@ pub fn quantity(value: f64) -> String {
         return fixed(value, 0);
     }
     if size < 1e-4 {
-        return format!("{value:.2e}").replace('-', "−");
+        return scientific(value, 2);
     }
     fixed(value, significant(value, 4))
 }
@@ -61,8 +67,8 @@ pub(crate) fn tick(value: f64, step: f64, largest: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    if largest < 1e-4 {
-        return format!("{value:.0e}").replace('-', "−");
+    if !(1e-4..1e16).contains(&largest) {
+        return scientific(value, 1);
     }
     let step = step / unit;
     let decimals = (0..8).find(|d| {
@@ -89,6 +95,10 @@ fn trimmed(text: String) -> String {
     } else {
         text
     }
+}
+
+fn scientific(value: f64, decimals: usize) -> String {
+    format!("{value:.decimals$e}").replace('-', "−")
 }
 
 fn unusual(value: f64) -> String {

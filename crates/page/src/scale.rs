@@ -25,7 +25,7 @@ impl Scale {
         round: Option<usize>,
     ) -> Scale {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values.filter(|v| v.is_finite() && (!axis.log || *v > 0.0)) {
+        for value in values.filter(|v| axis.shows(*v)) {
             low = low.min(value);
             high = high.max(value);
         }
@@ -41,8 +41,8 @@ impl Scale {
                 (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
             }
         }
-        low = axis.low.filter(|v| !axis.log || *v > 0.0).unwrap_or(low);
-        high = axis.high.filter(|v| !axis.log || *v > 0.0).unwrap_or(high);
+        low = axis.low.filter(|v| axis.shows(*v)).unwrap_or(low);
+        high = axis.high.filter(|v| axis.shows(*v)).unwrap_or(high);
         if high <= low {
             // One value only: it lies in the middle of some room.
             let room = if axis.log {
@@ -69,7 +69,7 @@ impl Scale {
             (value - self.low) / (self.high - self.low)
         };
         let inside = share.is_finite() && (-1e-9..=1.0 + 1e-9).contains(&share);
-        inside.then(|| self.start + share * (self.end - self.start))
+        inside.then_some(self.start + share * (self.end - self.start))
     }
 
     /// The pixel of a value, or of the end of the axis that it lies beyond.

@@ -29,8 +29,21 @@ pub enum Ink {
 impl Ink {
     /// In the colour of series number `index`.
     pub(crate) fn series(self, index: usize, text: &str) -> String {
+        self.pen(
+            canvas::Pen {
+                series: index,
+                faint: false,
+            },
+            text,
+        )
+    }
+    fn pen(self, pen: canvas::Pen, text: &str) -> String {
         // Blue, yellow, green, magenta, cyan, red: readable on dark and on light.
-        self.paint(["34", "33", "32", "35", "36", "31"][index % 6], text)
+        let colour = ["34", "33", "32", "35", "36", "31"][pen.series % 6];
+        match pen.faint {
+            true => self.paint(&format!("2;{colour}"), text),
+            false => self.paint(colour, text),
+        }
     }
     /// Less important.
     pub(crate) fn quiet(self, text: &str) -> String {

@@ -1,16 +1,15 @@
 //! Bars in eighths of a block, with intervals and references in words.
 
 use super::Ink;
-use crate::BarChart;
 use crate::bars::describe;
 use crate::scale::Scale;
 use crate::text::{fit, pad, single_line, width};
+use crate::{Bar, BarChart};
 
 /// A bar chart of `columns` cells.
 pub fn bars(chart: &BarChart, columns: usize, ink: Ink) -> String {
     let columns = columns.max(40);
     let all = || chart.groups.iter().flat_map(|g| g.bars.iter().flatten());
-    let value = all().map(|b| width(&describe(chart, b))).max().unwrap_or(0);
     let named = chart.series.len() > 1;
     let names: Vec<String> = if named {
         chart.series.iter().map(|s| single_line(s)).collect()
@@ -24,7 +23,17 @@ pub fn bars(chart: &BarChart, columns: usize, ink: Ink) -> String {
         .max()
         .unwrap_or(0)
         .min(columns / 3);
-    let room = columns.saturating_sub(indent + name + value + 3).max(8);
+    // Where bars would be too short beside them, intervals are left out.
+    let room = |written: &dyn Fn(&Bar) -> String| {
+        let value = all().map(|b| width(&written(b))).max().unwrap_or(0);
+        columns.saturating_sub(indent + name + value + 2)
+    };
+    let (whole, short) = (
+        |b: &Bar| describe(chart, b),
+        |b: &Bar| chart.axis.label(b.value),
+    );
+    let written: &dyn Fn(&Bar) -> String = if room(&whole) >= 16 { &whole } else { &short };
+    let room = room(written).max(1);
     let x = Scale::new(&chart.axis, chart.values(), (0.0, room as f64), None);
 
     let mut out = String::new();
@@ -56,7 +65,7 @@ pub fn bars(chart: &BarChart, columns: usize, ink: Ink) -> String {
                 }
             }
             let drawn: String = drawn.into_iter().collect();
-            let text = describe(chart, &bar);
+            let text = written(&bar);
             push(format!("{space}{label} {} {text}", ink.series(i, &drawn)));
         }
     }
@@ -72,7 +81,7 @@ fn blocks(cells: f64, room: usize) -> String {
     let eighths = ((cells.max(0.0) * 8.0).round() as usize).min(room * 8);
     let part = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(part[eighths % 8 - 1]);
     }
     bar

@@ -1,7 +1,7 @@
 //! Line charts in braille.
 
 use super::Ink;
-use super::canvas::{Canvas, mark};
+use super::canvas::{Canvas, Pen, mark};
 use crate::LineChart;
 use crate::scale::Scale;
 use crate::text::{fit, pad, pad_left, single_line, width};
@@ -36,7 +36,11 @@ pub fn line_chart(chart: &LineChart, columns: usize, rows: usize, ink: Ink) -> S
         for point in &chart.series[i].points {
             let here = x.at(point.0).zip(y.at(point.1));
             if let Some(here) = here {
-                canvas.line(before.unwrap_or(here), here, chart.colour(i));
+                let pen = Pen {
+                    series: chart.colour(i),
+                    faint: chart.series[i].faint,
+                };
+                canvas.line(before.unwrap_or(here), here, pen);
             }
             before = here;
         }
