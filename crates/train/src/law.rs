@@ -138,7 +138,7 @@ mod tests {
             None,
             None,
         );
-        assert_eq!(choice.unwrap().batch_tokens / 8192, 1340);
+        assert_eq!(choice.unwrap().batch_tokens / 8192, 1342);
     }
 
     #[test]

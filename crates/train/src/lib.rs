@@ -20,6 +20,8 @@ mod settings;
 mod shards;
 mod state;
 pub mod tensorboard;
+#[cfg(test)]
+mod toy;
 mod train;
 mod watch;
 

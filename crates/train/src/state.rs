@@ -125,6 +125,7 @@ impl States {
             .dir
             .join(format!("{}{:015}", reason.prefix(), state.tokens));
         let write = || -> Result<()> {
+            self.clear_unfinished()?;
             if path.exists() {
                 disk::remove_dir(&path)?;
             }
@@ -199,6 +200,19 @@ impl States {
         }
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Removes what a killed run has left half written or half removed.
+    fn clear_unfinished(&self) -> Result<()> {
+        for name in names(&self.dir)? {
+            let path = self.dir.join(&name);
+            let ours =
+                [Reason::Due, Reason::Stopped].map(|reason| name.starts_with(reason.prefix()));
+            if ours.contains(&true) && !path.join(MANIFEST).exists() {
+                disk::remove_dir(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps the newest states that were due, and a stop that is newer than all of them.

@@ -190,21 +190,8 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
             .choice
             .batch_tokens
             .min(settings.tokens - self.state.tokens);
-        let mut cursor = self.state.cursor;
-        self.state.guard.begin(cursor);
-
-        let share = (1.0 / count as f64) as f32;
-        let (mut left, mut sequences, mut sum) = (count, 0, 0.0);
-        while left > 0 {
-            let most = left.min(settings.sequence as u64) as usize;
-            left -= self.stream.window(&mut cursor, most, &mut self.examples) as u64;
-            sequences += 1;
-            if sequences == self.training.micro_batch || left == 0 {
-                sum = self.accumulate(share, sum)?;
-                sequences = 0;
-            }
-        }
-        let loss = sum / count as f64;
+        self.state.guard.begin(self.state.cursor);
+        let (loss, cursor) = self.gradient(count)?;
         let norm = optimizer::norm(&*self.training.decoder.device, &self.gradients);
         if let Some(reason) = self.state.guard.judge(&settings.guard, loss, norm) {
             return Ok(Some(Trip { reason, to: cursor }));
@@ -243,6 +230,23 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
         };
         self.watch.step(&record);
         Ok(None)
+    }
+
+    /// Adds the gradient of the mean loss of the next `count` targets; the loss, and where they end.
+    fn gradient(&mut self, count: u64) -> Result<(f64, Cursor)> {
+        let mut cursor = self.state.cursor;
+        let share = (1.0 / count as f64) as f32;
+        let (mut left, mut sequences, mut sum) = (count, 0, 0.0);
+        while left > 0 {
+            let most = left.min(self.training.settings.sequence as u64) as usize;
+            left -= self.stream.window(&mut cursor, most, &mut self.examples) as u64;
+            sequences += 1;
+            if sequences == self.training.micro_batch || left == 0 {
+                sum = self.accumulate(share, sum)?;
+                sequences = 0;
+            }
+        }
+        Ok((sum / count as f64, cursor))
     }
 
     /// Adds the gradient of the examples and their losses, and empties them.
