@@ -103,6 +103,7 @@ fn mix(x: u64) -> u64 {
 }
 
 /// Number `index` of a stream, standard normal.
+#[inline]
 fn normal(key: u64, index: u64) -> f64 {
     let bits = mix(key.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     // 52 bits in the middle of their cells, so that neither 0 nor 1 can come.
@@ -111,6 +112,7 @@ fn normal(key: u64, index: u64) -> f64 {
 }
 
 /// Φ⁻¹: Peter Acklam's rational approximations, one for the middle and one for the tails.
+#[inline]
 fn inverse_normal(p: f64) -> f64 {
     const A: [f64; 6] = [
         -3.969_683_028_665_376e1,

@@ -218,18 +218,22 @@ fn header(dtype: Dtype, layout: Vec<(String, Vec<usize>)>) -> Result<Vec<u8>> {
 }
 
 fn write_numbers(file: &mut impl Write, dtype: Dtype, values: &[f32]) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
+    let mut bytes = vec![0; dtype.bytes() << 16];
     for values in values.chunks(1 << 16) {
-        bytes.clear();
+        let bytes = &mut bytes[..values.len() * dtype.bytes()];
         match dtype {
-            Dtype::F32 => bytes.extend(values.iter().flat_map(|x| x.to_le_bytes())),
-            Dtype::Bf16 => bytes.extend(
-                values
-                    .iter()
-                    .flat_map(|&x| half::bf16::from_f32(x).to_le_bytes()),
-            ),
+            Dtype::F32 => {
+                for (to, x) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+                    *to = x.to_le_bytes();
+                }
+            }
+            Dtype::Bf16 => {
+                for (to, &x) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+                    *to = half::bf16::from_f32(x).to_le_bytes();
+                }
+            }
         }
-        file.write_all(&bytes)?;
+        file.write_all(bytes)?;
     }
     Ok(())
 }
