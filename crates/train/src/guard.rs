@@ -28,7 +28,7 @@ pub struct GuardSettings {
     pub warm_up: usize,
     /// Robust deviations above the median. Default 10.
     pub threshold: f64,
-    /// Nats a token above the median, at least. Default 0.5.
+    /// Nats a token above the median, at least; smaller spikes pass by themselves. Default 1.0.
     pub margin: f64,
     /// How often to go back to one and the same state before giving up. Default 4.
     pub attempts: u32,
@@ -41,7 +41,7 @@ impl Default for GuardSettings {
             window: 64,
             warm_up: 16,
             threshold: 10.0,
-            margin: 0.5,
+            margin: 1.0,
             attempts: 4,
         }
     }
@@ -169,8 +169,8 @@ mod tests {
         // loss, norm, whether it trips
         for (loss, norm, trips) in [
             (3.1, 1.0, false),
-            (3.5, 1.0, false), // far in deviations, but within the margin
-            (3.7, 1.0, true),
+            (3.9, 1.0, false), // far in deviations, but within the margin
+            (4.3, 1.0, true),
             (1.0, 1.0, false), // better is never worse
             (f64::NAN, 1.0, true),
             (f64::INFINITY, 1.0, true),

@@ -50,7 +50,7 @@ pub struct Settings {
     #[serde(default)]
     pub validate_tokens: Option<u64>,
     /// Between saved states, tokens or a share of `tokens`; 0 saves only when stopped.
-    /// Default 0.1.
+    /// The guard, when enabled, has one saved at the start. Default 0.1.
     #[serde(default = "save_every")]
     pub save_every: Amount,
     /// How many saved states are kept: a disk budget of `keep · 12` bytes a parameter, and one

@@ -7,11 +7,13 @@
 //!
 //! It knows no recipe, clock or terminal ([`Watch`]), and no objective ([`Objective`]).
 
+mod checks;
+mod rewind;
 mod validation;
 
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use model::{Decoder, Gradients, Tape};
 use tensor::Backward;
 
@@ -20,10 +22,11 @@ use crate::law::{self, Choice};
 use crate::optimizer;
 use crate::state::{Reason, States};
 use crate::{
-    Cursor, Curve, Event, Examples, Objective, Optimizer, Output, Point, Settings, Shards,
-    SkippedDocument, State, StepRecord, Stream, Watch,
+    Cursor, Curve, Examples, Objective, Optimizer, Output, Point, Settings, Shards, State,
+    StepRecord, Stream, Watch,
 };
 
+use rewind::Trip;
 pub use validation::validate;
 
 /// What a run needs.
@@ -89,13 +92,6 @@ pub fn train<D: Backward, O: Objective<D>>(
     })
 }
 
-/// A batch that must not be stepped on.
-struct Trip {
-    reason: String,
-    /// Where the batch ends.
-    to: Cursor,
-}
-
 struct Run<'a, 'w, D: Backward, O> {
     training: Training<'a, D>,
     objective: &'w mut O,
@@ -116,7 +112,7 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
         objective: &'w mut O,
         watch: &'w mut dyn Watch,
     ) -> Result<Self> {
-        check(&training)?;
+        checks::agree(&training)?;
         let settings = training.settings;
         let decoder = &mut *training.decoder;
         let choice = law::choose(
@@ -251,7 +247,7 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
 
     /// Adds the gradient of the examples and their losses, and empties them.
     fn accumulate(&mut self, share: f32, mut sum: f64) -> Result<f64> {
-        check_ids(&self.examples, self.training.shards)?;
+        checks::ids(&self.examples, self.training.shards)?;
         let decoder = &*self.training.decoder;
         decoder.forward(&self.examples.batch, &mut self.tape);
         let output = Output {
@@ -311,161 +307,6 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
         self.states
             .save(reason, &self.state, self.training.decoder, &self.optimizer)
     }
-
-    /// Takes the last good state again, without the batch that tripped the guard.
-    fn go_back(&mut self, trip: Trip) -> Result<()> {
-        let settings = self.training.settings.guard;
-        let Trip { reason, to } = trip;
-        let tokens = self.state.tokens;
-        if !settings.enabled {
-            bail!(
-                "training cannot go on after {tokens} tokens: {reason}, and the guard is off; set \
-                 guard.enabled = true, or lower schedule.peak"
-            );
-        }
-        let from = self.state.guard.from().unwrap_or(self.state.cursor);
-        let pieces = self.stream.between(from, to);
-        let named: Vec<SkippedDocument> = pieces
-            .iter()
-            .map(|piece| {
-                let document = self.training.shards.document(piece.document);
-                SkippedDocument {
-                    id: document.id.to_owned(),
-                    group: self.training.shards.groups()[document.group].name.clone(),
-                    from: piece.from,
-                    to: piece.to,
-                    of: document.tokens.len() as u64,
-                }
-            })
-            .collect();
-        let attempts = self.state.guard.attempts + 1;
-        if attempts > settings.attempts {
-            bail!(
-                "training gives up after {tokens} tokens: {reason}, although it went back {} times \
-                 to the last good state and left out the documents concerned; the last were {}. \
-                 Look at these documents, lower schedule.peak, or raise guard.attempts",
-                settings.attempts,
-                names(&named)
-            );
-        }
-        let mut skipped = self.state.guard.skipped.clone();
-        for piece in &pieces {
-            skipped.add(piece.document, piece.from, piece.to);
-        }
-        self.stream.skip(skipped.clone())?;
-
-        let device = self.training.decoder.device.clone();
-        self.gradients
-            .arrays_mut()
-            .for_each(|array| device.clear(array));
-        let watch = &mut *self.watch;
-        let good = self.states.newest(
-            true,
-            &self.state,
-            self.training.decoder,
-            &mut self.optimizer,
-            &mut |text| watch.message(text),
-        )?;
-        let Some(good) = good else {
-            bail!(
-                "after {tokens} tokens {reason}, and there is no state in {} to go back to: start \
-                 the run again",
-                self.training.partial.display()
-            );
-        };
-        let event = Event {
-            tokens,
-            reason,
-            back_to: good.tokens,
-            skipped: named,
-        };
-        self.watch.message(&format!(
-            "After {tokens} tokens {}; going back to {} tokens, leaving out {}.",
-            event.reason,
-            event.back_to,
-            names(&event.skipped)
-        ));
-        self.watch.event(&event);
-        let mut events = std::mem::take(&mut self.state.curve.events);
-        events.push(event);
-        self.state = good;
-        self.state.curve.events = events;
-        self.state.guard.skipped = skipped;
-        self.state.guard.attempts = attempts;
-        Ok(())
-    }
-}
-
-/// A few names and the number of the others.
-fn names(documents: &[SkippedDocument]) -> String {
-    let mut names: Vec<String> = documents
-        .iter()
-        .take(5)
-        .map(|document| format!("{} ({})", document.id, document.group))
-        .collect();
-    if documents.len() > names.len() {
-        names.push(format!("and {} more", documents.len() - names.len()));
-    }
-    names.join(", ")
-}
-
-/// What the settings, the model and the data must agree on.
-fn check<D: Backward>(training: &Training<'_, D>) -> Result<()> {
-    let Training {
-        settings,
-        shards,
-        decoder,
-        ..
-    } = training;
-    settings.check()?;
-    ensure!(
-        training.micro_batch > 0,
-        "micro_batch = 0: wanted at least one sequence"
-    );
-    ensure!(
-        settings.sequence <= decoder.shape.context,
-        "sequence = {}, but the model was made for a context of {}: shorten the sequence or give \
-         the model a longer context",
-        settings.sequence,
-        decoder.shape.context
-    );
-    for shards in [Some(*shards), training.held_out].into_iter().flatten() {
-        ensure!(
-            shards.vocabulary() <= decoder.shape.vocabulary,
-            "the tokens in {} are of a vocabulary of {}, but the model's vocabulary is {}: use the \
-             tokenizer that the model was made for, or make the model's vocabulary larger",
-            shards.dir().display(),
-            shards.vocabulary(),
-            decoder.shape.vocabulary
-        );
-    }
-    // The first token of an epoch is nobody's target.
-    let targets = shards.tokens() - 1;
-    let most = (settings.max_epochs * targets as f64).floor();
-    ensure!(
-        settings.tokens as f64 <= most && targets > 0,
-        "too little to train on: wanted {} tokens, found {} in {}, which may be gone through {} \
-         times: lower tokens, raise max_epochs or bring more text",
-        settings.tokens,
-        shards.tokens(),
-        shards.dir().display(),
-        settings.max_epochs
-    );
-    Ok(())
-}
-
-/// Ids come from a file, and one that is damaged must not reach the device.
-fn check_ids(examples: &Examples, shards: &Shards) -> Result<()> {
-    let vocabulary = shards.vocabulary();
-    let ids = examples.batch.ids.iter().chain(&examples.targets);
-    if let Some(id) = ids.copied().find(|&id| id as usize >= vocabulary) {
-        bail!(
-            "{} holds token {id}, but its vocabulary is {vocabulary}: a file of tokens is damaged, \
-             make the shards again",
-            shards.dir().display()
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

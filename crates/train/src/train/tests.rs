@@ -61,7 +61,6 @@ fn a_toy_is_learned() {
     let mut settings = settings();
     settings.tokens = 2400;
     settings.max_epochs = 20.0;
-    settings.guard.threshold = 100.0;
     let mut watch = Memory::default();
     let end = place.run(&settings, &mut watch).unwrap();
     let (first, last) = (

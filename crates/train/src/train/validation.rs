@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use model::{Decoder, Recompute, Tape};
 use tensor::Forward;
 
-use crate::train::check_ids;
+use super::checks;
 use crate::{Cursor, Examples, GroupScore, Order, Score, Settings, Shards, Stream, Validation};
 
 /// The same choice of held-out documents in every run.
@@ -71,7 +71,7 @@ pub(super) fn measure<D: Forward>(
         if sequences < micro_batch && left > 0 {
             continue;
         }
-        check_ids(&examples, shards)?;
+        checks::ids(&examples, shards)?;
         decoder.forward(&examples.batch, tape);
         let losses = decoder.device.negative_log_likelihood(
             &tape.hidden_nd,
