@@ -14,10 +14,6 @@ use crate::pattern::words;
 
 /// A word of at most so many bytes is merged by scanning.
 const SCANNED: usize = 96;
-/// How many words a scratch remembers.
-const REMEMBERED: usize = 1 << 16;
-/// Longer words are too rare to remember.
-const WORTH_REMEMBERING: usize = 64;
 
 const NO_RANK: u32 = u32::MAX;
 
@@ -34,7 +30,6 @@ pub(crate) struct Bpe {
 pub(crate) struct Scratch {
     ids: Vec<u32>,
     ranks: Vec<u32>,
-    remembered: HashMap<Box<[u8]>, Box<[u32]>, RandomState>,
 }
 
 /// Hashing needs no secret here: a fixed seed makes every run alike, down to the speed.
@@ -73,44 +68,24 @@ impl Bpe {
         })
     }
 
-    /// Appends the ids of a text. Remembering words pays for many texts, not for one.
-    pub(crate) fn encode(
-        &self,
-        text: &str,
-        remember: bool,
-        scratch: &mut Scratch,
-        ids: &mut Vec<u32>,
-    ) {
+    /// Appends the ids of a text. (Remembering the ids of words that came before was tried: the
+    /// lookup costs as much as merging a short word again.)
+    pub(crate) fn encode(&self, text: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         for word in words(text) {
             let bytes = word.as_bytes();
             if let [byte] = bytes {
                 ids.push(self.byte_ids[*byte as usize]);
                 continue;
             }
-            if self.ignore_merges {
-                if let Some(id) = self.whole.get(bytes) {
-                    ids.push(*id);
-                    continue;
-                }
-            }
-            let remember = remember && bytes.len() <= WORTH_REMEMBERING;
-            if remember {
-                if let Some(known) = scratch.remembered.get(bytes) {
-                    ids.extend_from_slice(known);
-                    continue;
-                }
-            }
-            let start = ids.len();
-            if bytes.len() <= SCANNED {
-                self.scan(bytes, scratch, ids);
+            let whole = if self.ignore_merges {
+                self.whole.get(bytes)
             } else {
-                self.heap(bytes, ids);
-            }
-            if remember {
-                if scratch.remembered.len() >= REMEMBERED {
-                    scratch.remembered.clear();
-                }
-                scratch.remembered.insert(bytes.into(), ids[start..].into());
+                None
+            };
+            match whole {
+                Some(id) => ids.push(*id),
+                None if bytes.len() <= SCANNED => self.scan(bytes, scratch, ids),
+                None => self.heap(bytes, ids),
             }
         }
     }

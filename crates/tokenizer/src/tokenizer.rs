@@ -46,7 +46,7 @@ impl Tokenizer {
     /// token that stands in the text is text. What documents from outside are encoded with.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 3);
-        self.encode_into(text, false, &mut Scratch::default(), &mut ids);
+        self.encode_into(text, &mut Scratch::default(), &mut ids);
         ids
     }
 
@@ -62,18 +62,18 @@ impl Tokenizer {
         let scratch = &mut Scratch::default();
         let mut rest = text;
         while let Some((at, name, id)) = self.first_special(rest) {
-            bpe.encode(&rest[..at], false, scratch, &mut ids);
+            bpe.encode(&rest[..at], scratch, &mut ids);
             ids.push(id);
             rest = &rest[at + name..];
         }
-        bpe.encode(rest, false, scratch, &mut ids);
+        bpe.encode(rest, scratch, &mut ids);
         ids
     }
 
     /// A document as the model is trained on it: begin, text, end, as far as they exist.
     pub fn encode_document(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 3 + 2);
-        self.document_into(text, false, &mut Scratch::default(), &mut ids);
+        self.document_into(text, &mut Scratch::default(), &mut ids);
         ids
     }
 
@@ -140,30 +140,30 @@ impl Tokenizer {
         self.entries.get(id as usize)
     }
 
-    fn encode_into(&self, text: &str, many: bool, scratch: &mut Scratch, ids: &mut Vec<u32>) {
+    fn encode_into(&self, text: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         match &self.engine {
-            Engine::Llama3(bpe) => bpe.encode(text, many, scratch, ids),
+            Engine::Llama3(bpe) => bpe.encode(text, scratch, ids),
             Engine::Other { plain, .. } => ids.extend(ids_of(plain, text)),
         }
     }
 
-    fn document_into(&self, text: &str, many: bool, scratch: &mut Scratch, ids: &mut Vec<u32>) {
+    fn document_into(&self, text: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         ids.extend(self.bos);
-        self.encode_into(text, many, scratch, ids);
+        self.encode_into(text, scratch, ids);
         ids.extend(self.eos);
     }
 
     fn batch<T: AsRef<str> + Sync>(
         &self,
         texts: &[T],
-        encode: fn(&Self, &str, bool, &mut Scratch, &mut Vec<u32>),
+        encode: fn(&Self, &str, &mut Scratch, &mut Vec<u32>),
     ) -> Vec<Vec<u32>> {
         texts
             .par_iter()
             .map_init(Scratch::default, |scratch, text| {
                 let text = text.as_ref();
                 let mut ids = Vec::with_capacity(text.len() / 3 + 2);
-                encode(self, text, true, scratch, &mut ids);
+                encode(self, text, scratch, &mut ids);
                 ids
             })
             .collect()
