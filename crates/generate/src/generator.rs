@@ -150,11 +150,15 @@ impl<'a, D: Forward> Generator<'a, D> {
                 device.rows(&hidden, &[chunk.len() as u32 - 1], width, &mut last);
             }
             let mut logits = device.logits(1, &last, decoder.head());
-            logits.truncate(self.tokenizer.vocabulary());
             let position = occurred.len();
             let choice = request
                 .sampling
-                .choose(&mut logits, &occurred, position as u64)
+                .choose(
+                    &mut logits,
+                    self.tokenizer.vocabulary(),
+                    &occurred,
+                    position as u64,
+                )
                 .with_context(|| format!("the token at position {position} could not be chosen"))?;
             occurred.push(choice.id);
             let bytes = match self.tokenizer.is_special(choice.id) {

@@ -100,13 +100,26 @@ impl Sampling {
         Ok(())
     }
 
-    /// Chooses the token at `position` of its sequence. `occurred` are the tokens of the sequence so
-    /// far, in any order; `logits` are changed on the way.
+    /// Chooses the token at `position` of its sequence among those below `vocabulary` (an embedding
+    /// may have been padded with rows that are no token). `occurred` are the tokens of the sequence
+    /// so far, in any order; `logits` are changed on the way.
     ///
     /// # Errors
     /// Logits that are not numbers, or none at all.
-    pub fn choose(&self, logits: &mut [f32], occurred: &[u32], position: u64) -> Result<Choice> {
+    pub fn choose(
+        &self,
+        logits: &mut [f32],
+        vocabulary: usize,
+        occurred: &[u32],
+        position: u64,
+    ) -> Result<Choice> {
         let normalizer = log_sum_exp(logits)?;
+        let tokens = vocabulary.min(logits.len());
+        let logits = &mut logits[..tokens];
+        ensure!(
+            logits.iter().any(|logit| *logit > f32::NEG_INFINITY),
+            "a token was to be chosen among {tokens}, but no logit is finite"
+        );
         let penalised = self.repetition_penalty != 1.0;
         let before = if penalised {
             logits.to_vec()
@@ -221,11 +234,9 @@ fn log_sum_exp(logits: &[f32]) -> Result<f64> {
         }
         largest = largest.max(*logit);
     }
-    ensure!(
-        largest > f32::NEG_INFINITY,
-        "a token was to be chosen among {}, but no logit is finite",
-        logits.len()
-    );
+    if largest == f32::NEG_INFINITY {
+        return Ok(f64::NEG_INFINITY);
+    }
     let sum: f64 = logits
         .iter()
         .map(|logit| f64::from(logit - largest).exp())

@@ -2,7 +2,7 @@ use super::*;
 
 fn choose(sampling: Sampling, logits: &[f32], occurred: &[u32], position: u64) -> u32 {
     sampling
-        .choose(&mut logits.to_vec(), occurred, position)
+        .choose(&mut logits.to_vec(), logits.len(), occurred, position)
         .unwrap()
         .id
 }
@@ -160,7 +160,7 @@ fn repetition_is_penalised_once_for_each_token() {
         ..Sampling::greedy()
     };
     let mut logits = vec![4.0, 3.0, -1.0];
-    let choice = sampling.choose(&mut logits, &[0, 0, 2, 0], 0).unwrap();
+    let choice = sampling.choose(&mut logits, 3, &[0, 0, 2, 0], 0).unwrap();
     assert_eq!(logits, [2.0, 3.0, -2.0]);
     assert_eq!(choice.id, 1);
     // The log-probability is the decoder's own.
@@ -178,7 +178,7 @@ fn logits_that_are_no_numbers_are_an_error() {
     ] {
         for sampling in [Sampling::greedy(), Sampling::temperature(1.0, 0)] {
             let error = sampling
-                .choose(&mut logits.clone(), &[], 0)
+                .choose(&mut logits.clone(), 9, &[], 0)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(words), "{error}");
@@ -236,4 +236,13 @@ fn extreme_temperatures_still_draw() {
             .iter()
             .all(|f| *f > 0.3)
     );
+}
+
+#[test]
+fn rows_beyond_the_vocabulary_are_counted_but_never_chosen() {
+    let mut logits = vec![1.0, 0.0, 9.0];
+    let choice = Sampling::greedy().choose(&mut logits, 2, &[], 0).unwrap();
+    assert_eq!(choice.id, 0);
+    let expected = softmax(&[1.0, 0.0, 9.0], 1.0)[0].ln();
+    assert!((f64::from(choice.log_probability) - expected).abs() < 1e-6);
 }
