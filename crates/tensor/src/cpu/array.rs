@@ -75,6 +75,7 @@ impl<T: Number> DerefMut for Buffer<T> {
 /// A flat vector of f32 or bfloat16 numbers.
 pub struct CpuArray(pub(crate) Storage);
 
+/// Numbers of one type or the other.
 pub(crate) enum Storage {
     F32(Buffer<f32>),
     Bf16(Buffer<bf16>),
@@ -93,7 +94,41 @@ impl CpuArray {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Its numbers, which are f32. What only the residual stream, statistics, moments and
+    /// gradients of weights pass through is never rounded.
+    #[track_caller]
+    pub(crate) fn f32(&self) -> &[f32] {
+        match &self.0 {
+            Storage::F32(x) => x,
+            Storage::Bf16(_) => panic!("an f32 array was wanted, and this one is bfloat16"),
+        }
+    }
+
+    /// As [`f32`](Self::f32), to write.
+    #[track_caller]
+    pub(crate) fn f32_mut(&mut self) -> &mut [f32] {
+        match &mut self.0 {
+            Storage::F32(x) => x,
+            Storage::Bf16(_) => panic!("an f32 array was wanted, and this one is bfloat16"),
+        }
+    }
 }
+
+/// Gives the numbers of arrays a name and a type: the body is compiled for each type.
+macro_rules! typed {
+    ($($name:ident = $array:expr),+ => $body:expr) => {
+        typed!(@ [$($name = $array),+] $body)
+    };
+    (@ [$name:ident = $array:expr $(, $names:ident = $arrays:expr)*] $body:expr) => {
+        match $array {
+            $crate::cpu::array::Storage::F32($name) => typed!(@ [$($names = $arrays),*] $body),
+            $crate::cpu::array::Storage::Bf16($name) => typed!(@ [$($names = $arrays),*] $body),
+        }
+    };
+    (@ [] $body:expr) => { $body };
+}
+pub(crate) use typed;
 
 /// A weight `[rows, cols]`, row-major.
 ///
@@ -103,6 +138,18 @@ impl CpuArray {
 pub struct CpuMatrix {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
-    pub(crate) master: Option<Buffer<f32>>,
-    pub(crate) rounded: Option<Buffer<bf16>>,
+    pub(crate) weight: Weight,
+}
+
+/// How a weight is stored.
+pub(crate) enum Weight {
+    /// f32 for products, and for the optimizer where it is trained.
+    Full(Buffer<f32>),
+    /// bfloat16 for inference.
+    Rounded(Buffer<bf16>),
+    /// Trained in bf16.
+    Both {
+        master: Buffer<f32>,
+        shadow: Buffer<bf16>,
+    },
 }

@@ -1,0 +1,625 @@
+//! How a large product is cut so that the tile always finds its operands near.
+//!
+//! `C[m, n] (+)= A[m, k] · B[k, n]`, after Goto & van de Geijn 2008 ("Anatomy of high-performance
+//! matrix multiplication"), with three departures.
+//!
+//! 1. B is packed whole, once, by all threads ([`Right`]); it is a weight or an activation and
+//!    fits the last cache or streams from it. A block of A (about 100 rows, a quarter of a
+//!    megabyte) is what stays in the second-level cache of a thread while panels of B (the columns
+//!    of a tile) pass by: every word that comes from further away is used 100 times.
+//! 2. A is read where it lies if it can be (rows, in the compute type): packing it costs 5–10 % at
+//!    the widths of small models. It is converted per block if its type is another, and packed per
+//!    block if it is transposed (gradients of weights).
+//! 3. k is not cut below [`MAXIMUM_UNITS`], so nearly every product stores its result once, straight
+//!    from registers and in the type that is wanted, instead of adding to memory. The operands then
+//!    come from the second-level cache rather than the first; 13 bytes a cycle are needed, and the
+//!    cache gives four times that.
+//!
+//! Each number of C is one sum over k in an order that k alone decides. How m and n are cut may
+//! depend on the number of threads; the bits do not.
+
+use std::ops::Range;
+
+use half::bf16;
+
+use super::arena::Arena;
+use super::kernels::Kernels;
+use super::lanes::{Element, Lanes, Work, spans};
+use super::pack::{LeftAlong, PanelAlong, PanelsAcross, Rows, panel_stride};
+use super::team::{Parts, Session};
+use super::tile::{self, Call, Out, Tile, Unit};
+
+/// Longer sums than this many units are taken in passes, each added to the last.
+pub(crate) const MAXIMUM_UNITS: usize = 2048;
+
+/// Words of A that a thread works on at a time.
+const BLOCK_WORDS: usize = 64 << 10;
+
+/// The most tiles that a block is high.
+const BLOCK_TILES: usize = 8;
+
+/// The kernels of a device, as far as products are concerned.
+#[derive(Clone, Copy)]
+pub(crate) struct Engine {
+    pub(crate) kernels: Kernels,
+    pub(crate) tile: Tile,
+}
+
+/// B, packed: panel after panel, `[units][columns of a tile]` each.
+#[derive(Clone, Copy)]
+pub(crate) struct Right<'a> {
+    pub(crate) words: &'a [u32],
+    pub(crate) units: usize,
+    pub(crate) columns: usize,
+}
+
+/// Rows of either type.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    F32(Rows<'a, f32>),
+    Bf16(Rows<'a, bf16>),
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Source::F32(rows) => rows.count(),
+            Source::Bf16(rows) => rows.count(),
+        }
+    }
+
+    /// Some of the rows.
+    pub(crate) fn range(&self, rows: Range<usize>) -> Source<'a> {
+        match self {
+            Source::F32(all) => Source::F32(all.range(rows)),
+            Source::Bf16(all) => Source::Bf16(all.range(rows)),
+        }
+    }
+}
+
+/// Elements whose rows can be a source.
+pub(crate) trait InSource: Element {
+    fn source(rows: Rows<'_, Self>) -> Source<'_>;
+}
+impl InSource for f32 {
+    fn source(rows: Rows<'_, f32>) -> Source<'_> {
+        Source::F32(rows)
+    }
+}
+impl InSource for bf16 {
+    fn source(rows: Rows<'_, bf16>) -> Source<'_> {
+        Source::Bf16(rows)
+    }
+}
+
+/// A.
+#[derive(Clone, Copy)]
+pub(crate) enum Left<'a> {
+    /// Row i of A is row i of the source.
+    Rows(Source<'a>),
+    /// Row i of A is column i of the source.
+    Columns(Source<'a>),
+}
+
+/// Some rows of C, times all columns or some.
+pub(crate) struct Block<'a> {
+    pub(crate) left: Left<'a>,
+    /// The rows of A.
+    pub(crate) rows: Range<usize>,
+    pub(crate) k: usize,
+    pub(crate) right: Right<'a>,
+    /// The panels of B.
+    pub(crate) panels: Range<usize>,
+    /// C at the first of the rows and column 0.
+    pub(crate) out: Out,
+    /// Numbers from one row of C to the next.
+    pub(crate) out_row: usize,
+    pub(crate) add: bool,
+}
+
+/// A whole product whose B is packed. C may be in several pieces of some rows each.
+pub(crate) struct Product<'a> {
+    pub(crate) left: Left<'a>,
+    pub(crate) k: usize,
+    pub(crate) right: Right<'a>,
+    /// Rows of each piece of C, and where it begins.
+    pub(crate) pieces: &'a [(usize, Out)],
+    pub(crate) out_row: usize,
+    pub(crate) add: bool,
+}
+
+impl Right<'_> {
+    /// A panel from one of its units on.
+    #[inline(always)]
+    pub(crate) fn panel(&self, panel: usize, unit: usize, width: usize) -> *const u32 {
+        self.words[(panel * self.units + unit) * width..].as_ptr()
+    }
+}
+
+/// A block of A as the tile reads it.
+pub(crate) struct Ready {
+    /// Of the first tile.
+    left: tile::Left,
+    /// Bytes from one tile to the next.
+    tile: usize,
+    /// Of a last tile that is not whole, if it lies elsewhere.
+    last: Option<tile::Left>,
+}
+
+impl Ready {
+    /// The rows of one tile.
+    #[inline(always)]
+    pub(crate) fn tile(&self, tile: usize, whole: bool) -> tile::Left {
+        match self.last {
+            Some(last) if !whole => last,
+            _ => tile::Left {
+                start: self.left.start.wrapping_byte_add(tile * self.tile),
+                ..self.left
+            },
+        }
+    }
+}
+
+/// One tile's rows of A against neighbouring columns of B.
+pub(crate) struct Strip<'a> {
+    pub(crate) left: tile::Left,
+    /// How many of the tile's rows exist.
+    pub(crate) rows: usize,
+    pub(crate) right: Right<'a>,
+    /// The units of B that meet A's from its first on.
+    pub(crate) units: Range<usize>,
+    /// The columns of B; the first is that of a panel.
+    pub(crate) columns: Range<usize>,
+    /// C at the first row and column.
+    pub(crate) out: Out,
+    pub(crate) out_row: usize,
+    pub(crate) add: bool,
+}
+
+impl Engine {
+    /// Packs B from rows along k: its columns are the rows of the source.
+    pub(crate) fn right_along<'s, S: Element>(
+        &self,
+        session: &'s Session<'_>,
+        source: Rows<'_, S>,
+    ) -> Right<'s> {
+        let (columns, k, width) = (source.count(), source.stride(), self.tile.columns);
+        let units = k.div_ceil(self.tile.unit.numbers());
+        let words = session.take::<u32>(columns.next_multiple_of(width) * units);
+        let parts = Parts::new(words);
+        session.run(columns.div_ceil(width), |panel, _| {
+            let words = panel * width * units..(panel + 1) * width * units;
+            self.kernels.apply(PanelAlong {
+                unit: self.tile.unit,
+                source,
+                rows: panel * width..columns.min((panel + 1) * width),
+                k: 0..k,
+                // SAFETY: a task takes its own panel.
+                panel: unsafe { parts.slice(words) },
+                width,
+            });
+        });
+        Right {
+            words,
+            units,
+            columns,
+        }
+    }
+
+    /// Packs B from rows across k: its rows are the rows of the source.
+    pub(crate) fn right_across<'s, S: Element>(
+        &self,
+        session: &'s Session<'_>,
+        source: Rows<'_, S>,
+    ) -> Right<'s> {
+        let (k, columns, width) = (source.count(), source.stride(), self.tile.columns);
+        let units = k.div_ceil(self.tile.unit.numbers());
+        let panels = columns.div_ceil(width);
+        let words = session.take::<u32>(panels * width * units);
+        let parts = Parts::new(words);
+        // Several panels at a time read longer stretches of each row.
+        let group = panels.div_ceil(4 * session.threads()).clamp(1, 4);
+        session.stretches(panels, group, |panels, _| {
+            let words = panels.start * width * units..panels.end * width * units;
+            self.kernels.apply(PanelsAcross {
+                unit: self.tile.unit,
+                source,
+                k: 0..k,
+                columns: panels.start * width..columns.min(panels.end * width),
+                // SAFETY: a task takes its own panels.
+                panels: unsafe { parts.slice(words) },
+                width,
+                stride: width * units,
+            });
+        });
+        Right {
+            words,
+            units,
+            columns,
+        }
+    }
+
+    /// Computes C on all threads.
+    /// # Safety
+    /// C must be writable and nobody else's.
+    pub(crate) unsafe fn multiply(&self, session: &Session<'_>, product: &Product<'_>) {
+        let threads = session.threads();
+        let panels = product.right.columns.div_ceil(self.tile.columns);
+        let mut blocks = vec![];
+        let mut before = 0;
+        for (piece, &(height, _)) in product.pieces.iter().enumerate() {
+            for rows in self.cut(height, product.right.units, threads) {
+                blocks.push((piece, before, rows));
+            }
+            before += height;
+        }
+        // Where blocks are few, columns are cut too, so that every thread has something to do.
+        let groups = match blocks.len() {
+            0 => return,
+            enough if enough >= 2 * threads => 1,
+            _ if threads == 1 => 1,
+            few => (2 * threads).div_ceil(few).min(panels),
+        };
+        session.run(blocks.len() * groups, |task, arena| {
+            let (piece, before, ref rows) = blocks[task / groups];
+            let group = task % groups;
+            let block = Block {
+                left: product.left,
+                rows: before + rows.start..before + rows.end,
+                k: product.k,
+                right: product.right,
+                panels: group * panels / groups..(group + 1) * panels / groups,
+                out: product.pieces[piece]
+                    .1
+                    .advance(rows.start * product.out_row),
+                out_row: product.out_row,
+                add: product.add,
+            };
+            // SAFETY: the caller's promise; tasks write different rows or columns.
+            unsafe { self.block(arena, &block) };
+        });
+    }
+
+    /// Cuts rows into blocks of nearly equal height; a multiple of the threads if there are more.
+    fn cut(
+        &self,
+        height: usize,
+        units: usize,
+        threads: usize,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let rows = self.tile.rows;
+        let most = BLOCK_WORDS / (units.min(MAXIMUM_UNITS) * rows).max(1);
+        let tiles = height.div_ceil(rows);
+        let blocks = tiles.div_ceil(most.clamp(1, BLOCK_TILES));
+        let blocks = match blocks > threads {
+            true => blocks.next_multiple_of(threads).min(tiles),
+            false => blocks,
+        };
+        (0..blocks).map(move |block| {
+            let from = block * tiles / blocks * rows;
+            let to = (block + 1) * tiles / blocks * rows;
+            from..to.min(height)
+        })
+    }
+
+    /// Computes one block on this thread.
+    /// # Safety
+    /// The block of C must be writable and nobody else's.
+    pub(crate) unsafe fn block(&self, arena: &Arena, block: &Block<'_>) {
+        let Tile { rows, columns, .. } = self.tile;
+        let (numbers, right) = (self.tile.unit.numbers(), block.right);
+        let height = block.rows.len();
+        if height == 0 || block.panels.is_empty() {
+            return;
+        }
+        if block.k == 0 {
+            // An empty sum is zero.
+            assert!(block.add, "a product over nothing");
+            return;
+        }
+        assert_eq!(
+            right.units,
+            block.k.div_ceil(numbers),
+            "A and B differ in k"
+        );
+        // A sum in several passes must not be rounded between them.
+        let passes = right.units.div_ceil(MAXIMUM_UNITS);
+        let wide = match block.out {
+            Out::Bf16(to) if passes > 1 => {
+                let wide = arena.take::<f32>(height * right.columns);
+                Some((to, wide.as_mut_ptr()))
+            }
+            _ => None,
+        };
+        let (out, out_row, add) = match wide {
+            Some((_, wide)) => (Out::F32(wide), right.columns, false),
+            None => (block.out, block.out_row, block.add),
+        };
+        for pass in 0..passes {
+            let first = pass * MAXIMUM_UNITS;
+            let units = MAXIMUM_UNITS.min(right.units - first);
+            let k = first * numbers..block.k.min((first + units) * numbers);
+            let ready = self.ready(arena, block.left, block.rows.clone(), k);
+            for panel in block.panels.clone() {
+                for tile in 0..height.div_ceil(rows) {
+                    let exist = rows.min(height - tile * rows);
+                    let call = Call {
+                        units,
+                        left: ready.tile(tile, exist == rows),
+                        right: right.panel(panel, first, columns),
+                        out: out.advance(tile * rows * out_row + panel * columns),
+                        out_row,
+                        add: add || pass > 0,
+                        rows: exist,
+                        columns: columns.min(right.columns - panel * columns),
+                    };
+                    // SAFETY: `ready` gives whole tiles; C is the caller's promise.
+                    unsafe { self.tile.run(&call) };
+                }
+            }
+        }
+        if let Some((to, wide)) = wide {
+            let first = block.panels.start * columns;
+            let last = right.columns.min(block.panels.end * columns);
+            for row in 0..height {
+                // SAFETY: these columns of `wide` have been written above; those of C are a part
+                // of the block.
+                let (from, to) = unsafe {
+                    let from = wide.add(row * right.columns + first);
+                    let to = to.add(row * block.out_row + first);
+                    (
+                        std::slice::from_raw_parts(from, last - first),
+                        std::slice::from_raw_parts_mut(to, last - first),
+                    )
+                };
+                let add = block.add;
+                self.kernels.apply(Narrow { from, to, add });
+            }
+        }
+    }
+
+    /// Computes one strip.
+    /// # Safety
+    /// As [`Engine::block`]; A must hold as many units as are asked for.
+    #[inline]
+    pub(crate) unsafe fn strip(&self, strip: &Strip<'_>) {
+        let width = self.tile.columns;
+        let (units, columns) = (strip.units.clone(), strip.columns.clone());
+        debug_assert_eq!(columns.start % width, 0);
+        for column in columns.clone().step_by(width) {
+            let call = Call {
+                units: units.len(),
+                left: strip.left,
+                right: strip.right.panel(column / width, units.start, width),
+                out: strip.out.advance(column - columns.start),
+                out_row: strip.out_row,
+                add: strip.add,
+                rows: strip.rows,
+                columns: width.min(columns.end - column),
+            };
+            // SAFETY: the caller's promise.
+            unsafe { self.tile.run(&call) };
+        }
+    }
+
+    /// On this thread, packs B from `k` of some rows along k.
+    pub(crate) fn along<'s>(
+        &self,
+        arena: &'s Arena,
+        source: Source<'_>,
+        rows: Range<usize>,
+        k: Range<usize>,
+    ) -> Right<'s> {
+        match source {
+            Source::F32(source) => self.along_of(arena, source, rows, k),
+            Source::Bf16(source) => self.along_of(arena, source, rows, k),
+        }
+    }
+
+    fn along_of<'s, S: Element>(
+        &self,
+        arena: &'s Arena,
+        source: Rows<'_, S>,
+        rows: Range<usize>,
+        k: Range<usize>,
+    ) -> Right<'s> {
+        let (columns, width) = (rows.len(), self.tile.columns);
+        let units = k.len().div_ceil(self.tile.unit.numbers());
+        let words = arena.take::<u32>(columns.next_multiple_of(width) * units);
+        for (panel, words) in words.chunks_exact_mut(width * units).enumerate() {
+            let first = rows.start + panel * width;
+            self.kernels.apply(PanelAlong {
+                unit: self.tile.unit,
+                source,
+                rows: first..rows.end.min(first + width),
+                k: k.clone(),
+                panel: words,
+                width,
+            });
+        }
+        Right {
+            words,
+            units,
+            columns,
+        }
+    }
+
+    /// On this thread, packs B from some columns of rows across k.
+    pub(crate) fn across<'s>(
+        &self,
+        arena: &'s Arena,
+        source: Source<'_>,
+        k: Range<usize>,
+        columns: Range<usize>,
+    ) -> Right<'s> {
+        match source {
+            Source::F32(source) => self.across_of(arena, source, k, columns),
+            Source::Bf16(source) => self.across_of(arena, source, k, columns),
+        }
+    }
+
+    fn across_of<'s, S: Element>(
+        &self,
+        arena: &'s Arena,
+        source: Rows<'_, S>,
+        k: Range<usize>,
+        columns: Range<usize>,
+    ) -> Right<'s> {
+        let (count, width) = (columns.len(), self.tile.columns);
+        let units = k.len().div_ceil(self.tile.unit.numbers());
+        let words = arena.take::<u32>(count.next_multiple_of(width) * units);
+        self.kernels.apply(PanelsAcross {
+            unit: self.tile.unit,
+            source,
+            k,
+            columns,
+            panels: words,
+            width,
+            stride: width * units,
+        });
+        Right {
+            words,
+            units,
+            columns: count,
+        }
+    }
+
+    /// Makes numbers `k` of some rows of A readable for the tile: where they lie, or converted or
+    /// packed.
+    pub(crate) fn ready(
+        &self,
+        arena: &Arena,
+        left: Left<'_>,
+        rows: Range<usize>,
+        k: Range<usize>,
+    ) -> Ready {
+        match left {
+            Left::Rows(Source::F32(source)) => {
+                self.rows(arena, source, rows, k, self.tile.unit == Unit::Single)
+            }
+            Left::Rows(Source::Bf16(source)) => {
+                self.rows(arena, source, rows, k, self.tile.unit == Unit::Pair)
+            }
+            Left::Columns(Source::F32(source)) => self.columns(arena, source, rows, k),
+            Left::Columns(Source::Bf16(source)) => self.columns(arena, source, rows, k),
+        }
+    }
+
+    fn rows<S: Element>(
+        &self,
+        arena: &Arena,
+        source: Rows<'_, S>,
+        rows: Range<usize>,
+        k: Range<usize>,
+        same_type: bool,
+    ) -> Ready {
+        let high = self.tile.rows;
+        let whole_units = k.len() % self.tile.unit.numbers() == 0;
+        let here = source.start().filter(|_| same_type && whole_units);
+        // What has to be copied: everything, or the rows of a last tile that is not whole (the
+        // tile reads all its rows, and those after the last may not be memory of ours).
+        let copied = match here {
+            Some(_) => rows.end - rows.len() % high..rows.end,
+            None => rows.clone(),
+        };
+        // Rows of a power of two would all fall into the same few places of the cache.
+        let stride = k
+            .len()
+            .div_ceil(self.tile.unit.numbers())
+            .next_multiple_of(16)
+            + 16;
+        let copy = (!copied.is_empty()).then(|| {
+            let to = arena.take::<u32>(copied.len().next_multiple_of(high) * stride);
+            self.kernels.apply(LeftAlong {
+                unit: self.tile.unit,
+                source,
+                rows: copied,
+                k: k.clone(),
+                to,
+                stride,
+            });
+            tile::Left {
+                start: to.as_ptr(),
+                row: stride * 4,
+                unit: 4,
+            }
+        });
+        match (here, copy) {
+            (Some(here), last) => {
+                assert!(rows.end <= source.count() && k.end <= source.stride());
+                let row = source.stride() * size_of::<S>();
+                let left = tile::Left {
+                    start: here
+                        .wrapping_add(rows.start * source.stride() + k.start)
+                        .cast(),
+                    row,
+                    unit: 4,
+                };
+                Ready {
+                    left,
+                    tile: high * row,
+                    last,
+                }
+            }
+            (None, Some(left)) => Ready {
+                left,
+                tile: high * left.row,
+                last: None,
+            },
+            (None, None) => unreachable!("a block of no rows"),
+        }
+    }
+
+    /// Packs columns of a source as rows of A.
+    pub(crate) fn columns<S: Element>(
+        &self,
+        arena: &Arena,
+        source: Rows<'_, S>,
+        columns: Range<usize>,
+        k: Range<usize>,
+    ) -> Ready {
+        let width = self.tile.rows;
+        let stride = panel_stride(k.len().div_ceil(self.tile.unit.numbers()), width);
+        let panels = arena.take::<u32>(columns.len().div_ceil(width) * stride);
+        let start = panels.as_ptr();
+        self.kernels.apply(PanelsAcross {
+            unit: self.tile.unit,
+            source,
+            k,
+            columns,
+            panels,
+            width,
+            stride,
+        });
+        Ready {
+            left: tile::Left {
+                start,
+                row: 4,
+                unit: 4 * width,
+            },
+            tile: 4 * stride,
+            last: None,
+        }
+    }
+}
+
+/// `to (+)= from`, rounded.
+struct Narrow<'a> {
+    from: &'a [f32],
+    to: &'a mut [bf16],
+    add: bool,
+}
+
+impl Work for Narrow<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for span in spans::<L>(self.from.len()) {
+            let mut sum: L = f32::get(self.from, span);
+            if self.add {
+                sum = sum.add(bf16::get(self.to, span));
+            }
+            bf16::put(sum, self.to, span);
+        }
+    }
+}

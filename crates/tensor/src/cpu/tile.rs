@@ -1,0 +1,293 @@
+//! The innermost product: a small tile of C, kept in registers while k runs.
+//!
+//! `C[rows, columns] (+)= A[rows, k] · B[k, columns]`, a few rows by a few vectors. Each step of
+//! the loop loads one line of B (two vectors) and broadcasts one number of every row of A; with
+//! 14 × 2 vectors of sums that is 28 multiply–adds for 16 loads, so the multipliers are the limit
+//! and not the loads. 28 sums + 2 vectors of B + 1 broadcast = 31 of the 32 registers of AVX-512;
+//! 28 independent sums are also more than latency × throughput (4 × 2 on every processor so far),
+//! so no multiplier waits for a result. AVX2 has 16 registers: 6 × 2 + 2 + 1 = 15.
+//!
+//! A *unit* is 32 bits of k: one f32, or two neighbouring bfloat16 that one instruction multiplies
+//! with their two partners and adds up. Everything outside this file counts units, and so one
+//! body serves every kind.
+//!
+//! B comes packed in panels (`[unit][column]`, see `pack.rs`). A is read where it lies: row-major
+//! activations need no packing, because 14 rows are 14 streams that the caches follow well.
+
+use half::bf16;
+
+use super::kernels::Kernels;
+use super::lanes::{Element, Lanes, Plain};
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{F32x8, F32x16};
+use crate::device::Precision;
+
+/// Where A lies.
+#[derive(Clone, Copy)]
+pub(crate) struct Left {
+    pub(crate) start: *const u32,
+    /// Bytes from one row to the next.
+    pub(crate) row: usize,
+    /// Bytes from one unit to the next.
+    pub(crate) unit: usize,
+}
+
+/// Where C lies.
+#[derive(Clone, Copy)]
+pub(crate) enum Out {
+    F32(*mut f32),
+    Bf16(*mut bf16),
+}
+
+// SAFETY: a pointer harms nobody; whoever writes through it promises that the place is theirs.
+unsafe impl Send for Out {}
+// SAFETY: as above.
+unsafe impl Sync for Out {}
+
+impl Out {
+    /// `count` numbers further on.
+    #[inline(always)]
+    pub(crate) fn advance(self, count: usize) -> Out {
+        match self {
+            Out::F32(start) => Out::F32(start.wrapping_add(count)),
+            Out::Bf16(start) => Out::Bf16(start.wrapping_add(count)),
+        }
+    }
+
+    /// Writes one number (or adds it).
+    /// # Safety
+    /// It must be writable and nobody else's.
+    #[inline(always)]
+    pub(crate) unsafe fn put(self, at: usize, x: f32, add: bool) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self {
+                Out::F32(start) => *start.add(at) = if add { *start.add(at) + x } else { x },
+                Out::Bf16(start) => {
+                    let before = if add { (*start.add(at)).to_f32() } else { 0.0 };
+                    *start.add(at) = bf16::from_f32(before + x);
+                }
+            }
+        }
+    }
+}
+
+/// One tile to compute.
+pub(crate) struct Call {
+    pub(crate) units: usize,
+    /// All rows of a whole tile must be readable, whatever `rows` says.
+    pub(crate) left: Left,
+    /// A panel of B: `units × Tile::columns`.
+    pub(crate) right: *const u32,
+    pub(crate) out: Out,
+    /// Numbers from one row of C to the next.
+    pub(crate) out_row: usize,
+    /// Whether to add to what is there.
+    pub(crate) add: bool,
+    /// How many rows and columns of the tile exist; the others are not written.
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+/// What a unit holds, and how operands become units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// One f32 (bfloat16 is widened).
+    Single,
+    /// One f32 that bfloat16 can say: products in f32 for processors without bfloat16 products.
+    Rounded,
+    /// Two bfloat16.
+    Pair,
+}
+
+impl Unit {
+    /// Numbers in a unit.
+    pub(crate) fn numbers(self) -> usize {
+        if self == Unit::Pair { 2 } else { 1 }
+    }
+}
+
+/// The innermost product of one kind of processor and one precision.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) unit: Unit,
+    run: unsafe fn(&Call),
+}
+
+impl Tile {
+    pub(crate) fn new(kernels: Kernels, precision: Precision) -> Tile {
+        let unit = match (kernels, precision) {
+            (_, Precision::F32) => Unit::Single,
+            (Kernels::Avx512Bf16, Precision::Bf16) => Unit::Pair,
+            (_, Precision::Bf16) => Unit::Rounded,
+        };
+        #[cfg(target_arch = "x86_64")]
+        let (rows, columns, run): (usize, usize, unsafe fn(&Call)) = match kernels {
+            Kernels::Avx512Bf16 if unit == Unit::Pair => (14, 32, avx512_bf16),
+            Kernels::Avx512Bf16 | Kernels::Avx512 => (14, 32, avx512),
+            Kernels::Avx2 => (6, 16, avx2),
+            Kernels::Plain => (4, 8, plain),
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let (rows, columns, run): (usize, usize, unsafe fn(&Call)) = (4, 8, plain);
+        Tile {
+            rows,
+            columns,
+            unit,
+            run,
+        }
+    }
+
+    /// # Safety
+    /// The pointers of the call must be good for what its fields say.
+    #[inline(always)]
+    pub(crate) unsafe fn run(&self, call: &Call) {
+        // SAFETY: a device is only made with kernels that the processor supports; the rest is the
+        // caller's promise.
+        unsafe { (self.run)(call) }
+    }
+}
+
+/// One multiply–add of a kind.
+trait Step {
+    type Lanes: Lanes;
+    /// `sum + left · right`, with the unit at `left` broadcast.
+    unsafe fn step(sum: Self::Lanes, left: *const u32, right: Self::Lanes) -> Self::Lanes;
+}
+
+/// f32 products with the vectors of `L`.
+struct Singles<L>(L);
+
+impl<L: Lanes> Step for Singles<L> {
+    type Lanes = L;
+    #[inline(always)]
+    unsafe fn step(sum: L, left: *const u32, right: L) -> L {
+        // SAFETY: the caller's promise; any alignment will do on the processors in question.
+        L::splat(unsafe { left.cast::<f32>().read_unaligned() }).mul_add(right, sum)
+    }
+}
+
+/// bfloat16 dot products of pairs.
+#[cfg(target_arch = "x86_64")]
+struct Pairs;
+
+#[cfg(target_arch = "x86_64")]
+impl Step for Pairs {
+    type Lanes = F32x16<true>;
+    #[inline(always)]
+    unsafe fn step(sum: F32x16<true>, left: *const u32, right: F32x16<true>) -> F32x16<true> {
+        use std::arch::x86_64::*;
+        // SAFETY: the caller's promise; `__m512` and `__m512bh` are the same 64 bytes.
+        unsafe {
+            let left = _mm512_set1_ps(left.cast::<f32>().read_unaligned());
+            let (left, right) = (
+                std::mem::transmute::<__m512, __m512bh>(left),
+                std::mem::transmute::<__m512, __m512bh>(right.0),
+            );
+            F32x16(_mm512_dpbf16_ps(sum.0, left, right))
+        }
+    }
+}
+
+/// The loop. Rows are reached in fives from a few moving pointers, because base + {0, 1, 2, 4} ×
+/// stride and base + 3 × stride are what x86 can address without further registers.
+#[inline(always)]
+unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize, const BASES: usize>(
+    call: &Call,
+) {
+    let lanes = S::Lanes::COUNT;
+    let mut sums = [[S::Lanes::splat(0.0); VECTORS]; ROWS];
+    let row = call.left.row;
+    let mut bases: [*const u32; BASES] =
+        std::array::from_fn(|b| call.left.start.wrapping_byte_add(5 * b * row));
+    let offsets = [0, row, 2 * row, 3 * row, 4 * row];
+    let mut right = call.right.cast::<f32>();
+    for _ in 0..call.units {
+        // SAFETY: the panel holds `units` lines, and every row of A `units` units.
+        unsafe {
+            let line: [S::Lanes; VECTORS] =
+                std::array::from_fn(|v| S::Lanes::load(right.add(v * lanes)));
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let left = bases[r / 5].wrapping_byte_add(offsets[r % 5]);
+                for (sum, line) in sums.iter_mut().zip(line) {
+                    *sum = S::step(*sum, left, line);
+                }
+            }
+        }
+        right = right.wrapping_add(VECTORS * lanes);
+        for base in &mut bases {
+            *base = base.wrapping_byte_add(call.left.unit);
+        }
+    }
+    // SAFETY: the caller's promise about C.
+    unsafe {
+        match call.out {
+            Out::F32(out) => write(&sums, call, out),
+            Out::Bf16(out) => write(&sums, call, out),
+        }
+    }
+}
+
+/// Writes the sums that exist.
+#[inline(always)]
+unsafe fn write<L: Lanes, E: Element, const ROWS: usize, const VECTORS: usize>(
+    sums: &[[L; VECTORS]; ROWS],
+    call: &Call,
+    out: *mut E,
+) {
+    let whole = call.columns == VECTORS * L::COUNT;
+    for (r, sums) in sums.iter().enumerate() {
+        if r >= call.rows {
+            break;
+        }
+        for (v, &sum) in sums.iter().enumerate() {
+            let at = v * L::COUNT;
+            if at >= call.columns {
+                break;
+            }
+            let count = if whole {
+                L::COUNT
+            } else {
+                L::COUNT.min(call.columns - at)
+            };
+            // SAFETY: row r and these columns exist.
+            unsafe {
+                let to = out.add(r * call.out_row + at);
+                let sum = if call.add {
+                    sum.add(E::load(to, count))
+                } else {
+                    sum
+                };
+                E::store(sum, to, count);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+unsafe fn avx512_bf16(call: &Call) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Pairs, 14, 2, 3>(call) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn avx512(call: &Call) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Singles<F32x16<false>>, 14, 2, 3>(call) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2(call: &Call) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Singles<F32x8>, 6, 2, 2>(call) }
+}
+
+unsafe fn plain(call: &Call) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Singles<Plain>, 4, 1, 1>(call) }
+}
