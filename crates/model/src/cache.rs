@@ -67,7 +67,8 @@ impl<D: Forward> Cache<D> {
 
 impl<D: Forward> Decoder<D> {
     /// Appends tokens to the sequence in `cache`; gives the decoder's output (after the last norm,
-    /// compute precision) for each of them, `[ids.len(), d]`.
+    /// compute precision) for each of them, `[ids.len(), d]`. The scratch grows with the longest
+    /// call, so a long prompt is best given a few hundred tokens at a time.
     ///
     /// # Errors
     /// No room for so many, an id outside the vocabulary, or no ids; the cache is then unchanged.

@@ -196,3 +196,37 @@ fn vector<M, V>(slots: &mut impl Iterator<Item = Slot<M, V>>) -> V {
         _ => unreachable!("the table declares a vector here"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Slot, Weights};
+    use crate::{example::shape, table};
+
+    #[test]
+    fn every_place_holds_its_own_line_of_the_table() {
+        for tied in [true, false] {
+            let names = Weights::of_arrays(&shape(tied), |spec| spec.name.clone());
+            let expected: Vec<String> = table(&shape(tied)).into_iter().map(|p| p.name).collect();
+            assert!(names.arrays().eq(&expected));
+            assert_eq!((&*names.embed, &*names.norm), ("embed", "norm"));
+            assert_eq!(names.head(), if tied { "embed" } else { "head" });
+            let block = &names.layers[1];
+            for (place, name) in [
+                (&block.attn_norm, "attn.norm"),
+                (&block.q, "attn.q"),
+                (&block.k, "attn.k"),
+                (&block.v, "attn.v"),
+                (&block.o, "attn.o"),
+                (&block.mlp_norm, "mlp.norm"),
+                (&block.gate, "mlp.gate"),
+                (&block.up, "mlp.up"),
+                (&block.down, "mlp.down"),
+            ] {
+                assert_eq!(*place, format!("layers.1.{name}"));
+            }
+            for (slot, spec) in names.iter().zip(table(&shape(tied))) {
+                assert_eq!(matches!(slot, Slot::Matrix(_)), spec.is_matrix());
+            }
+        }
+    }
+}
