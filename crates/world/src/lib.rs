@@ -164,3 +164,6 @@ impl Question {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

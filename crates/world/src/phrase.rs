@@ -133,10 +133,10 @@ pub(crate) fn first<'a>(list: &'a [&'a str], limit: usize) -> &'a [&'a str] {
     }
 }
 
-/// The longest run of literal text of a phrasing, up to its object where `cut_object`:
-/// the fingerprint by which a held-out phrasing is looked for in documents.
+/// The literal pieces between the slots of a phrasing, up to its object where `cut_object`:
+/// while one of them stands in no document, no document has the phrasing.
 #[cfg(test)]
-pub(crate) fn fingerprint(template: &str, cut_object: bool) -> String {
+pub(crate) fn pieces(template: &str, cut_object: bool) -> Vec<String> {
     let text = if cut_object {
         cut(template).0
     } else {
@@ -144,9 +144,9 @@ pub(crate) fn fingerprint(template: &str, cut_object: bool) -> String {
     };
     text.split('{')
         .map(|piece| piece.split_once('}').map_or(piece, |(_, literal)| literal))
-        .max_by_key(|piece| piece.chars().count())
-        .expect("a split has at least one piece")
-        .to_lowercase()
+        .filter(|literal| !literal.trim().is_empty())
+        .map(str::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! Questions with four options such that only knowledge of the fact beats one in four.
 //!
-//! The wrong options of a relation's questions are its right answers dealt out three more
-//! times: every value is offered exactly four times as often as it is right, so that
-//! choosing by frequency, or by what a relation's answers look like, is guessing. The right
-//! one stands equally often in each place. Both languages get the same options in the same
-//! order, so that they can be compared question by question.
+//! The wrong options of a group of questions are the group's right answers dealt out three
+//! more times: every value is offered exactly four times as often as it is right, so that
+//! choosing by frequency, or by what a relation's answers look like, is guessing. A group is
+//! one relation told in one way: otherwise a value that English documents never mention
+//! would be a wrong option more often than a right one, and a model that knows nothing of
+//! Korean-only facts would score below a quarter on them in English. The right option stands
+//! equally often in each place. Both languages get the same options in the same order, so
+//! that they can be compared question by question.
 
 use crate::Question;
-use crate::fact::{Fact, Language};
+use crate::fact::{Fact, Language, Told};
 use crate::name::Name;
 use crate::numeral;
 use crate::phrase::{capitalised, cut, fill_with, phrases};
@@ -23,10 +26,12 @@ pub(crate) fn questions(seed: u64, truth: &Truth, facts: &[Fact]) -> Vec<Questio
         let asked: Vec<usize> = (0..facts.len())
             .filter(|&at| facts[at].relation == relation)
             .collect();
-        let answers: Vec<usize> = asked.iter().map(|&at| truth.value[at]).collect();
         let mut random = Random::new(seed, &format!("options of {}", relation.code()));
-        for (&at, offer) in asked.iter().zip(offer(&answers, &mut random)) {
-            offers[at] = Some(offer);
+        for group in groups(truth, facts, asked) {
+            let answers: Vec<usize> = group.iter().map(|&at| truth.value[at]).collect();
+            for (&at, offer) in group.iter().zip(offer(&answers, &mut random)) {
+                offers[at] = Some(offer);
+            }
         }
     }
     let mut questions = Vec::new();
@@ -38,6 +43,45 @@ pub(crate) fn questions(seed: u64, truth: &Truth, facts: &[Fact]) -> Vec<Questio
         }
     }
     questions
+}
+
+/// The facts of a relation by where they were told; those told in ways that are too few or
+/// too alike for four balanced options are asked together, if need be with all the others.
+fn groups(truth: &Truth, facts: &[Fact], asked: Vec<usize>) -> Vec<Vec<usize>> {
+    let balanced = |group: &[usize]| {
+        let answers: Vec<usize> = group.iter().map(|&at| truth.value[at]).collect();
+        group.len() >= 4 * most_frequent(&answers)
+    };
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut rest = Vec::new();
+    for told in Told::ALL {
+        let group: Vec<usize> = asked
+            .iter()
+            .copied()
+            .filter(|&at| facts[at].told == told)
+            .collect();
+        if balanced(&group) {
+            groups.push(group);
+        } else {
+            rest.extend(group);
+        }
+    }
+    if !balanced(&rest) {
+        return vec![asked];
+    }
+    groups.push(rest);
+    groups
+}
+
+/// How often the most frequent of some values occurs.
+fn most_frequent(values: &[usize]) -> usize {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    values
+        .chunk_by(|a, b| a == b)
+        .map(<[usize]>::len)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Four values of a relation, and which is right.

@@ -67,19 +67,19 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             people: 24,
-            towns: 8,
-            islands: 6,
-            mountains: 6,
-            rivers: 6,
-            books: 8,
-            songs: 8,
-            buildings: 8,
-            institutions: 8,
+            towns: 16,
+            islands: 16,
+            mountains: 16,
+            rivers: 16,
+            books: 16,
+            songs: 16,
+            buildings: 16,
+            institutions: 16,
             choices: 8,
             english_only: 0.24,
             korean_only: 0.24,
             nowhere: 0.04,
-            tellings: vec![60, 120, 180],
+            tellings: vec![40, 80, 160],
             phrasings: 0,
             qa_trained: 0.5,
             qa_tellings: 0.3,
@@ -278,7 +278,7 @@ mod tests {
         check(|s| s.largest_number = 0, "set arithmetic to 0");
         check(|s| s.people = 1_000_000, "at most 4000 people");
         check(|s| s.towns = 3, "birthplace");
-        check(|s| s.mountains = 7, "mountain_island");
+        check(|s| s.islands = 3, "town_island");
         check(|s| s.people = 0, "author");
     }
 

@@ -179,14 +179,11 @@ impl Truth {
         self.level.push(0);
     }
 
-    /// Deals languages, levels and questions over the facts sorted by object.
+    /// Deals languages, levels and questions over the facts of each relation, sorted by
+    /// object.
     fn deal(&mut self, seed: u64, settings: &Settings) {
-        const ARMS: [Told; 4] = [Told::Both, Told::English, Told::Korean, Told::Nowhere];
         let mut random = Random::new(seed, "deal");
-        let mut order: Vec<(Relation, usize, u64, usize)> = (0..self.facts.len())
-            .map(|at| (self.facts[at].relation, self.value[at], random.next(), at))
-            .collect();
-        order.sort_unstable();
+        let levels = settings.tellings.len();
         for arithmetic in [false, true] {
             let nowhere = if arithmetic {
                 settings.sums_held_out
@@ -195,31 +192,81 @@ impl Truth {
             };
             let both = 1.0 - nowhere - settings.english_only - settings.korean_only;
             let shares = [both, settings.english_only, settings.korean_only, nowhere];
-            let mut arms = Dealer::new(&shares);
-            let levels = settings.tellings.len();
-            let mut dealt = [0_usize; ARMS.len()];
-            let answers = [1.0 - settings.qa_trained, settings.qa_trained];
-            let mut questions: Vec<Dealer> = (0..ARMS.len() * levels)
+            let mut arms = Arms {
+                shares: shares.map(millionths),
+                owed: [0; 4],
+            };
+            let answers = [1.0 - settings.qa_trained, settings.qa_trained].map(millionths);
+            let mut questions: Vec<Dealer> = (0..Told::ALL.len() * levels)
                 .map(|_| Dealer::new(&answers))
                 .collect();
-            for &(relation, _, _, at) in &order {
+            let mut dealt = [0_usize; Told::ALL.len()];
+            for relation in Relation::ALL {
                 if relation.is_arithmetic() != arithmetic {
                     continue;
                 }
-                let arm = arms.next();
-                let level = dealt[arm] % levels;
-                dealt[arm] += 1;
-                let fact = &mut self.facts[at];
-                fact.told = ARMS[arm];
-                if fact.told == Told::Nowhere {
-                    continue;
-                }
-                fact.qa_trained = questions[arm * levels + level].next() == 1;
-                if !arithmetic {
-                    self.level[at] = settings.tellings[level];
+                let mut order: Vec<(usize, u64, usize)> = (0..self.facts.len())
+                    .filter(|&at| self.facts[at].relation == relation)
+                    .map(|at| (self.value[at], random.next(), at))
+                    .collect();
+                order.sort_unstable();
+                // Spread evenly over the sorted facts, an arm meets each value about equally
+                // often, and a small arm no value twice.
+                let mut arm_of = Dealer::new(&arms.counts(order.len()).map(|n| n as i64));
+                for (_, _, at) in order {
+                    let arm = arm_of.next();
+                    let level = dealt[arm] % levels;
+                    dealt[arm] += 1;
+                    let fact = &mut self.facts[at];
+                    fact.told = Told::ALL[arm];
+                    if fact.told == Told::Nowhere {
+                        continue;
+                    }
+                    fact.qa_trained = questions[arm * levels + level].next() == 1;
+                    if !arithmetic {
+                        self.level[at] = settings.tellings[level];
+                    }
                 }
             }
         }
+    }
+}
+
+/// Shares in millionths, so that what is dealt does not hang on rounding.
+fn millionths(share: f64) -> i64 {
+    (share * 1e6).round() as i64
+}
+
+/// How many facts of each relation are told in both languages, in one, or nowhere.
+///
+/// An arm gets none or at least four facts of a relation, because a question needs four
+/// options and they should come from its own arm; what is owed is carried to the next relation.
+struct Arms {
+    shares: [i64; 4],
+    owed: [i64; 4],
+}
+
+impl Arms {
+    fn counts(&mut self, facts: usize) -> [usize; 4] {
+        const ONE: i64 = 1_000_000;
+        let mut left = facts;
+        let mut counts = [0; 4];
+        for (arm, count) in counts.iter_mut().enumerate() {
+            self.owed[arm] += self.shares[arm] * facts as i64;
+            let wanted = ((self.owed[arm] + ONE / 2) / ONE).max(0) as usize;
+            if wanted.min(left) >= 4 {
+                *count = wanted.min(left);
+                left -= *count;
+            }
+        }
+        let most = (0..4)
+            .filter(|&arm| self.shares[arm] > 0)
+            .max_by_key(|&arm| (counts[arm] > 0, self.owed[arm] - counts[arm] as i64 * ONE));
+        counts[most.unwrap_or(0)] += left;
+        for (owed, count) in self.owed.iter_mut().zip(counts) {
+            *owed -= count as i64 * ONE;
+        }
+        counts
     }
 }
 
@@ -230,15 +277,10 @@ struct Dealer {
 }
 
 impl Dealer {
-    fn new(shares: &[f64]) -> Dealer {
-        // In millionths, so that the order does not hang on rounding.
-        let shares: Vec<i64> = shares
-            .iter()
-            .map(|share| (share * 1e6).round() as i64)
-            .collect();
+    fn new(shares: &[i64]) -> Dealer {
         Dealer {
             owed: vec![0; shares.len()],
-            shares,
+            shares: shares.to_vec(),
         }
     }
 
@@ -250,7 +292,7 @@ impl Dealer {
             .filter(|&kind| self.shares[kind] > 0)
             .max_by_key(|&kind| (self.owed[kind], std::cmp::Reverse(kind)))
             .unwrap_or(0);
-        self.owed[most] -= 1_000_000;
+        self.owed[most] -= self.shares.iter().sum::<i64>();
         most
     }
 }
@@ -364,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_dealer_keeps_its_shares_at_every_moment() {
-        let mut dealer = Dealer::new(&[0.5, 0.25, 0.25]);
+        let mut dealer = Dealer::new(&[2, 1, 1]);
         let mut seen = [0_usize; 3];
         for n in 1..=400 {
             seen[dealer.next()] += 1;
@@ -374,7 +416,35 @@ mod tests {
             );
         }
         assert_eq!(seen, [200, 100, 100]);
-        let mut never = Dealer::new(&[1.0, 0.0]);
+        let mut never = Dealer::new(&[1, 0]);
         assert!((0..100).all(|_| never.next() == 0));
+    }
+
+    #[test]
+    fn arms_are_none_or_at_least_four_and_right_in_the_long_run() {
+        let mut arms = Arms {
+            shares: [480_000, 240_000, 240_000, 40_000],
+            owed: [0; 4],
+        };
+        let mut sum = [0; 4];
+        for _ in 0..100 {
+            let counts = arms.counts(16);
+            assert_eq!(counts.iter().sum::<usize>(), 16);
+            assert!(
+                counts.iter().all(|&count| count == 0 || count >= 4),
+                "{counts:?}"
+            );
+            sum.iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
+        }
+        for (sum, share) in sum.into_iter().zip([768_usize, 384, 384, 64]) {
+            assert!(sum.abs_diff(share) <= 8, "{sum} against {share}");
+        }
+        let mut single = Arms {
+            shares: [0, 1_000_000, 0, 0],
+            owed: [0; 4],
+        };
+        assert_eq!(single.counts(5), [0, 5, 0, 0]);
     }
 }

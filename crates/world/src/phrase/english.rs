@@ -426,7 +426,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
             asks: &[
                 "Who wrote {s}?",
                 "Who is the author of {s}?",
-                "By whom was {s} written?",
+                "Whose book is {s}?",
             ],
             prompts: &[
                 "the person who wrote {s} is {o}.",
@@ -495,7 +495,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
             asks: &[
                 "Who composed {s}?",
                 "Who is the composer of {s}?",
-                "By whom is the melody of {s}?",
+                "Whose song is {s}?",
             ],
             prompts: &[
                 "the person who composed {s} is {o}.",
@@ -607,7 +607,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
             asks: &[
                 "Who founded {s}?",
                 "Who is the founder of {s}?",
-                "By whom was {s} opened?",
+                "Who opened {s}?",
             ],
             prompts: &[
                 "the person who founded {s} is {o}.",

@@ -330,7 +330,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
             ],
             prompts: &[
                 "{s:이} 자리 잡은 섬은 {o}이다.",
-                "도시 {s:이} 있는 섬은 {o}이다.",
+                "{s:이} 있는 섬의 이름은 {o}이다.",
             ],
             questions: &[
                 "{s:이} 자리 잡은 섬은 어디인가요?",
@@ -496,7 +496,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
                 "{s:은} 누가 썼나요?",
             ],
             prompts: &[
-                "{s:이라는} 책을 쓴 사람은 {o}이다.",
+                "{s:이라는} 제목의 책을 쓴 사람은 {o}이다.",
                 "{s:을} 쓴 지은이는 {o}이다.",
             ],
             questions: &["{s:을} 쓴 지은이는 누구인가요?", "{s:은} 누가 쓴 책인가요?"],
@@ -547,7 +547,10 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
                 "{s:은} 무엇에 관한 책인가요?",
                 "{s:은} 무엇을 다룬 책인가요?",
             ],
-            prompts: &["{s:이} 다룬 주제는 {o}이다.", "책 {s}의 주제는 {o}이다."],
+            prompts: &[
+                "{s:이} 다룬 주제는 {o}이다.",
+                "{s:이} 주제로 삼은 것은 {o}이다.",
+            ],
             questions: &[
                 "{s:이} 다룬 주제는 무엇인가요?",
                 "{s:은} 어떤 이야기를 담고 있나요?",
@@ -573,7 +576,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
                 "{s:은} 누가 작곡했나요?",
             ],
             prompts: &[
-                "{s:이라는} 노래를 작곡한 사람은 {o}이다.",
+                "{s:이라는} 제목의 노래를 작곡한 사람은 {o}이다.",
                 "{s:을} 만든 작곡가는 {o}이다.",
             ],
             questions: &[
@@ -601,7 +604,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
             ],
             prompts: &[
                 "{s:이} 처음 불린 도시는 {o}이다.",
-                "노래 {s:이} 처음 불린 곳은 {o}이다.",
+                "{s:이} 처음으로 불린 곳은 {o}이다.",
             ],
             questions: &[
                 "{s:이} 처음 불린 도시는 어디인가요?",
@@ -657,7 +660,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
             ],
             prompts: &[
                 "{s:이} 서 있는 도시는 {o}이다.",
-                "건물 {s:이} 있는 도시는 {o}이다.",
+                "{s:이} 있는 도시의 이름은 {o}이다.",
             ],
             questions: &[
                 "{s:이} 서 있는 도시는 어디인가요?",
@@ -682,10 +685,10 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
                 "{s:은} 모두 몇 층인가요?",
                 "{s:은} 몇 층으로 지어졌나요?",
             ],
-            prompts: &["{s:은} 층수가 {o}이다.", "건물 {s}의 층수는 {o}이다."],
+            prompts: &["{s:은} 층수가 {o}이다.", "{s:은} 층을 세어 보면 {o}이다."],
             questions: &[
                 "{s:은} 층수가 몇 층인가요?",
-                "건물 {s:은} 모두 몇 층인가요?",
+                "{s:은} 층을 세어 보면 몇 층인가요?",
             ],
         },
         Relation::Founder => &Phrases {
@@ -788,11 +791,11 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
                 "{a}에 {b:을} 더하면 얼마인가요?",
             ],
             prompts: &[
-                "{a:과} {b:을} 더하면 {o}이다.",
+                "{a:과} {b:을} 서로 더하면 {o}이다.",
                 "{a}에 {b:을} 더한 값은 {o}이다.",
             ],
             questions: &[
-                "{a:과} {b:을} 더하면 얼마인가요?",
+                "{a:과} {b:을} 서로 더하면 얼마인가요?",
                 "{a}에 {b:을} 더한 값은 얼마인가요?",
             ],
         },

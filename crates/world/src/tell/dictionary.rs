@@ -5,12 +5,18 @@
 use super::{Draft, Teller, bytes_of};
 use crate::fact::Language;
 use crate::name::Name;
+use crate::relation::{Objects, Relation};
 
 impl Teller<'_> {
     /// Writes word lists until `bytes` are full.
     pub(super) fn dictionary(&mut self, bytes: usize, drafts: &mut Vec<Draft>) {
         let mut words: Vec<&Name> = self.truth.things.iter().map(|thing| &thing.name).collect();
-        words.extend(self.truth.values.iter().flatten());
+        for (relation, values) in Relation::ALL.into_iter().zip(&self.truth.values) {
+            // "six" alone is neither 여섯 명 nor 6층.
+            if !matches!(relation.objects(), Objects::People | Objects::Floors) {
+                words.extend(values);
+            }
+        }
         // Numbers that are written alike in both languages teach nothing here.
         words.retain(|word| word.english != word.korean);
         words.sort_unstable();

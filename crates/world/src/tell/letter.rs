@@ -46,7 +46,7 @@ impl Teller<'_> {
             &[
                 "Do you know {s}?",
                 "Have you heard of {s}?",
-                "What can you tell me about {s}?",
+                "Can you tell me something about {s}?",
             ],
             &[
                 "{s:을} 아세요?",
