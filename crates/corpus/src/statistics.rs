@@ -120,9 +120,9 @@ mod tests {
         let total = &statistics.total;
         assert_eq!(
             (total.documents, total.bytes, total.characters, total.words),
-            (3, 40, 25, 8)
+            (3, 41, 25, 8)
         );
-        assert_eq!(total.longest, 22);
+        assert_eq!(total.longest, 23);
         let names: Vec<_> = statistics
             .groups
             .iter()

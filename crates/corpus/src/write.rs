@@ -3,6 +3,7 @@
 //! The same documents give the same bytes: one compression thread, a fixed level, no times. A
 //! shard appears whole or not at all, and the index, which says what must be there, comes last.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -176,6 +177,7 @@ impl Writer {
 pub struct Corpus {
     folder: PathBuf,
     index: Index,
+    only: BTreeMap<String, String>,
 }
 
 impl Corpus {
@@ -204,7 +206,16 @@ impl Corpus {
         Ok(Self {
             folder: folder.to_owned(),
             index,
+            only: BTreeMap::new(),
         })
+    }
+
+    /// The same corpus, of which only those documents are given whose metadata has these values
+    /// (`language` also answers to `lang`). Counts stay those of the whole.
+    #[must_use]
+    pub fn select(mut self, only: BTreeMap<String, String>) -> Self {
+        self.only = only;
+        self
     }
 
     /// What it holds.
@@ -231,6 +242,7 @@ impl Corpus {
     pub fn documents(&self) -> Documents {
         Documents {
             folder: self.folder.clone(),
+            only: self.only.clone(),
             shards: self.index.shards.clone().into_iter(),
             open: None,
             line: String::new(),
@@ -241,6 +253,7 @@ impl Corpus {
 /// The documents of a [`Corpus`] in order.
 pub struct Documents {
     folder: PathBuf,
+    only: BTreeMap<String, String>,
     shards: std::vec::IntoIter<Shard>,
     open: Option<OpenShard>,
     line: String,
@@ -293,9 +306,16 @@ impl Documents {
                 continue;
             }
             open.given += 1;
-            return serde_json::from_str(&self.line).map(Some).with_context(|| {
+            let document: Document = serde_json::from_str(&self.line).with_context(|| {
                 format!("line {} of {} is no document", open.given, path.display())
-            });
+            })?;
+            let wanted = |(name, value): (&String, &String)| match name.as_str() {
+                "language" => document.language() == Some(value),
+                name => document.string(name) == Some(value),
+            };
+            if self.only.iter().all(wanted) {
+                return Ok(Some(document));
+            }
         }
     }
 }

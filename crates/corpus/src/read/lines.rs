@@ -25,6 +25,8 @@ pub(super) struct Lines {
     /// Where that line begins in the (decompressed) input.
     pub(super) offset: u64,
     next_offset: u64,
+    /// Whether that line ended in the delimiter, and not with the file.
+    pub(super) delimited: bool,
     ended: bool,
 }
 
@@ -37,6 +39,7 @@ impl Lines {
             number: 0,
             offset: 0,
             next_offset: 0,
+            delimited: false,
             ended: false,
         }
     }
@@ -83,6 +86,7 @@ impl Lines {
             let at_end = used == 0;
             self.input.consume(used);
             if found || at_end {
+                self.delimited = found;
                 self.ended = at_end;
                 return Ok(if at_end && length == 0 {
                     Event::End

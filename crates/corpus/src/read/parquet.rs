@@ -185,3 +185,6 @@ fn value(field: Field) -> Option<Value> {
 fn number(value: f64) -> Option<Value> {
     Number::from_f64(value).map(Value::Number) // not a number is nothing JSON can say
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,7 @@ impl Records for Text {
         let mut text = Vec::new();
         let mut start = (0, 0); // number and offset of the first line
         let mut length = 0u64;
+        let mut delimited = false;
         let mut damage = None;
         loop {
             let bytes = match self.lines.next(&mut self.line)? {
@@ -75,10 +76,14 @@ impl Records for Text {
             if self.split == TextSplit::Paragraphs && blank && damage.is_none() {
                 break;
             }
-            length += bytes + 1;
-            if length <= self.longest.saturating_add(1) {
-                text.extend_from_slice(&self.line);
+            // The delimiter between two lines belongs to the text.
+            if delimited && length <= self.longest {
                 text.push(b'\n');
+            }
+            delimited = self.lines.delimited;
+            length += bytes + u64::from(delimited);
+            if length <= self.longest {
+                text.extend_from_slice(&self.line);
             }
             if self.split == TextSplit::Pages || damage.is_some() {
                 break;
@@ -93,7 +98,9 @@ impl Records for Text {
             }
             return Ok(None);
         }
-        text.pop(); // the last delimiter was ours
+        if self.split == TextSplit::Whole && delimited {
+            text.push(b'\n');
+        }
         self.given = true;
         let (line, offset) = start;
         let refuse = |reason, detail: String| {
@@ -104,7 +111,7 @@ impl Records for Text {
         if let Some((reason, detail)) = damage {
             return refuse(reason, detail);
         }
-        if length > self.longest.saturating_add(1) {
+        if length > self.longest {
             return refuse(
                 Reason::TooLong,
                 format!("{length} bytes, and at most {} are read", self.longest),
