@@ -86,7 +86,7 @@ impl Tokenizer {
             None
         };
         let engine = match bpe {
-            Some(bpe) => Engine::Llama3(bpe),
+            Some(bpe) => Engine::Llama3(Box::new(bpe)),
             None => other(&mut whole)?,
         };
         let mut specials: Vec<(String, u32)> = added

@@ -25,7 +25,7 @@ pub struct Tokenizer {
 
 pub(crate) enum Engine {
     /// Of the Llama 3 kind.
-    Llama3(Bpe),
+    Llama3(Box<Bpe>),
     /// Any other BPE: as it is, and with the special tokens read as ordinary text.
     Other {
         inner: Box<tokenizers::Tokenizer>,

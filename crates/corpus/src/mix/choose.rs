@@ -63,6 +63,11 @@ pub(super) fn choose(
     let unit = settings.unit.name();
     for ((part, _), measured) in parts.iter().zip(measured) {
         ensure!(
+            !measured.sizes.is_empty(),
+            "no document of {:?} is what the mixture wants: look at what is selected from it",
+            part.corpus
+        );
+        ensure!(
             measured.available > 0,
             "the corpus {:?} has no {unit} to train on: all its {} documents are held out or count nothing",
             part.corpus,

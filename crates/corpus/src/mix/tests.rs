@@ -343,6 +343,16 @@ fn settings_that_make_no_sense_are_said() {
     );
     check(&full, by_bytes(two(), Some(0)), "shall hold 0 bytes");
     check(&full, by_bytes(two(), Some(4)), "comes out empty");
+    let none = BTreeMap::from([("language".to_owned(), "ko".to_owned())]);
+    let selected = [
+        full[0].clone(),
+        ("en".to_owned(), full[1].1.clone().select(none)),
+    ];
+    check(
+        &selected,
+        by_bytes(two(), None),
+        "no document of \"en\" is what the mixture wants",
+    );
     let held = MixSettings {
         validation: 1.0,
         ..by_bytes(two(), None)

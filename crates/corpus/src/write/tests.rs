@@ -58,6 +58,35 @@ fn the_same_documents_give_the_same_bytes() {
 }
 
 #[test]
+fn a_selection_gives_the_documents_that_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let document =
+        |id: &str, name: &str, language: &str| Document::new(id, "글").with(name, language);
+    let written = [
+        document("1", "language", "ko"),
+        document("2", "lang", "ko").with("quality", "good"),
+        document("3", "language", "en"),
+        Document::new("4", "글"),
+    ];
+    write(folder.path(), &written, 1000);
+    let select = |wanted: &[(&str, &str)]| -> Vec<String> {
+        let wanted = wanted
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let corpus = Corpus::open(folder.path()).unwrap().select(wanted);
+        corpus
+            .documents()
+            .map(|document| document.unwrap().id)
+            .collect()
+    };
+    assert_eq!(select(&[]), ["1", "2", "3", "4"]);
+    assert_eq!(select(&[("language", "ko")]), ["1", "2"]);
+    assert_eq!(select(&[("language", "ko"), ("quality", "good")]), ["2"]);
+    assert!(select(&[("quality", "poor")]).is_empty());
+}
+
+#[test]
 fn a_corpus_of_nothing_is_a_corpus() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &[], 1000);

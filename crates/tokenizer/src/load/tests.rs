@@ -64,8 +64,8 @@ fn another_bpe_is_loaded_too() {
     assert_eq!(tokenizer.decode(&ids), "학교 a가");
     let bytes: Vec<u8> = ids.iter().flat_map(|id| tokenizer.bytes_of(*id)).collect();
     assert_eq!(bytes, " 학교 a가".as_bytes());
-    assert_eq!(tokenizer.encode("</s>").contains(&2), false);
-    assert_eq!(tokenizer.encode_with_specials("</s>").contains(&2), true);
+    assert!(!tokenizer.encode("</s>").contains(&2));
+    assert!(tokenizer.encode_with_specials("</s>").contains(&2));
     assert_eq!(tokenizer.encode_document("학교"), [1, 264, 2]);
 }
 
