@@ -1,8 +1,11 @@
 use super::*;
-use crate::tiny::{cpu, reference, tokenizer};
-use tensor::Precision;
+use crate::tiny::{cpu, reference, shape, tokenizer};
+use std::sync::Arc;
+use tensor::{Cpu, CpuOptions, Kernels, Precision};
 
-const PAIRS: [(&str, &str); 9] = [
+const PAIRS: [(&str, &str); 11] = [
+    ("", "a"),
+    ("긴", " 글"),
     ("질문: 하늬마을의 특산물은? 답:", " 감귤"),
     ("질문: 하늬마을의 특산물은? 답:", " 오래된 다리"),
     ("질문: 하늬마을의 특산물은? 답:", " bridge"),
@@ -58,7 +61,7 @@ fn agrees_with_naive<D: Forward>(decoder: &Decoder<D>, tolerance: f64) {
         assert_eq!(scored.left_out, 0);
         assert!((scored.mean() - scored.sum / continuation.len() as f64).abs() < 1e-12);
     }
-    assert_eq!(scored[0], scored[8]);
+    assert_eq!(scored[2], scored[10]);
 }
 
 #[test]
@@ -71,8 +74,25 @@ fn likelihoods_are_log_softmax() {
 #[test]
 fn packing_changes_no_bit() {
     let tokenizer = tokenizer();
-    for precision in [Precision::F32, Precision::Bf16] {
-        let decoder = cpu(320, 1, precision);
+    let precisions = [Precision::F32, Precision::Bf16];
+    let kinds = Kernels::available();
+    for (precision, kernels) in precisions
+        .iter()
+        .flat_map(|p| kinds.iter().map(move |k| (*p, *k)))
+    {
+        let options = CpuOptions {
+            precision,
+            kernels: Some(kernels),
+            ..CpuOptions::default()
+        };
+        // Wide enough that products are cut into tiles.
+        let shape = model::Shape {
+            width: 144,
+            ffn: 328,
+            head_dim: 32,
+            ..shape(320)
+        };
+        let decoder = Decoder::init(shape, Arc::new(Cpu::new(options)), 1, 0.1).unwrap();
         let score = |rows: usize, pairs: &[(&str, &str)]| {
             let mut scorer = Scorer::new(&decoder, &tokenizer)
                 .unwrap()
@@ -83,13 +103,39 @@ fn packing_changes_no_bit() {
         let together = score(1024, &PAIRS);
         assert_eq!(score(50, &PAIRS), together);
         for (i, pair) in PAIRS.iter().enumerate() {
-            assert_eq!(score(1, &[*pair])[0], together[i], "alone, {pair:?}");
+            assert_eq!(
+                score(1, &[*pair])[0],
+                together[i],
+                "alone, {pair:?}, {precision:?}, {kernels}"
+            );
         }
         let mut reversed = PAIRS;
         reversed.reverse();
         let mut scored = score(1024, &reversed);
         scored.reverse();
         assert_eq!(scored, together);
+        // So short that alone they are fewer rows than a tile.
+        let short: Vec<Sequence> = (0..40)
+            .map(|i| Sequence {
+                ids: (0..2 + i % 11).map(|j| (i * 37 + j * 53) % 300).collect(),
+                start: 1,
+            })
+            .collect();
+        let score = |rows: usize, sequences: &[Sequence]| {
+            let scorer = Scorer::new(&decoder, &tokenizer).unwrap().rows(rows);
+            scorer
+                .share_contexts(false)
+                .score_ids(sequences, |_| ())
+                .unwrap()
+        };
+        let together = score(1024, &short);
+        for (i, sequence) in short.iter().enumerate() {
+            let alone = &score(1, std::slice::from_ref(sequence))[0];
+            assert_eq!(
+                alone, &together[i],
+                "alone, {sequence:?}, {precision:?}, {kernels}"
+            );
+        }
     }
 }
 
