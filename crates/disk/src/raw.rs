@@ -123,14 +123,20 @@ pub fn link(from: &Path, to: &Path) -> io::Result<()> {
     remove_file(to)?;
     match event(CREATE).and_then(|()| fs::hard_link(from, to)) {
         Ok(()) => sync_dir(&parent(to)),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::StorageFull) => {
-            Err(named(&format!("link {} to", from.display()), to, e))
-        }
-        Err(_) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                ErrorKind::Unsupported
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::CrossesDevices
+                    | ErrorKind::TooManyLinks
+            ) =>
+        {
             let mut file = crate::AtomicFile::create(to)?;
             io::copy(&mut File::open(from)?, &mut file)?;
             file.commit()
         }
+        Err(e) => Err(named(&format!("link {} to", from.display()), to, e)),
     }
 }
 

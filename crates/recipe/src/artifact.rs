@@ -11,12 +11,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::manifest::{MANIFEST, PROVENANCE};
-use crate::{Manifest, read_metrics};
+use crate::{Manifest, Quantity, read_metrics};
 
 /// What an artifact is. Edges of a recipe are checked by it before anything runs.
 pub trait Kind: 'static {
     /// A noun: "tokens", "model".
     const NAME: &'static str;
+    /// Kinds that such an artifact is as well, because it holds everything that they hold: an
+    /// edge that wants one of them takes it.
+    const ALSO: &'static [&'static str] = &[];
 
     /// Whether the folder or file at `path` is such an artifact; the error says why not.
     /// Asked of inputs from outside, of what a stage has just written, and by `verify`.
@@ -27,15 +30,26 @@ pub trait Kind: 'static {
 }
 
 /// Where an artifact lies and what it is called, without its kind in the type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reference {
     pub(crate) name: String,
     pub(crate) key: String,
     pub(crate) kind: String,
+    /// Kinds that it is as well.
+    pub(crate) also: Vec<String>,
+    /// What its step is expected to cost; empty for inputs from outside.
+    pub(crate) expected: Vec<Quantity>,
     /// The data: a folder of the store, or a file or folder outside it.
     pub(crate) path: PathBuf,
     /// The folder of the store that holds the manifest.
     pub(crate) record: PathBuf,
+}
+
+impl Reference {
+    /// Whether an edge that wants `kind` takes it.
+    pub(crate) fn is(&self, kind: &str) -> bool {
+        self.kind == kind || self.also.iter().any(|also| also == kind)
+    }
 }
 
 /// An input of a stage, or any other artifact of kind `K`.
@@ -97,6 +111,17 @@ impl<K> Artifact<K> {
     /// A value that its stage noted, or `None`.
     pub fn note(&self, key: &str) -> Option<Value> {
         self.manifest().ok()?.notes.get(key).cloned()
+    }
+
+    /// What the step that makes it is expected to amount to, such as "parameters": for estimates
+    /// while it is not there yet.
+    pub fn expected(&self, quantity: &str) -> Option<f64> {
+        let found = self
+            .reference
+            .expected
+            .iter()
+            .find(|expected| expected.name == quantity);
+        found.map(|expected| expected.value)
     }
 
     /// Where its attempts, metrics and messages lie. Times and speeds differ from run to

@@ -49,7 +49,7 @@ pub fn gc(store: &Store, keep: &[String], dry: bool) -> Result<Freed> {
             freed.take(
                 store,
                 artifact,
-                &[artifact.path.clone()],
+                std::slice::from_ref(&artifact.path),
                 usage.total(),
                 why,
                 dry,

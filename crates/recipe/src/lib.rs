@@ -28,6 +28,7 @@ mod key;
 mod lineage;
 mod manifest;
 mod metrics;
+mod mistake;
 mod outside;
 mod plan;
 mod registry;

@@ -28,9 +28,15 @@ pub(crate) struct Outside {
 impl Outside {
     /// Hashes what lies at `path`.
     pub(crate) fn read(name: &str, kind: &str, path: &Path, hashes: &mut Hashes) -> Result<Self> {
-        let path = path
-            .canonicalize()
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        // Made absolute, but links are left as they are: a link's name may say what the
+        // file is, and that of the blob behind it may not.
+        let path =
+            std::path::absolute(path).with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(
+            path.to_str().is_some(),
+            "the path {} is not valid UTF-8: rename it",
+            path.display()
+        );
         let files = hashes.files(&path)?;
         Ok(Self {
             name: name.to_string(),

@@ -16,7 +16,13 @@ use crate::{Context, InputField, Kind, Quantity, Setting, Stage, Writer};
 #[derive(Default)]
 pub struct Registry {
     stages: BTreeMap<&'static str, Entry>,
-    kinds: BTreeMap<&'static str, fn(&Path) -> Result<()>>,
+    kinds: BTreeMap<&'static str, About>,
+}
+
+/// A kind without its type.
+struct About {
+    check: fn(&Path) -> Result<()>,
+    also: &'static [&'static str],
 }
 
 /// What `kanana stages` tells of a stage.
@@ -56,7 +62,11 @@ impl Registry {
     /// Adds a kind that no stage makes, for inputs from outside.
     #[must_use]
     pub fn kind<K: Kind>(mut self) -> Self {
-        self.kinds.insert(K::NAME, K::check);
+        let about = About {
+            check: K::check,
+            also: K::ALSO,
+        };
+        self.kinds.insert(K::NAME, about);
         self
     }
 
@@ -77,7 +87,13 @@ impl Registry {
 
     /// Whether what lies at `path` is of this kind; `None` where the kind is unknown.
     pub fn check(&self, kind: &str, path: &Path) -> Option<Result<()>> {
-        self.kinds.get(kind).map(|check| check(path))
+        self.kinds.get(kind).map(|about| (about.check)(path))
+    }
+
+    /// The kinds that an artifact of this kind is as well.
+    pub(crate) fn also(&self, kind: &str) -> Vec<String> {
+        let also = self.kinds.get(kind).map_or(&[][..], |about| about.also);
+        also.iter().map(|kind| kind.to_string()).collect()
     }
 
     pub(crate) fn stage(&self, name: &str) -> Option<&Entry> {

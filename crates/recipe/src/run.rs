@@ -62,12 +62,19 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn make(&self, reporter: &mut dyn Reporter, resources: &Resources) -> Result<()> {
         let step = self.step;
-        let left_over = |name: &str| step.path.join(name).exists();
-        if self.cached()? && !left_over(PARTIAL) && !left_over(SCRATCH) {
+        let lock_path = self.store.lock_path(&step.folder());
+        if self.cached()? {
+            // Killed between the manifest and tidying up, it left something to do; where
+            // another run holds the lock, that one does it.
+            let left_over = |name: &str| step.path.join(name).exists();
+            if (left_over(PARTIAL) || left_over(SCRATCH))
+                && let Some(_lock) = Lock::try_new(&lock_path)?
+            {
+                self.tidy()?;
+            }
             reporter.step_cached(step, self.number, self.total);
             return Ok(());
         }
-        let lock_path = self.store.lock_path(&step.folder());
         let Some(_lock) = Lock::try_new(&lock_path)? else {
             bail!(
                 "the step \"{}\" is being made by another run ({}): wait for it, or stop it; two \
@@ -79,7 +86,6 @@ impl Attempt<'_> {
         };
         // Another run may have finished it between the plan and the lock.
         if self.cached()? {
-            self.tidy()?;
             reporter.step_cached(step, self.number, self.total);
             return Ok(());
         }
@@ -252,6 +258,8 @@ impl Attempt<'_> {
             .filter(disk)
             .map(|q| q.value)
             .sum();
+        // What an earlier attempt left is part of what it needs.
+        let wanted = wanted - below(&self.step.path) as f64;
         let free = disk::free_space(self.store.root())? as f64;
         if wanted > free {
             bail!(
@@ -299,6 +307,12 @@ impl Attempt<'_> {
 
 fn has_files(folder: &Path) -> bool {
     files_below(folder, &[], false).is_ok_and(|files| !files.is_empty())
+}
+
+/// The bytes that lie below a folder, which may not be there.
+fn below(folder: &Path) -> u64 {
+    let files = files_below(folder, &[], false).unwrap_or_default();
+    files.iter().map(|(_, bytes)| bytes).sum()
 }
 
 /// Bytes for people.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::text::{Part, parts};
+use crate::mistake::{Part, parts};
 
 pub(crate) use sample::describe;
 

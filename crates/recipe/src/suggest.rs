@@ -2,11 +2,12 @@
 
 /// `; did you mean "x"?`, or nothing where no name is near.
 pub(crate) fn did_you_mean<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> String {
-    let longest = wrong.chars().count().max(3);
+    let length = wrong.chars().count();
     right
         .into_iter()
         .map(|name| (distance(wrong, name), name))
-        .filter(|&(distance, _)| distance <= longest.div_ceil(3))
+        // One letter in three may be wrong, but not all of them.
+        .filter(|&(distance, _)| distance <= length.max(3).div_ceil(3) && distance < length)
         .min()
         .map_or(String::new(), |(_, name)| {
             format!("; did you mean `{name}`?")
@@ -64,5 +65,6 @@ mod tests {
         check("말뭉지", &["말뭉치", "토큰"], "말뭉치");
         check("tokenizer", &["peak"], "");
         check("x", &[], "");
+        check("나", &["b", "가"], "");
     }
 }

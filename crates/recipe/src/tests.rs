@@ -1,1 +1,9 @@
-//! Recipes over toy stages.
+//! Recipes over toy stages: what they say when wrong, and that stopping them anywhere
+//! changes nothing.
+
+mod planning;
+mod property;
+mod resume;
+mod running;
+mod store;
+mod toy;

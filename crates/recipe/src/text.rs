@@ -7,12 +7,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::suggest::did_you_mean;
+use crate::mistake::{Part, line, parts, step_at};
 
 /// A recipe, read but not yet checked against the stages that exist.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct InputText {
     pub(crate) path: Option<PathBuf>,
 }
 
-/// `[[step]]`, without its settings: those are the stage's to read.
+/// `[[step]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepText {
@@ -41,6 +41,18 @@ pub(crate) struct StepText {
     pub(crate) stage: String,
     #[serde(default)]
     pub(crate) inputs: BTreeMap<String, Names>,
+    #[serde(default, rename = "with")]
+    _with: Unread,
+}
+
+/// A table of settings: the stage's to read, later.
+#[derive(Clone, Debug, Default)]
+struct Unread;
+
+impl<'de> Deserialize<'de> for Unread {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::<String, IgnoredAny>::deserialize(deserializer).map(|_| Unread)
+    }
 }
 
 /// `"a"` or `["a", "b"]`.
@@ -92,19 +104,6 @@ struct Whole {
     step: Vec<StepText>,
 }
 
-/// One step down into the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Name(String),
-    Index(usize),
-}
-
-impl Part {
-    pub(crate) fn name(name: &str) -> Part {
-        Part::Name(name.to_string())
-    }
-}
-
 impl Recipe {
     /// Reads a recipe file. Paths in it are relative to its folder.
     pub fn read(path: &Path) -> Result<Recipe> {
@@ -133,10 +132,9 @@ impl Recipe {
             inputs: BTreeMap::new(),
             steps: Vec::new(),
         };
-        let deserializer =
-            toml::de::Deserializer::from(Spanned::new(0..0, recipe.without_settings()));
+        let deserializer = toml::de::Deserializer::from(Spanned::new(0..0, recipe.table()));
         let whole: Whole = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let message = error.inner().message().to_string();
+            let message = error.inner().message().trim().to_string();
             recipe.mistake(&parts(error.path()), &message)
         })?;
         recipe.seed = whole.seed;
@@ -188,104 +186,8 @@ impl Recipe {
 
     /// The text as a table that knows where everything stands. It borrows from the text,
     /// so it is parsed again wherever it is needed; that is seldom.
-    fn table(&self) -> DeTable<'_> {
+    pub(crate) fn table(&self) -> DeTable<'_> {
         DeTable::parse(&self.text).map_or_else(|_| DeTable::new(), Spanned::into_inner)
-    }
-
-    /// The text's table with the settings of every step taken out.
-    fn without_settings(&self) -> DeTable<'_> {
-        let mut table = self.table();
-        if let Some(DeValue::Array(steps)) = table.get_mut("step").map(Spanned::get_mut) {
-            for step in steps.iter_mut() {
-                if let DeValue::Table(step) = step.get_mut()
-                    && matches!(
-                        step.get("with").map(Spanned::get_ref),
-                        Some(DeValue::Table(_))
-                    )
-                {
-                    step.remove("with");
-                }
-            }
-        }
-        table
-    }
-
-    /// An error that names the line, the step and the path below it:
-    /// `recipes/nano.toml:14: step "small", with.schedule.peek: …`.
-    pub(crate) fn mistake(&self, path: &[Part], message: &str) -> anyhow::Error {
-        let mut path = path.to_vec();
-        // Serde names the field, and the field is the rest of the path.
-        if let Some(field) = unknown_field(message) {
-            if path.last() != Some(&Part::name(field)) {
-                path.push(Part::name(field));
-            }
-        }
-        let line = self.line(&path);
-        let (mut place, rest) = match path.as_slice() {
-            [Part::Name(step), Part::Index(index), rest @ ..] if step == "step" => {
-                let name = self.step_name(*index);
-                (format!("step {name}"), rest)
-            }
-            rest => (String::new(), rest),
-        };
-        for part in rest {
-            let first = place.is_empty();
-            match part {
-                Part::Name(name) if first => place += name,
-                Part::Name(name) if place.starts_with("step ") && !place.contains(", ") => {
-                    place += &format!(", {name}");
-                }
-                Part::Name(name) => place += &format!(".{name}"),
-                Part::Index(index) => place += &format!("[{index}]"),
-            }
-        }
-        let place = if place.is_empty() {
-            place
-        } else {
-            format!(" {place}:")
-        };
-        let hint = hint(message);
-        anyhow!("{}:{line}:{place} {message}{hint}", self.origin)
-    }
-
-    fn step_name(&self, index: usize) -> String {
-        let table = self.table();
-        let name = step_at(&table, index).and_then(|step| step.get("name")?.get_ref().as_str());
-        name.map_or(format!("number {}", index + 1), |name| {
-            format!("\"{name}\"")
-        })
-    }
-
-    /// The line where the deepest part of the path that exists stands.
-    fn line(&self, path: &[Part]) -> usize {
-        let root = self.table();
-        let mut at = 0;
-        let mut value: Option<&DeValue<'_>> = None;
-        for part in path {
-            let table = match value {
-                None => Some(&root),
-                Some(value) => value.as_table(),
-            };
-            let (span, next) = match part {
-                Part::Name(name) => {
-                    let Some((key, next)) = table.and_then(|t| t.get_key_value(name.as_str()))
-                    else {
-                        break;
-                    };
-                    (key.span(), next)
-                }
-                Part::Index(index) => {
-                    let list = value.and_then(DeValue::as_array);
-                    let Some(next) = list.and_then(|list| list.get(*index)) else {
-                        break;
-                    };
-                    (next.span(), next)
-                }
-            };
-            at = span.start;
-            value = Some(next.get_ref());
-        }
-        line(&self.text, at)
     }
 
     fn check_names(&self) -> Result<()> {
@@ -333,42 +235,4 @@ fn unfit(name: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// The path that `serde_path_to_error` followed.
-pub(crate) fn parts(path: &serde_path_to_error::Path) -> Vec<Part> {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .filter_map(|segment| match segment {
-            Segment::Seq { index } => Some(Part::Index(*index)),
-            Segment::Map { key } => Some(Part::name(key)),
-            Segment::Enum { variant } => Some(Part::name(variant)),
-            Segment::Unknown => None,
-        })
-        .collect()
-}
-
-/// The field in serde's "unknown field `x`, expected …".
-fn unknown_field(message: &str) -> Option<&str> {
-    message.strip_prefix("unknown field `")?.split('`').next()
-}
-
-/// "did you mean", from the names that serde's own message lists.
-fn hint(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let unknown =
-        message.starts_with("unknown field `") || message.starts_with("unknown variant `");
-    match quoted.split_first() {
-        Some((wrong, right)) if unknown => did_you_mean(wrong, right.iter().copied()),
-        _ => String::new(),
-    }
-}
-
-fn step_at<'a, 'i>(table: &'a DeTable<'i>, index: usize) -> Option<&'a DeTable<'i>> {
-    let steps = table.get("step")?.get_ref().as_array()?;
-    steps.get(index)?.get_ref().as_table()
-}
-
-fn line(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
 }

@@ -4,8 +4,9 @@
 use anyhow::Result;
 
 use crate::Recipe;
+use crate::mistake::Part;
 use crate::suggest::did_you_mean;
-use crate::text::{Names, Part};
+use crate::text::Names;
 
 /// The indices of the steps in running order. Every name that a step reads exists.
 pub(super) fn order(recipe: &Recipe) -> Result<Vec<usize>> {
