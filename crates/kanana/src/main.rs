@@ -1,2 +1,21 @@
-//! The kanana program.
-fn main() {}
+//! The program: what the user types, and the stages that recipes name.
+
+mod command;
+mod device;
+mod kinds;
+mod stages;
+mod terminal;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let line = command::Line::parse();
+    match line.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The command line: one file of `command/` for each word the user can type.
+//!
+//! Nothing here changes what an artifact is meant to contain; that is said in recipes.
+//! The environment is read in this file only.
+
+mod fault;
+mod gc;
+mod generate;
+mod logits;
+mod plan;
+mod run;
+mod show;
+mod stages;
+mod verify;
+mod why;
+
+use crate::device::Machine;
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use recipe::{Bindings, Plan, Recipe, Store};
+use std::path::{Path, PathBuf};
+
+/// Raw text in, a trained Korean–English language model out.
+#[derive(Parser)]
+#[command(name = "kanana", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Line {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    machine: Machine,
+    #[command(flatten)]
+    fault: fault::Fault,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a recipe: what is there is skipped, what was stopped goes on
+    Run(run::Run),
+    /// Say what a run would do: steps, tokens, FLOPs, memory, time
+    Plan(plan::PlanCommand),
+    /// Say where an artifact came from, back to raw files
+    Why(why::Why),
+    /// Check that artifacts are still what their manifests say, byte for byte
+    Verify(verify::Verify),
+    /// Show an artifact: what it is, what it was made from, what it holds
+    Show(show::Show),
+    /// List the stages that a recipe can name, with settings and defaults
+    Stages(stages::Stages),
+    /// Free what no recipe needs (says what it would free; frees with --yes)
+    Gc(gc::Gc),
+    /// Continue a text with a model
+    Generate(generate::Generate),
+    /// Write a model's logits for given token ids, to compare with other programs
+    Logits(logits::Logits),
+}
+
+impl Line {
+    pub(crate) fn run(self) -> Result<()> {
+        let _armed = self.fault.arm()?;
+        match self.command {
+            Command::Run(command) => command.run(self.machine),
+            Command::Plan(command) => command.run(&self.machine),
+            Command::Why(command) => command.run(),
+            Command::Verify(command) => command.run(),
+            Command::Show(command) => command.run(),
+            Command::Stages(command) => command.run(),
+            Command::Gc(command) => command.run(),
+            Command::Generate(command) => command.run(&self.machine),
+            Command::Logits(command) => command.run(&self.machine),
+        }
+    }
+}
+
+/// Recipes inside the program, so that a fresh machine needs nothing else.
+const EMBEDDED: [(&str, &str); 2] = [
+    ("tiny", include_str!("../../../recipes/tiny.toml")),
+    ("family", include_str!("../../../recipes/family.toml")),
+];
+
+/// A recipe, and what it is bound to.
+#[derive(Args)]
+pub(crate) struct Chosen {
+    /// A recipe file, or the name of one inside the program (tiny, family)
+    #[arg(default_value = "tiny")]
+    recipe: String,
+    /// A file or folder for an input that the recipe names; may be given several times
+    #[arg(long = "input", value_name = "NAME=PATH")]
+    inputs: Vec<String>,
+    /// Only this step and what it needs; may be given several times
+    #[arg(long = "only", value_name = "STEP")]
+    only: Vec<String>,
+    #[command(flatten)]
+    store: Where,
+}
+
+/// Where artifacts are.
+#[derive(Args)]
+pub(crate) struct Where {
+    /// The folder that holds the artifacts
+    #[arg(long = "store", value_name = "FOLDER", default_value = "store")]
+    folder: PathBuf,
+}
+
+impl Where {
+    /// The store, created where nothing is there yet.
+    pub(crate) fn open(&self) -> Result<Store> {
+        Store::open(&self.folder)
+    }
+
+    /// The store, which must be there.
+    pub(crate) fn existing(&self) -> Result<Store> {
+        Store::existing(&self.folder)
+    }
+}
+
+/// A recipe by its path, or by its name inside the program.
+pub(crate) fn read_recipe(word: &str) -> Result<Recipe> {
+    let path = Path::new(word);
+    if path.is_file() {
+        return Recipe::read(path);
+    }
+    if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| *name == word) {
+        return Recipe::parse(text, &format!("{name}.toml"));
+    }
+    let names: Vec<_> = EMBEDDED.iter().map(|(name, _)| *name).collect();
+    bail!("there is no recipe file {word:?}; inside the program there are {}", names.join(", "))
+}
+
+impl Chosen {
+    /// The plan, and the store it was made for.
+    pub(crate) fn plan(&self) -> Result<(Plan, Store)> {
+        let recipe = read_recipe(&self.recipe)?;
+        let bindings = Bindings::parse(self.inputs.iter().map(String::as_str))?;
+        let store = self.store.open()?;
+        let registry = crate::stages::registry();
+        let mut plan = Plan::new(&recipe, &registry, &bindings, &store)?;
+        if !self.only.is_empty() {
+            plan = plan.only(&self.only.iter().map(String::as_str).collect::<Vec<_>>())?;
+        }
+        Ok((plan, store))
+    }
+}
+
+/// The folder of a model: a Hugging Face directory, or a model of the store by its name.
+pub(crate) fn model_folder(word: &str, place: &Where) -> Result<PathBuf> {
+    let path = Path::new(word);
+    if path.join("config.json").is_file() {
+        return Ok(path.to_owned());
+    }
+    if path.is_dir() {
+        bail!("{word} is a folder without config.json: wanted a Hugging Face model directory");
+    }
+    let store = place.existing().with_context(|| format!("{word:?} is no model directory, and there is no store to look in"))?;
+    Ok(store.find(word)?.path)
+}

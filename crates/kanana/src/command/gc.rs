@@ -1,0 +1,52 @@
+//! `kanana gc`: frees what no given recipe needs. It says first what would go.
+
+use super::{Where, read_recipe};
+use crate::{stages, terminal};
+use anyhow::{Result, ensure};
+use clap::Args;
+use recipe::{Bindings, Plan};
+
+/// Free what no recipe needs.
+#[derive(Args)]
+pub(crate) struct Gc {
+    /// Recipes whose artifacts stay
+    #[arg(required = true)]
+    recipes: Vec<String>,
+    /// Inputs of those recipes
+    #[arg(long = "input", value_name = "NAME=PATH")]
+    inputs: Vec<String>,
+    /// Free it, instead of saying what would be freed
+    #[arg(long)]
+    yes: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: Where,
+}
+
+impl Gc {
+    pub(crate) fn run(self) -> Result<()> {
+        let store = self.store.existing()?;
+        let registry = stages::registry();
+        let mut keep = Vec::new();
+        for word in &self.recipes {
+            let recipe = read_recipe(word)?;
+            let named: Vec<_> = recipe.inputs().map(|(name, ..)| name.to_owned()).collect();
+            let bound = self.inputs.iter().map(String::as_str);
+            let bindings = Bindings::parse(bound.filter(|text| named.iter().any(|name| text.starts_with(&format!("{name}=")))))?;
+            keep.extend(Plan::new(&recipe, &registry, &bindings, &store)?.keys());
+        }
+        ensure!(!keep.is_empty(), "the recipes make nothing, so everything would go: name a recipe with steps");
+        let freed = recipe::gc(&store, &keep, !self.yes)?;
+        if self.json {
+            return terminal::json(&freed);
+        }
+        for item in &freed.items {
+            terminal::say(&format!("{:>10.1} MB  {}: {}", item.bytes as f64 / 1e6, item.path.display(), item.why));
+        }
+        let verb = if self.yes { "freed" } else { "would be freed; say --yes to free them" };
+        terminal::say(&format!("{:.1} MB {verb}", freed.bytes as f64 / 1e6));
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! `kanana generate`: continues a text, streaming whole characters.
+
+use super::{Where, model_folder};
+use crate::device::Machine;
+use crate::terminal;
+use ::generate::{Generator, Sampling};
+use anyhow::{Context as _, Result};
+use clap::Args;
+use model::{Decoder, Use};
+use serde_json::json;
+use std::io::Read as _;
+use std::ops::ControlFlow;
+use tensor::Precision;
+use tokenizer::Tokenizer;
+
+/// Continue a text.
+#[derive(Args)]
+pub(crate) struct Generate {
+    /// A Hugging Face directory, or the name of a model in the store
+    model: String,
+    /// The text to continue; `-` reads it from standard input
+    prompt: String,
+    /// At most so many new tokens
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    tokens: usize,
+    /// 0 always takes the most likely token
+    #[arg(long, default_value_t = 0.8)]
+    temperature: f32,
+    /// Only the k most likely tokens
+    #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]
+    top_k: usize,
+    /// Only the most likely tokens that make up this share of the probability
+    #[arg(long, value_name = "P", default_value_t = 1.0, hide_default_value = true)]
+    top_p: f32,
+    /// Only tokens at least this share as likely as the most likely one
+    #[arg(long, value_name = "P", default_value_t = 0.0, hide_default_value = true)]
+    min_p: f32,
+    /// Above 1, tokens that were there already become less likely
+    #[arg(long, default_value_t = 1.0, value_name = "F")]
+    repetition_penalty: f32,
+    /// The same seed gives the same text
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Stop before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// What products read: f32, or bf16 [default: bf16]
+    #[arg(long, value_name = "PRECISION", value_parser = precision, default_value = "bf16")]
+    precision: Precision,
+    /// Answer in JSON when done, instead of streaming
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: Where,
+}
+
+/// `f32` or `bf16`.
+pub(super) fn precision(word: &str) -> Result<Precision, String> {
+    match word {
+        "f32" => Ok(Precision::F32),
+        "bf16" => Ok(Precision::Bf16),
+        _ => Err("wanted f32 or bf16".to_owned()),
+    }
+}
+
+impl Generate {
+    pub(crate) fn run(self, machine: &Machine) -> Result<()> {
+        let folder = model_folder(&self.model, &self.store)?;
+        let tokenizer = Tokenizer::load(&folder).with_context(|| format!("{} has no tokenizer beside the model", folder.display()))?;
+        let decoder = Decoder::load(&folder, machine.cpu(self.precision)?, Use::Infer)?;
+        let generator = Generator::new(&decoder, &tokenizer)?;
+        let mut prompt = self.prompt.clone();
+        if prompt == "-" {
+            prompt.clear();
+            std::io::stdin().read_to_string(&mut prompt).context("standard input is not UTF-8 text")?;
+        }
+        let sampling = Sampling {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
+            seed: self.seed,
+        };
+        let mut request = generator.request(&prompt, self.tokens, sampling);
+        request.stop.clone_from(&self.stop);
+        if !self.json {
+            terminal::stream(&prompt);
+        }
+        let generated = generator.generate(&request, |text| {
+            if !self.json {
+                terminal::stream(text);
+            }
+            ControlFlow::Continue(())
+        })?;
+        if self.json {
+            return terminal::json(&json!({
+                "prompt": prompt, "text": generated.text, "finish_reason": generated.finish.reason(), "tokens": generated.ids.len(),
+            }));
+        }
+        terminal::say("");
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! `kanana plan`: what a run would do, and what it would cost on this machine.
+
+use super::Chosen;
+use crate::device::Machine;
+use crate::terminal;
+use anyhow::Result;
+use clap::Args;
+use page::terminal::Ink;
+use page::{Cell, Column, Table};
+use recipe::{State, Step};
+use serde_json::json;
+
+/// Say what a run would do.
+#[derive(Args)]
+pub(crate) struct PlanCommand {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl PlanCommand {
+    pub(crate) fn run(self, machine: &Machine) -> Result<()> {
+        let (plan, _) = self.chosen.plan()?;
+        let flops: f64 = plan.steps().iter().filter_map(|step| quantity(step, "FLOPs")).sum();
+        // A speed is measured only where there is something to compute.
+        let speed = if flops > 0.0 { Some(machine.training_flops_per_second()?) } else { None };
+        if self.json {
+            return terminal::json(&json!({ "plan": plan, "flops_per_second": speed }));
+        }
+        for (name, key, path, bytes) in plan.outside() {
+            terminal::say(&format!("input {name}-{key}: {} ({}B)", path.display(), page::quantity(bytes as f64)));
+        }
+        terminal::say(&table(plan.steps(), speed));
+        if let Some(speed) = speed {
+            let missing: f64 = plan.steps().iter().filter(|step| step.state != State::Cached).filter_map(|step| quantity(step, "FLOPs")).sum();
+            terminal::say(&format!(
+                "To compute: {} FLOPs, about {} here ({}).",
+                page::quantity(missing),
+                terminal::seconds(missing / speed),
+                machine.describe()
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn quantity(step: &Step, name: &str) -> Option<f64> {
+    step.quantities.iter().find(|quantity| quantity.name == name).map(|quantity| quantity.value)
+}
+
+fn table(steps: &[Step], speed: Option<f64>) -> String {
+    let mut table = Table::new(["step", "stage", "state", "key", "expected"].map(Column::text));
+    for step in steps {
+        let state = match &step.state {
+            State::Cached => "there".to_owned(),
+            State::Partial => "goes on".to_owned(),
+            State::Missing => "to do".to_owned(),
+            State::Damaged(why) => format!("damaged: {why}"),
+        };
+        let mut expected: Vec<String> = step
+            .quantities
+            .iter()
+            .map(|quantity| match quantity.name.strip_prefix("bytes of ") {
+                Some(what) => format!("{} {what}", binary(quantity.value)),
+                None if quantity.name.starts_with("parameters") && quantity.value >= 1e8 => {
+                    format!("{}B {}", page::fixed(quantity.value / 1e9, 3), quantity.name)
+                }
+                None => format!("{} {}", page::quantity(quantity.value), quantity.name),
+            })
+            .collect();
+        if let (Some(flops), Some(speed)) = (quantity(step, "FLOPs"), speed) {
+            expected.push(terminal::seconds(flops / speed));
+        }
+        let cells = [step.name.clone(), step.stage.clone(), state, step.key.clone(), expected.join(", ")];
+        table.row(cells.map(Cell::from));
+    }
+    page::terminal::table(&table, 140, Ink::Plain)
+}
+
+/// Bytes as people say them.
+fn binary(bytes: f64) -> String {
+    match bytes {
+        0.0..1e6 => format!("{:.0} kB", bytes / 1e3),
+        1e6..1e9 => format!("{:.0} MB", bytes / 1e6),
+        _ => format!("{:.1} GB", bytes / 1e9),
+    }
+}

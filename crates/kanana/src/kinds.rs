@@ -1,0 +1,121 @@
+//! What artifacts are: the nouns that edges of a recipe are checked by.
+
+use anyhow::{Context as _, Result, ensure};
+use recipe::Kind;
+use std::path::Path;
+
+/// Raw files from outside, in any format that `ingest` reads.
+pub(crate) struct Files;
+
+impl Kind for Files {
+    const NAME: &'static str = "files";
+}
+
+/// Documents: `documents-*.jsonl.zst` and `index.json`.
+pub(crate) struct Corpus;
+
+impl Kind for Corpus {
+    const NAME: &'static str = "corpus";
+    fn check(path: &Path) -> Result<()> {
+        corpus::Corpus::open(path).map(drop)
+    }
+}
+
+/// Questions with options and answers: `questions.jsonl`.
+pub(crate) struct Questions;
+
+impl Questions {
+    pub(crate) const FILE: &'static str = "questions.jsonl";
+}
+
+impl Kind for Questions {
+    const NAME: &'static str = "questions";
+    fn check(path: &Path) -> Result<()> {
+        let file = path.join(Self::FILE);
+        ensure!(file.is_file(), "wanted questions in {}, and it is not there", file.display());
+        Ok(())
+    }
+}
+
+/// A fictional world: a corpus, and the questions about it.
+pub(crate) struct World;
+
+impl Kind for World {
+    const NAME: &'static str = "world";
+    const ALSO: &'static [&'static str] = &[Corpus::NAME, Questions::NAME];
+    fn check(path: &Path) -> Result<()> {
+        Corpus::check(path)?;
+        Questions::check(path)
+    }
+}
+
+/// A folder with `tokenizer.json`.
+pub(crate) struct Tokenizer;
+
+impl Kind for Tokenizer {
+    const NAME: &'static str = "tokenizer";
+    fn check(path: &Path) -> Result<()> {
+        tokenizer::Tokenizer::load(path).map(drop)
+    }
+}
+
+/// Token shards, and the tokenizer that made them.
+pub(crate) struct Tokens;
+
+impl Kind for Tokens {
+    const NAME: &'static str = "tokens";
+    fn check(path: &Path) -> Result<()> {
+        train::Shards::open(path).map(drop)
+    }
+}
+
+/// A Hugging Face directory of the Llama family. A model is also a tokenizer when its
+/// directory has one, which all of ours have; a stage that needs it says so if not.
+pub(crate) struct Model;
+
+impl Model {
+    /// The course of the training that made it, where it was made here.
+    pub(crate) const TRAINING: &'static str = "training.json";
+}
+
+impl Kind for Model {
+    const NAME: &'static str = "model";
+    const ALSO: &'static [&'static str] = &[Tokenizer::NAME];
+    fn check(path: &Path) -> Result<()> {
+        model::checkpoint::Checkpoint::open(path).map(drop)
+    }
+}
+
+/// What a model answered: `scores.json`.
+pub(crate) struct Scores;
+
+impl Scores {
+    pub(crate) const FILE: &'static str = "scores.json";
+}
+
+impl Kind for Scores {
+    const NAME: &'static str = "scores";
+    fn check(path: &Path) -> Result<()> {
+        let file = path.join(Self::FILE);
+        std::fs::metadata(&file).with_context(|| format!("wanted scores in {}", file.display()))?;
+        Ok(())
+    }
+}
+
+/// One self-contained HTML page.
+pub(crate) struct Page;
+
+impl Page {
+    pub(crate) const FILE: &'static str = "report.html";
+    /// The same for a terminal.
+    pub(crate) const TEXT: &'static str = "report.txt";
+}
+
+impl Kind for Page {
+    const NAME: &'static str = "page";
+    fn check(path: &Path) -> Result<()> {
+        let file = path.join(Self::FILE);
+        ensure!(file.is_file(), "wanted a page in {}, and it is not there", file.display());
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! The shelf of stages, in the order of the life cycle: one file each, one line here.
+
+mod compare;
+mod evaluate;
+mod ingest;
+mod init;
+mod mix;
+mod pretrain;
+mod report;
+mod tokenize;
+mod train_tokenizer;
+mod world;
+
+pub(crate) use evaluate::{Accuracy, Scores};
+
+use crate::kinds;
+use recipe::Registry;
+
+/// Every stage that a recipe can name.
+pub(crate) fn registry() -> Registry {
+    Registry::new()
+        // what comes from outside
+        .kind::<kinds::Files>()
+        .kind::<kinds::Questions>()
+        // data
+        .with::<world::World>()
+        .with::<ingest::Ingest>()
+        .with::<mix::Mix>()
+        // tokens
+        .with::<train_tokenizer::TrainTokenizer>()
+        .with::<tokenize::Tokenize>()
+        // base model
+        .with::<init::Init>()
+        .with::<pretrain::Pretrain>()
+        // out
+        .with::<evaluate::Evaluate>()
+        .with::<compare::Compare>()
+        .with::<report::Report>()
+}

@@ -1,0 +1,277 @@
+//! Asks a model questions, and lets it continue some texts.
+//!
+//! Reads: a model (with its tokenizer) and questions with four options each.
+//! Writes: `scores.json`: every question with the log-likelihood of every option, accuracy with
+//! a 95 % interval by language and by where the fact was told, and samples of generated text.
+//! An option's score is log p(option | prompt), as lm-eval's `acc`; `acc_norm` divides by bytes.
+
+use crate::device::Machine;
+use crate::kinds::{self, Model, Questions};
+use anyhow::{Context as _, Result, ensure};
+use generate::{Generator, Sampling, Scorer};
+use model::{Decoder, Use};
+use recipe::{Artifact, Context, Stage, Writer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use tensor::Precision;
+use tokenizer::Tokenizer;
+use world::Question;
+
+/// Questions scored between two looks at the progress.
+const BATCH: usize = 64;
+
+/// Settings.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Evaluate {
+    /// How a question is put: as the beginning of a sentence (`prompt`, default) or in words
+    /// after `Q:` (`question`).
+    ask: Ask,
+    /// At most so many questions, evenly over all of them.
+    limit: Option<usize>,
+    /// Texts to continue greedily; a few questions' prompts where nothing is given.
+    samples: Vec<String>,
+    /// Tokens of a sample.
+    sample_tokens: usize,
+    /// What products read. Default `bf16`.
+    precision: Precision,
+}
+
+impl Default for Evaluate {
+    fn default() -> Self {
+        Evaluate { ask: Ask::Prompt, limit: None, samples: vec![], sample_tokens: 48, precision: Precision::Bf16 }
+    }
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Ask {
+    Prompt,
+    Question,
+}
+
+/// Inputs.
+#[derive(Deserialize)]
+pub(crate) struct Inputs {
+    model: Artifact<Model>,
+    questions: Option<Artifact<Questions>>,
+}
+
+/// `scores.json`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scores {
+    /// The model that answered, by its name in the recipe.
+    pub(crate) model: String,
+    /// Accuracy by language of the question: `all`, `en`, `ko`.
+    pub(crate) languages: BTreeMap<String, Accuracy>,
+    /// Accuracy by language of the question and where the fact was told: `ko/english`.
+    pub(crate) told: BTreeMap<String, Accuracy>,
+    /// Accuracy by relation, both languages.
+    pub(crate) relations: BTreeMap<String, Accuracy>,
+    /// Every question.
+    pub(crate) answers: Vec<Answer>,
+    /// What the model wrote.
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// How many were right.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Accuracy {
+    pub(crate) questions: usize,
+    pub(crate) right: usize,
+    /// right / questions; 0.25 is chance with four options.
+    pub(crate) acc: f64,
+    /// The same with log-likelihoods divided by the option's bytes.
+    pub(crate) acc_norm: f64,
+    /// Wilson's 95 % interval of `acc`.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// One question, answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answer {
+    pub(crate) id: String,
+    pub(crate) language: String,
+    pub(crate) told: String,
+    pub(crate) relation: String,
+    pub(crate) prompt: String,
+    pub(crate) options: Vec<String>,
+    pub(crate) answer: usize,
+    pub(crate) chosen: usize,
+    /// log p(option | prompt) in nats.
+    pub(crate) log_likelihoods: Vec<f64>,
+    right_by_bytes: bool,
+}
+
+/// A text that was continued.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sample {
+    pub(crate) prompt: String,
+    pub(crate) text: String,
+    pub(crate) finish: String,
+}
+
+impl Stage for Evaluate {
+    const NAME: &'static str = "evaluate";
+    const SUMMARY: &'static str = "asks a model questions, and lets it continue some texts";
+    type Inputs = Inputs;
+    type Output = kinds::Scores;
+
+    fn check(&self, inputs: &Inputs) -> Result<()> {
+        ensure!(
+            inputs.questions.is_some() || !self.samples.is_empty(),
+            "nothing to evaluate: bind `questions`, or give `samples` to continue"
+        );
+        Ok(())
+    }
+
+    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<kinds::Scores>) -> Result<()> {
+        let device = context.resource::<Machine>()?.cpu(self.precision)?;
+        let tokenizer = Tokenizer::load(inputs.model.path())
+            .with_context(|| format!("the model {} has no tokenizer beside it", inputs.model.name()))?;
+        let decoder = Decoder::load(inputs.model.path(), device, Use::Infer)?;
+
+        let mut questions = match &inputs.questions {
+            Some(artifact) => read_questions(artifact)?,
+            None => vec![],
+        };
+        if let Some(limit) = self.limit.filter(|limit| *limit < questions.len()) {
+            let all = questions.len();
+            let mut index = 0;
+            questions.retain(|_| {
+                index += 1;
+                index * limit / all != (index - 1) * limit / all
+            });
+        }
+        let mut scores = Scores { model: inputs.model.name().to_owned(), ..Scores::default() };
+        // What a question is worth must not depend on which others are asked.
+        let mut scorer = Scorer::new(&decoder, &tokenizer)?.share_contexts(false);
+        for batch in questions.chunks(BATCH) {
+            context.check_cancelled()?;
+            scores.answers.extend(self.answer(&mut scorer, batch)?);
+            context.progress(scores.answers.len() as u64, questions.len() as u64, "questions", "");
+        }
+        scores.count();
+        scores.samples = self.continued(&Generator::new(&decoder, &tokenizer)?, &questions)?;
+        for (language, accuracy) in &scores.languages {
+            out.note(&format!("accuracy {language}"), accuracy.acc);
+        }
+        out.json(kinds::Scores::FILE, &scores)
+    }
+}
+
+fn read_questions(artifact: &Artifact<Questions>) -> Result<Vec<Question>> {
+    let path = artifact.file(Questions::FILE);
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let line = |(number, line)| {
+        serde_json::from_str(line).with_context(|| format!("{}, line {}: not a question", path.display(), number + 1))
+    };
+    text.lines().enumerate().map(line).collect()
+}
+
+impl Evaluate {
+    fn answer(&self, scorer: &mut Scorer<'_, tensor::Cpu>, questions: &[Question]) -> Result<Vec<Answer>> {
+        let prompts: Vec<String> = questions
+            .iter()
+            .map(|question| match self.ask {
+                Ask::Prompt => question.prompt.clone(),
+                Ask::Question => question.asked(),
+            })
+            .collect();
+        let continuations: Vec<Vec<String>> =
+            questions.iter().map(|question| match self.ask {
+                Ask::Prompt => question.continuations.clone(),
+                Ask::Question => question.options.iter().map(|option| format!(" {option}")).collect(),
+            }).collect();
+        let pairs: Vec<(&str, &str)> = prompts
+            .iter()
+            .zip(&continuations)
+            .flat_map(|(prompt, options)| options.iter().map(move |option| (prompt.as_str(), option.as_str())))
+            .collect();
+        let scored = scorer.score(&pairs, |_| {})?;
+        let mut scored = scored.chunks_exact(4);
+        let answers = questions.iter().zip(prompts).map(|(question, prompt)| {
+            let sums: Vec<f64> = scored.next().expect("four options a question").iter().map(|score| score.sum).collect();
+            let by_bytes: Vec<f64> = sums.iter().zip(&question.options).map(|(sum, option)| sum / option.len() as f64).collect();
+            Answer {
+                id: question.id.clone(),
+                language: question.language.code().to_owned(),
+                told: question.told.code().to_owned(),
+                relation: serde_json::to_value(question.relation).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default(),
+                prompt,
+                options: question.options.clone(),
+                answer: question.answer,
+                chosen: greatest(&sums),
+                right_by_bytes: greatest(&by_bytes) == question.answer,
+                log_likelihoods: sums,
+            }
+        });
+        Ok(answers.collect())
+    }
+
+    fn continued(&self, generator: &Generator<'_, tensor::Cpu>, questions: &[Question]) -> Result<Vec<Sample>> {
+        let mut prompts = self.samples.clone();
+        if prompts.is_empty() {
+            for code in ["ko", "en"] {
+                prompts.extend(questions.iter().filter(|question| question.language.code() == code).take(3).map(|question| question.prompt.clone()));
+            }
+        }
+        let continued = prompts.into_iter().map(|prompt| {
+            let request = generator.request(&prompt, self.sample_tokens, Sampling::greedy());
+            let generated = generator.generate(&request, |_| ControlFlow::Continue(()))?;
+            Ok(Sample { prompt, text: generated.text, finish: generated.finish.reason().to_owned() })
+        });
+        continued.collect()
+    }
+}
+
+impl Scores {
+    fn count(&mut self) {
+        for answer in &self.answers {
+            for language in ["all", answer.language.as_str()] {
+                self.languages.entry(language.to_owned()).or_default().add(answer);
+            }
+            self.told.entry(format!("{}/{}", answer.language, answer.told)).or_default().add(answer);
+            self.relations.entry(answer.relation.clone()).or_default().add(answer);
+        }
+        let groups = [&mut self.languages, &mut self.told, &mut self.relations];
+        groups.into_iter().flat_map(BTreeMap::values_mut).for_each(Accuracy::finish);
+    }
+}
+
+impl Accuracy {
+    fn add(&mut self, answer: &Answer) {
+        self.questions += 1;
+        self.right += usize::from(answer.chosen == answer.answer);
+        self.acc_norm += f64::from(u8::from(answer.right_by_bytes));
+    }
+
+    fn finish(&mut self) {
+        let n = self.questions as f64;
+        self.acc = self.right as f64 / n;
+        self.acc_norm /= n;
+        // Wilson 1927: keeps inside 0 … 1 and is honest for few questions.
+        let z = 1.959_964;
+        let middle = self.acc + z * z / (2.0 * n);
+        let half = z * (self.acc * (1.0 - self.acc) / n + z * z / (4.0 * n * n)).sqrt();
+        let scale = 1.0 + z * z / n;
+        (self.low, self.high) = ((middle - half) / scale, (middle + half) / scale);
+    }
+}
+
+/// The index of the greatest; the first of equals.
+fn greatest(values: &[f64]) -> usize {
+    let mut best = 0;
+    for (index, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = index;
+        }
+    }
+    best
+}

@@ -1,0 +1,76 @@
+//! Draws what happened: one self-contained page with pictures, and the same as text.
+//!
+//! Reads: models in the order in which they were trained, scores, token shards (for fertility).
+//! Writes: `report.html` and `report.txt`.
+//! Speeds come from the runner's record of the runs, so two reports of the same run on two
+//! machines differ in them; everything else is a function of the inputs.
+
+mod answers;
+mod course;
+mod lineage;
+
+use crate::kinds::{self, Model, Scores, Tokens};
+use anyhow::{Result, ensure};
+use page::Page;
+use page::terminal::Ink;
+use recipe::{Artifact, Context, Stage, Writer};
+use serde::{Deserialize, Serialize};
+
+/// Width of the text version, in columns.
+pub(super) const COLUMNS: usize = 96;
+
+/// Settings.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Report {
+    /// The title of the page.
+    title: String,
+    /// A sentence under it.
+    lead: String,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Report { title: "A training run".to_owned(), lead: String::new() }
+    }
+}
+
+/// Inputs.
+#[derive(Deserialize)]
+pub(crate) struct Inputs {
+    models: Vec<Artifact<Model>>,
+    scores: Option<Vec<Artifact<Scores>>>,
+    tokens: Option<Vec<Artifact<Tokens>>>,
+}
+
+impl Stage for Report {
+    const NAME: &'static str = "report";
+    const SUMMARY: &'static str = "draws the run as one HTML page, and as text";
+    type Inputs = Inputs;
+    type Output = kinds::Page;
+
+    fn check(&self, inputs: &Inputs) -> Result<()> {
+        ensure!(!inputs.models.is_empty(), "a report needs at least one model to speak of: bind `models`");
+        Ok(())
+    }
+
+    fn run(&self, inputs: Inputs, _: &mut Context<'_>, out: &mut Writer<kinds::Page>) -> Result<()> {
+        let stages = course::read(&inputs.models)?;
+        let scores = answers::read(inputs.scores.as_deref().unwrap_or_default())?;
+
+        let mut page = Page::new(&self.title);
+        if !self.lead.is_empty() {
+            page.lead(&self.lead);
+        }
+        page.figures(course::figures(&stages).into_iter().chain(answers::figures(&scores)));
+        course::draw(&mut page, &stages);
+        answers::draw(&mut page, &scores);
+        course::fertility(&mut page, inputs.tokens.as_deref().unwrap_or_default())?;
+        let last = inputs.models.last().expect("checked at plan time");
+        lineage::draw(&mut page, last)?;
+
+        disk::write(&out.path().join(kinds::Page::FILE), page.finish().as_bytes())?;
+        disk::write(&out.path().join(kinds::Page::TEXT), page.terminal(COLUMNS, Ink::Plain).as_bytes())?;
+        Ok(())
+    }
+}

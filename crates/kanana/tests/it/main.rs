@@ -1,0 +1,8 @@
+//! One binary of integration tests: the house, the program as its user types it, its disasters.
+
+mod bad_input;
+mod kill;
+mod program;
+mod stages;
+mod tidy;
+mod trial;
