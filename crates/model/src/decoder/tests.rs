@@ -3,7 +3,7 @@
 use crate::example::{batch, decoder, shape};
 use crate::{Batch, Cache, Decoder, Gradients, Recompute, Tape, Use};
 use proptest::prelude::*;
-use tensor::{Backward, Cpu, CpuOptions, Forward, Grads, Parameter, Precision, Reference};
+use tensor::{Backward, Cpu, CpuOptions, Forward, Grads, Kernels, Parameter, Precision, Reference};
 
 const SETTINGS: [Recompute; 3] = [Recompute::None, Recompute::Light, Recompute::Block];
 
@@ -191,16 +191,28 @@ fn check_recomputation<D: Backward>(device: impl Fn() -> D) {
 #[test]
 fn recomputation_gives_the_same_bits() {
     check_recomputation(reference);
-    for precision in [Precision::F32, Precision::Bf16] {
-        check_recomputation(|| cpu(precision));
+    for (precision, kernels) in every_cpu() {
+        check_recomputation(|| cpu(precision, kernels));
     }
 }
 
-fn cpu(precision: Precision) -> Cpu {
+fn cpu(precision: Precision, kernels: Kernels) -> Cpu {
     Cpu::new(CpuOptions {
         precision,
+        kernels: Some(kernels),
         ..CpuOptions::default()
     })
+}
+
+/// Every precision on every kind of kernels that this processor has.
+fn every_cpu() -> impl Iterator<Item = (Precision, Kernels)> {
+    [Precision::F32, Precision::Bf16]
+        .into_iter()
+        .flat_map(|precision| {
+            Kernels::available()
+                .into_iter()
+                .map(move |k| (precision, k))
+        })
 }
 
 /// ‖a − b‖ / ‖b‖
@@ -216,8 +228,12 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 fn the_fast_device_agrees_with_the_reference() {
     for tied in [true, false] {
         let slow = decoder(shape(tied), reference(), Use::Train);
-        for (precision, tolerance) in [(Precision::F32, 1e-5), (Precision::Bf16, 5e-2)] {
-            let fast = decoder(shape(tied), cpu(precision), Use::Train);
+        for (precision, kernels) in every_cpu() {
+            let tolerance = match precision {
+                Precision::F32 => 1e-5,
+                Precision::Bf16 => 5e-2,
+            };
+            let fast = decoder(shape(tied), cpu(precision, kernels), Use::Train);
             let off = distance(&hidden(&fast, &batch()), &hidden(&slow, &batch()));
             assert!(off < tolerance, "hidden, {precision:?}: {off}");
             let expected = gradients_of(&slow, &batch(), Recompute::None);
@@ -232,11 +248,20 @@ fn the_fast_device_agrees_with_the_reference() {
 
 #[test]
 fn backward_works_on_weights_for_inference() {
-    let trained = decoder(shape(true), cpu(Precision::F32), Use::Train);
-    let read_only = decoder(shape(true), cpu(Precision::F32), Use::Infer);
-    let [a, b] = [trained, read_only].map(|d| gradients_of(&d, &batch(), Recompute::Block));
-    for (a, b) in a.iter().zip(&b) {
-        assert!(distance(a, b) < 1e-6);
+    for (precision, kernels) in every_cpu() {
+        let [a, b] = [Use::Train, Use::Infer].map(|purpose| {
+            let decoder = decoder(shape(true), cpu(precision, kernels), purpose);
+            gradients_of(&decoder, &batch(), Recompute::Block)
+        });
+        for (a, b) in a.iter().zip(&b) {
+            // In bf16 one looks its embedding up in f32, the other in bf16.
+            let tolerance = match precision {
+                Precision::F32 => 1e-6,
+                Precision::Bf16 => 5e-2,
+            };
+            let off = distance(a, b);
+            assert!(off < tolerance, "{precision:?}, {kernels}: {off}");
+        }
     }
 }
 
@@ -284,7 +309,11 @@ fn reference_close(chunks: &[Vec<u32>], back: usize) -> Result<(), TestCaseError
 
 fn cpu_close(chunks: &[Vec<u32>], back: usize) -> Result<(), TestCaseError> {
     check_extend(
-        &decoder(shape(false), cpu(Precision::F32), Use::Infer),
+        &decoder(
+            shape(false),
+            cpu(Precision::F32, Kernels::detect()),
+            Use::Infer,
+        ),
         chunks,
         back,
     )
