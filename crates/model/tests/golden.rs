@@ -285,11 +285,6 @@ fn losses_agree<D: Backward>(
         Precision::F32 => F32,
         Precision::Bf16 => BF16 * autocast,
     };
-    println!(
-        "{} {far:.2e} {autocast:.2e} {:.2}",
-        device.describe(),
-        far / autocast
-    );
     let place = device.describe();
     assert!(
         far <= allowed,
