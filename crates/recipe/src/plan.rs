@@ -170,7 +170,13 @@ impl Plan {
                 key: step.key.clone(),
                 kind: step.kind.clone(),
                 also: registry.also(&step.kind),
-                expected: step.quantities.clone(),
+                // An estimate that is no number says nothing, and JSON has no word for it.
+                expected: step
+                    .quantities
+                    .iter()
+                    .filter(|quantity| quantity.value.is_finite())
+                    .cloned()
+                    .collect(),
                 path: step.path.clone(),
                 record: step.path.clone(),
             };

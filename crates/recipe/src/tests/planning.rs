@@ -417,3 +417,54 @@ fn a_setting_outside_the_key_is_refused() {
          so it would not enter the key (a bug of the stage)"
     );
 }
+
+/// A story is a text as well; what it is expected to amount to is known before it is there.
+#[test]
+fn an_artifact_may_be_of_several_kinds() {
+    struct Story;
+    impl Kind for Story {
+        const NAME: &'static str = "story";
+        const ALSO: &'static [&'static str] = &["text"];
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Tell {}
+    impl Stage for Tell {
+        const NAME: &'static str = "tell";
+        const SUMMARY: &'static str = "";
+        type Inputs = ();
+        type Output = Story;
+        fn estimate(&self, (): &()) -> Vec<Quantity> {
+            vec![Quantity::new("words", 2.0), Quantity::seconds(f64::NAN)]
+        }
+        fn run(&self, (): (), _: &mut Context<'_>, _: &mut Writer<Story>) -> anyhow::Result<()> {
+            unreachable!()
+        }
+    }
+    #[derive(serde::Deserialize)]
+    struct Heard {
+        text: Artifact<Text>,
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Listen {}
+    impl Stage for Listen {
+        const NAME: &'static str = "listen";
+        const SUMMARY: &'static str = "";
+        type Inputs = Heard;
+        type Output = Story;
+        fn estimate(&self, inputs: &Heard) -> Vec<Quantity> {
+            assert_eq!(inputs.text.expected("seconds"), None);
+            let words = inputs.text.expected("words").unwrap_or(0.0);
+            vec![Quantity::new("words", 2.0 * words)]
+        }
+        fn run(&self, _: Heard, _: &mut Context<'_>, _: &mut Writer<Story>) -> anyhow::Result<()> {
+            unreachable!()
+        }
+    }
+    let place = Place::new();
+    let text = "seed = 1\n[[step]]\nname = \"a\"\nstage = \"tell\"\n\
+                [[step]]\nname = \"b\"\nstage = \"listen\"\ninputs = { text = \"a\" }";
+    let recipe = Recipe::parse(text, "x.toml").unwrap();
+    let registry = Registry::new().with::<Tell>().with::<Listen>();
+    let plan = Plan::new(&recipe, &registry, &Bindings::new(), &place.store).unwrap();
+    assert_eq!(plan.steps()[1].quantities, [Quantity::new("words", 4.0)]);
+}
