@@ -10,6 +10,7 @@
 //! It reads and writes no files, knows no tokenizer and no model, and uses no clock:
 //! everything follows from `(seed, settings)`.
 
+mod deal;
 mod ending;
 mod fact;
 pub mod josa;
@@ -21,6 +22,7 @@ mod random;
 mod relation;
 mod settings;
 mod tell;
+mod thing;
 mod truth;
 mod word;
 

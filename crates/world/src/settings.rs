@@ -28,7 +28,8 @@ pub struct Settings {
     pub buildings: usize,
     /// Schools, libraries, hospitals and the like.
     pub institutions: usize,
-    /// Different values of a relation whose objects are words or numbers (professions, years).
+    /// At most so many different values of a relation (professions, birthplaces, years); a
+    /// relation has one for every four subjects, and at least four.
     pub choices: usize,
     /// Share of facts told in English only.
     pub english_only: f64,
@@ -66,7 +67,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            people: 24,
+            people: 20,
             towns: 16,
             islands: 16,
             mountains: 16,
@@ -79,7 +80,7 @@ impl Default for Settings {
             english_only: 0.24,
             korean_only: 0.24,
             nowhere: 0.04,
-            tellings: vec![40, 80, 160],
+            tellings: vec![50, 100, 200],
             phrasings: 0,
             qa_trained: 0.5,
             qa_tellings: 0.3,
@@ -203,10 +204,7 @@ impl Settings {
                 Objects::Things(class) => self.count(class).min(self.choices),
                 _ => self.choices,
             };
-            // Every value is offered four times as often as it is right (question.rs), which
-            // can be done when no value is right for more than a quarter of the subjects.
-            let values = objects.min(subjects);
-            if subjects > 0 && (values == 0 || subjects < 4 * subjects.div_ceil(values)) {
+            if subjects > 0 && values_for(subjects, objects).is_none() {
                 return Err(SettingsError(format!(
                     "the relation {} has {subjects} subjects ({class:?}) and {objects} objects; for \
                      four balanced options it needs at least four of each, and no object true of \
@@ -234,6 +232,20 @@ impl Settings {
     }
 }
 
+/// How many different values a relation with so many subjects gets, of those there are.
+///
+/// One for every four subjects: then each value can be told once in English only, once in
+/// Korean only and twice in both, and no language hears more of one value than of another.
+/// With few subjects as many as balanced options need: every value is offered four times as
+/// often as it is right (question.rs), so none may be right for more than a quarter.
+pub(crate) fn values_for(subjects: usize, available: usize) -> Option<usize> {
+    let balanced = |values: &usize| subjects >= 4 * subjects.div_ceil(*values);
+    let most = available.min(subjects);
+    (most.min((subjects / 4).max(4))..=most)
+        .filter(|&values| values > 0)
+        .find(balanced)
+}
+
 /// Why no world can be made of some settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError(pub(crate) String);
@@ -248,7 +260,7 @@ impl std::error::Error for SettingsError {}
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{Settings, values_for};
 
     fn check(change: impl FnOnce(&mut Settings), part: &str) {
         let mut settings = Settings::default();
@@ -280,6 +292,28 @@ mod tests {
         check(|s| s.towns = 3, "birthplace");
         check(|s| s.islands = 3, "town_island");
         check(|s| s.people = 0, "author");
+    }
+
+    #[test]
+    fn a_value_is_true_of_at_most_a_quarter() {
+        for (subjects, available, values) in [
+            (16, 8, Some(4)),
+            (20, 8, Some(5)),
+            (200, 8, Some(8)),
+            (6, 8, Some(6)),
+            (9, 8, Some(5)),
+            (4, 4, Some(4)),
+            (6, 5, None),
+            (3, 8, None),
+            (16, 3, None),
+            (16, 0, None),
+        ] {
+            assert_eq!(
+                values_for(subjects, available),
+                values,
+                "{subjects} {available}"
+            );
+        }
     }
 
     #[test]

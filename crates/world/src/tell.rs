@@ -21,7 +21,8 @@ use crate::fact::{FactId, Language, Quality};
 use crate::phrase::{Mention, first, phrases};
 use crate::random::Random;
 use crate::relation::Relation;
-use crate::truth::{About, Thing, Truth};
+use crate::thing::Thing;
+use crate::truth::{About, Truth};
 use crate::{Document, Settings};
 
 /// All documents of the world, in a shuffled order.

@@ -141,7 +141,7 @@ const TOPICS: &[(&str, &str); 16] = &[
     ("ghosts", "유령"),
     ("pirates", "해적"),
     ("whales", "고래"),
-    ("kings", "임금"),
+    ("kings", "왕"),
     ("wolves", "늑대"),
     ("dragons", "용"),
     ("wizards", "마법사"),
