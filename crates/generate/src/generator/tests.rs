@@ -1,3 +1,5 @@
+//! What holds for every text: it is the one without a cache, it repeats, it is whole, it ends for a reason.
+
 use super::*;
 use crate::tiny::{byte_tokenizer, cpu, reference, tokenizer};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Draws against their distribution, filters against what they say, settings against nonsense.
+
 use super::*;
 
 fn choose(sampling: Sampling, logits: &[f32], occurred: &[u32], position: u64) -> u32 {

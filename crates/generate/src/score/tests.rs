@@ -1,3 +1,5 @@
+//! Likelihoods against the log-softmax by the book, and against themselves in other company.
+
 use super::*;
 use crate::tiny::{cpu, reference, shape, tokenizer};
 use std::sync::Arc;
