@@ -23,6 +23,11 @@ impl Name {
         }
     }
 
+    /// The English spelling as it stands alone: Montal River rather than the Montal River.
+    pub(crate) fn english_alone(&self) -> &str {
+        self.english.strip_prefix("the ").unwrap_or(&self.english)
+    }
+
     pub(crate) fn in_language(&self, language: crate::Language) -> &str {
         match language {
             crate::Language::English => &self.english,

@@ -172,10 +172,6 @@ fn spellings(relation: Relation, answer: &Name, language: Language) -> Vec<Strin
                 Language::Korean => numeral::sino(n),
             });
         }
-        // People may leave out the marks of a title and the article of a river.
-        (Objects::Things(_), Language::English) => {
-            spellings.extend(answer.english.strip_prefix("the ").map(str::to_string));
-        }
         _ => {}
     }
     spellings

@@ -385,7 +385,7 @@ pub(super) fn phrases(relation: Relation) -> &'static Phrases {
                 "{s:은} 어느 섬의 산인가요?",
             ],
             prompts: &[
-                "산 {s:이} 솟아 있는 곳은 {o}이다.",
+                "{s:이} 솟아 있는 곳은 {o}이다.",
                 "{s:이} 우뚝 솟은 섬은 {o}이다.",
             ],
             questions: &[

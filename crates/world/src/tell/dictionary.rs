@@ -37,8 +37,8 @@ impl Teller<'_> {
                     lines.push(heading.to_string());
                 }
                 lines.extend(page.iter().map(|word| match self.language {
-                    Language::English => format!("{} - {}", word.english, word.korean),
-                    Language::Korean => format!("{} - {}", word.korean, word.english),
+                    Language::English => format!("{} - {}", word.english_alone(), word.korean),
+                    Language::Korean => format!("{} - {}", word.korean, word.english_alone()),
                 }));
                 drafts.push(Draft::new("dictionary", lines.join("\n"), Vec::new()));
             }

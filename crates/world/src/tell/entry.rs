@@ -94,7 +94,7 @@ impl Teller<'_> {
             if fits && self.random.chance(self.settings.other_name) {
                 return Mention::name(&match self.language {
                     Language::English => format!("{} ({})", name.plain, thing.name.korean),
-                    Language::Korean => format!("{}({})", name.plain, thing.name.english),
+                    Language::Korean => format!("{}({})", name.plain, thing.name.english_alone()),
                 });
             }
         } else if template.starts_with("{s") && self.random.chance(self.settings.pronouns) {
