@@ -184,7 +184,12 @@ impl<'a, D: Forward> Scorer<'a, D> {
 
     /// All sequences of a batch, as segments of one forward pass.
     fn packed(&mut self, hosts: &[Host]) -> Vec<(f32, bool)> {
-        let batch = Batch::segments(hosts.iter().map(|host| &host.inputs));
+        // A device may add up a handful of rows in another order than many. Filled up with
+        // segments that nobody reads, a sequence alone is computed as it is in company.
+        let rows: usize = hosts.iter().map(|host| host.inputs.len()).sum();
+        let filler = vec![&hosts[0].inputs[..1]; plan::LEAST_ROWS.saturating_sub(rows)];
+        let inputs = hosts.iter().map(|host| &host.inputs[..]);
+        let batch = Batch::segments(inputs.chain(filler));
         let n = batch.rows();
         let mut tape = match self.tape.take() {
             Some(tape) if tape.rows() >= n => tape,

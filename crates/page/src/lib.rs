@@ -8,7 +8,7 @@
 //! presentation attributes without classes (no dark mode, no print colours), lays out for one
 //! fixed size (a phone gets six-pixel text), rounds to whole pixels, knows no shaded stages,
 //! intervals or Hangul widths, and took 27 kB for two lines of 200 points. `lines`, `bars`,
-//! `picture` and `scale` are about 700 lines, most of which plotters would have needed too.
+//! `picture` and `scale` are about 700 lines.
 //!
 //! Deliberately absent: interaction beyond folding, images, colours chosen by the caller, and any
 //! knowledge of what the figures mean.

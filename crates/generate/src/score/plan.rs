@@ -7,7 +7,7 @@ use super::Sequence;
 use anyhow::{Result, ensure};
 
 /// Rows below which a forward pass gets no cheaper: it reads all weights anyway.
-const LEAST_ROWS: usize = 24;
+pub(super) const LEAST_ROWS: usize = 24;
 /// Shorter shared contexts are not worth a cache of their own.
 const LEAST_SHARED: usize = 64;
 
