@@ -22,7 +22,12 @@ use std::path::{Path, PathBuf};
 
 /// Raw text in, a trained Korean–English language model out.
 #[derive(Parser)]
-#[command(name = "kanana", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "kanana",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Line {
     #[command(subcommand)]
     command: Command,
@@ -123,7 +128,10 @@ pub(crate) fn read_recipe(word: &str) -> Result<Recipe> {
         return Recipe::parse(text, &format!("{name}.toml"));
     }
     let names: Vec<_> = EMBEDDED.iter().map(|(name, _)| *name).collect();
-    bail!("there is no recipe file {word:?}; inside the program there are {}", names.join(", "))
+    bail!(
+        "there is no recipe file {word:?}; inside the program there are {}",
+        names.join(", ")
+    )
 }
 
 impl Chosen {
@@ -150,6 +158,8 @@ pub(crate) fn model_folder(word: &str, place: &Where) -> Result<PathBuf> {
     if path.is_dir() {
         bail!("{word} is a folder without config.json: wanted a Hugging Face model directory");
     }
-    let store = place.existing().with_context(|| format!("{word:?} is no model directory, and there is no store to look in"))?;
+    let store = place.existing().with_context(|| {
+        format!("{word:?} is no model directory, and there is no store to look in")
+    })?;
     Ok(store.find(word)?.path)
 }

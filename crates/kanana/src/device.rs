@@ -26,13 +26,18 @@ pub(crate) struct Machine {
 impl Machine {
     /// The processor, computing in `precision`.
     pub(crate) fn cpu(&self, precision: Precision) -> Result<Arc<Cpu>> {
-        let options = CpuOptions { threads: self.threads, kernels: self.kernels, precision };
+        let options = CpuOptions {
+            threads: self.threads,
+            kernels: self.kernels,
+            precision,
+        };
         Ok(Arc::new(Cpu::new(options)))
     }
 
     /// For people: processor, kernels, threads.
     pub(crate) fn describe(&self) -> String {
-        self.cpu(Precision::Bf16).map_or_else(|error| error.to_string(), |cpu| cpu.describe())
+        self.cpu(Precision::Bf16)
+            .map_or_else(|error| error.to_string(), |cpu| cpu.describe())
     }
 
     /// What a training step gets out of this machine, measured for a moment: FLOPs a second of a
@@ -46,7 +51,8 @@ impl Machine {
         let (mut x, mut y) = (cpu.activation(n * d), cpu.activation(n * d));
         cpu.write(&values, &mut x);
         cpu.product(n, &x, &[&weight], &mut y, false);
-        #[allow(clippy::disallowed_methods)] // a speed is measured, for people; nothing is made of it
+        #[allow(clippy::disallowed_methods)]
+        // a speed is measured, for people; nothing is made of it
         let (start, mut times) = (Instant::now(), 0);
         while start.elapsed().as_secs_f64() < 0.2 {
             cpu.product(n, &x, &[&weight], &mut y, false);
@@ -61,6 +67,9 @@ fn kernels(word: &str) -> Result<Kernels, String> {
     let names: Vec<_> = available.iter().map(|kind| kind.name()).collect();
     match word.parse::<Kernels>() {
         Ok(kind) if available.contains(&kind) => Ok(kind),
-        _ => Err(format!("this processor has no {word:?} kernels; it has {}", names.join(", "))),
+        _ => Err(format!(
+            "this processor has no {word:?} kernels; it has {}",
+            names.join(", ")
+        )),
     }
 }

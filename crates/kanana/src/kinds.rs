@@ -32,7 +32,11 @@ impl Kind for Questions {
     const NAME: &'static str = "questions";
     fn check(path: &Path) -> Result<()> {
         let file = path.join(Self::FILE);
-        ensure!(file.is_file(), "wanted questions in {}, and it is not there", file.display());
+        ensure!(
+            file.is_file(),
+            "wanted questions in {}, and it is not there",
+            file.display()
+        );
         Ok(())
     }
 }
@@ -115,7 +119,11 @@ impl Kind for Page {
     const NAME: &'static str = "page";
     fn check(path: &Path) -> Result<()> {
         let file = path.join(Self::FILE);
-        ensure!(file.is_file(), "wanted a page in {}, and it is not there", file.display());
+        ensure!(
+            file.is_file(),
+            "wanted a page in {}, and it is not there",
+            file.display()
+        );
         Ok(())
     }
 }

@@ -48,9 +48,14 @@ pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 /// The reporter that suits where the output goes.
 pub(crate) fn reporter(json: bool) -> Box<dyn Reporter> {
     if json {
-        Box::new(Lines { json: true, ..Lines::default() })
+        Box::new(Lines {
+            json: true,
+            ..Lines::default()
+        })
     } else if std::io::stderr().is_terminal() {
-        Box::new(Bar { bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8)) })
+        Box::new(Bar {
+            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8)),
+        })
     } else {
         Box::new(Lines::default())
     }
@@ -64,7 +69,10 @@ fn heading(step: &Step, number: usize, total: usize) -> String {
 fn summary(manifest: &Manifest) -> String {
     let notes = manifest.notes.iter().map(|(key, value)| match value {
         Value::String(text) => format!("{key} {text}"),
-        other => format!("{key} {}", page::quantity(other.as_f64().unwrap_or(f64::NAN))),
+        other => format!(
+            "{key} {}",
+            page::quantity(other.as_f64().unwrap_or(f64::NAN))
+        ),
     });
     notes.collect::<Vec<_>>().join(", ")
 }
@@ -81,7 +89,8 @@ pub(crate) fn seconds(seconds: f64) -> String {
 
 fn left(progress: &Progress) -> Option<String> {
     let missing = progress.total.checked_sub(progress.done)?;
-    (progress.total > 0 && progress.per_second > 0.0).then(|| seconds(missing as f64 / progress.per_second))
+    (progress.total > 0 && progress.per_second > 0.0)
+        .then(|| seconds(missing as f64 / progress.per_second))
 }
 
 /// For a terminal.
@@ -91,18 +100,25 @@ struct Bar {
 
 impl Reporter for Bar {
     fn step_started(&mut self, step: &Step, number: usize, total: usize, again: bool) {
-        let again = if again { ", going on where it stopped" } else { "" };
-        self.bar.println(format!("{}{again}", heading(step, number, total)));
+        let again = if again {
+            ", going on where it stopped"
+        } else {
+            ""
+        };
+        self.bar
+            .println(format!("{}{again}", heading(step, number, total)));
         self.bar.reset();
     }
 
     fn step_cached(&mut self, step: &Step, number: usize, total: usize) {
-        self.bar.println(format!("{}: already there", heading(step, number, total)));
+        self.bar
+            .println(format!("{}: already there", heading(step, number, total)));
     }
 
     fn step_finished(&mut self, _: &Step, manifest: &Manifest, took: f64) {
         self.bar.finish_and_clear();
-        self.bar.println(format!("      {} · {}", seconds(took), summary(manifest)));
+        self.bar
+            .println(format!("      {} · {}", seconds(took), summary(manifest)));
     }
 
     fn message(&mut self, text: &str) {
@@ -120,7 +136,11 @@ impl Reporter for Bar {
         }
         self.bar.set_length(progress.total.max(1));
         self.bar.set_position(progress.done);
-        let mut words = format!("{} {}/s", page::quantity(progress.per_second), progress.unit);
+        let mut words = format!(
+            "{} {}/s",
+            page::quantity(progress.per_second),
+            progress.unit
+        );
         if !progress.note.is_empty() {
             let _ = write!(words, " · {}", progress.note);
         }
@@ -140,14 +160,22 @@ struct Lines {
 
 impl Lines {
     fn line(&self, text: &str, event: impl FnOnce() -> Value) {
-        if self.json { say(&event().to_string()) } else { note(text) }
+        if self.json {
+            say(&event().to_string())
+        } else {
+            note(text)
+        }
     }
 }
 
 impl Reporter for Lines {
     fn step_started(&mut self, step: &Step, number: usize, total: usize, again: bool) {
         self.last = 0.0;
-        let going_on = if again { ", going on where it stopped" } else { "" };
+        let going_on = if again {
+            ", going on where it stopped"
+        } else {
+            ""
+        };
         self.line(&format!("{}{going_on}", heading(step, number, total)), || {
             json!({"event": "started", "step": step.name, "stage": step.stage, "key": step.key, "number": number, "of": total, "resumed": again})
         });
@@ -166,7 +194,10 @@ impl Reporter for Lines {
     }
 
     fn message(&mut self, text: &str) {
-        self.line(&format!("      {text}"), || json!({"event": "message", "text": text}));
+        self.line(
+            &format!("      {text}"),
+            || json!({"event": "message", "text": text}),
+        );
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -174,7 +205,10 @@ impl Reporter for Lines {
             return;
         }
         self.last = progress.seconds;
-        let mut words = format!("      {} of {} {}", progress.done, progress.total, progress.unit);
+        let mut words = format!(
+            "      {} of {} {}",
+            progress.done, progress.total, progress.unit
+        );
         let _ = write!(words, ", {} a second", page::quantity(progress.per_second));
         if !progress.note.is_empty() {
             let _ = write!(words, ", {}", progress.note);
@@ -182,7 +216,10 @@ impl Reporter for Lines {
         if let Some(left) = left(progress) {
             let _ = write!(words, ", {left} left");
         }
-        self.line(&words, || json!({"event": "progress", "progress": progress}));
+        self.line(
+            &words,
+            || json!({"event": "progress", "progress": progress}),
+        );
     }
 
     fn metrics(&mut self, metrics: &Value) {

@@ -20,6 +20,8 @@ impl Fault {
         if let Some(k) = self.abort_at {
             disk::fault::arm_abort(k);
         }
-        Ok(self.disk_full_at.map(|k| disk::fault::arm_error(k, std::io::ErrorKind::StorageFull)))
+        Ok(self
+            .disk_full_at
+            .map(|k| disk::fault::arm_error(k, std::io::ErrorKind::StorageFull)))
     }
 }

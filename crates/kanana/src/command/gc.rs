@@ -34,18 +34,34 @@ impl Gc {
             let recipe = read_recipe(word)?;
             let named: Vec<_> = recipe.inputs().map(|(name, ..)| name.to_owned()).collect();
             let bound = self.inputs.iter().map(String::as_str);
-            let bindings = Bindings::parse(bound.filter(|text| named.iter().any(|name| text.starts_with(&format!("{name}=")))))?;
+            let bindings = Bindings::parse(bound.filter(|text| {
+                named
+                    .iter()
+                    .any(|name| text.starts_with(&format!("{name}=")))
+            }))?;
             keep.extend(Plan::new(&recipe, &registry, &bindings, &store)?.keys());
         }
-        ensure!(!keep.is_empty(), "the recipes make nothing, so everything would go: name a recipe with steps");
+        ensure!(
+            !keep.is_empty(),
+            "the recipes make nothing, so everything would go: name a recipe with steps"
+        );
         let freed = recipe::gc(&store, &keep, !self.yes)?;
         if self.json {
             return terminal::json(&freed);
         }
         for item in &freed.items {
-            terminal::say(&format!("{:>10.1} MB  {}: {}", item.bytes as f64 / 1e6, item.path.display(), item.why));
+            terminal::say(&format!(
+                "{:>10.1} MB  {}: {}",
+                item.bytes as f64 / 1e6,
+                item.path.display(),
+                item.why
+            ));
         }
-        let verb = if self.yes { "freed" } else { "would be freed; say --yes to free them" };
+        let verb = if self.yes {
+            "freed"
+        } else {
+            "would be freed; say --yes to free them"
+        };
         terminal::say(&format!("{:.1} MB {verb}", freed.bytes as f64 / 1e6));
         Ok(())
     }

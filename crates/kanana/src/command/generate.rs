@@ -30,10 +30,20 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]
     top_k: usize,
     /// Only the most likely tokens that make up this share of the probability
-    #[arg(long, value_name = "P", default_value_t = 1.0, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 1.0,
+        hide_default_value = true
+    )]
     top_p: f32,
     /// Only tokens at least this share as likely as the most likely one
-    #[arg(long, value_name = "P", default_value_t = 0.0, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 0.0,
+        hide_default_value = true
+    )]
     min_p: f32,
     /// Above 1, tokens that were there already become less likely
     #[arg(long, default_value_t = 1.0, value_name = "F")]
@@ -66,13 +76,16 @@ pub(super) fn precision(word: &str) -> Result<Precision, String> {
 impl Generate {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
         let folder = model_folder(&self.model, &self.store)?;
-        let tokenizer = Tokenizer::load(&folder).with_context(|| format!("{} has no tokenizer beside the model", folder.display()))?;
+        let tokenizer = Tokenizer::load(&folder)
+            .with_context(|| format!("{} has no tokenizer beside the model", folder.display()))?;
         let decoder = Decoder::load(&folder, machine.cpu(self.precision)?, Use::Infer)?;
         let generator = Generator::new(&decoder, &tokenizer)?;
         let mut prompt = self.prompt.clone();
         if prompt == "-" {
             prompt.clear();
-            std::io::stdin().read_to_string(&mut prompt).context("standard input is not UTF-8 text")?;
+            std::io::stdin()
+                .read_to_string(&mut prompt)
+                .context("standard input is not UTF-8 text")?;
         }
         let sampling = Sampling {
             temperature: self.temperature,

@@ -41,7 +41,10 @@ impl Logits {
         let logits = decoder.device.logits(n, &tape.hidden_nd, decoder.head());
         let shape = [n, decoder.shape.vocabulary];
         checkpoint::write_tensors(&self.out, [Named::new("logits", shape, move || logits)])?;
-        terminal::say(&format!("wrote logits of {n} positions to {}", self.out.display()));
+        terminal::say(&format!(
+            "wrote logits of {n} positions to {}",
+            self.out.display()
+        ));
         Ok(())
     }
 }

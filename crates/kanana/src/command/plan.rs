@@ -23,18 +23,35 @@ pub(crate) struct PlanCommand {
 impl PlanCommand {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
         let (plan, _) = self.chosen.plan()?;
-        let flops: f64 = plan.steps().iter().filter_map(|step| quantity(step, "FLOPs")).sum();
+        let flops: f64 = plan
+            .steps()
+            .iter()
+            .filter_map(|step| quantity(step, "FLOPs"))
+            .sum();
         // A speed is measured only where there is something to compute.
-        let speed = if flops > 0.0 { Some(machine.training_flops_per_second()?) } else { None };
+        let speed = if flops > 0.0 {
+            Some(machine.training_flops_per_second()?)
+        } else {
+            None
+        };
         if self.json {
             return terminal::json(&json!({ "plan": plan, "flops_per_second": speed }));
         }
         for (name, key, path, bytes) in plan.outside() {
-            terminal::say(&format!("input {name}-{key}: {} ({}B)", path.display(), page::quantity(bytes as f64)));
+            terminal::say(&format!(
+                "input {name}-{key}: {} ({}B)",
+                path.display(),
+                page::quantity(bytes as f64)
+            ));
         }
         terminal::say(&table(plan.steps(), speed));
         if let Some(speed) = speed {
-            let missing: f64 = plan.steps().iter().filter(|step| step.state != State::Cached).filter_map(|step| quantity(step, "FLOPs")).sum();
+            let missing: f64 = plan
+                .steps()
+                .iter()
+                .filter(|step| step.state != State::Cached)
+                .filter_map(|step| quantity(step, "FLOPs"))
+                .sum();
             terminal::say(&format!(
                 "To compute: {} FLOPs, about {} here ({}).",
                 page::quantity(missing),
@@ -47,7 +64,10 @@ impl PlanCommand {
 }
 
 fn quantity(step: &Step, name: &str) -> Option<f64> {
-    step.quantities.iter().find(|quantity| quantity.name == name).map(|quantity| quantity.value)
+    step.quantities
+        .iter()
+        .find(|quantity| quantity.name == name)
+        .map(|quantity| quantity.value)
 }
 
 fn table(steps: &[Step], speed: Option<f64>) -> String {
@@ -65,7 +85,11 @@ fn table(steps: &[Step], speed: Option<f64>) -> String {
             .map(|quantity| match quantity.name.strip_prefix("bytes of ") {
                 Some(what) => format!("{} {what}", binary(quantity.value)),
                 None if quantity.name.starts_with("parameters") && quantity.value >= 1e8 => {
-                    format!("{}B {}", page::fixed(quantity.value / 1e9, 3), quantity.name)
+                    format!(
+                        "{}B {}",
+                        page::fixed(quantity.value / 1e9, 3),
+                        quantity.name
+                    )
                 }
                 None => format!("{} {}", page::quantity(quantity.value), quantity.name),
             })
@@ -73,7 +97,13 @@ fn table(steps: &[Step], speed: Option<f64>) -> String {
         if let (Some(flops), Some(speed)) = (quantity(step, "FLOPs"), speed) {
             expected.push(terminal::seconds(flops / speed));
         }
-        let cells = [step.name.clone(), step.stage.clone(), state, step.key.clone(), expected.join(", ")];
+        let cells = [
+            step.name.clone(),
+            step.stage.clone(),
+            state,
+            step.key.clone(),
+            expected.join(", "),
+        ];
         table.row(cells.map(Cell::from));
     }
     page::terminal::table(&table, 140, Ink::Plain)

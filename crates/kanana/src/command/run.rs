@@ -2,8 +2,8 @@
 
 use super::Chosen;
 use crate::device::Machine;
-use crate::terminal::{self, TensorBoard};
 use crate::kinds;
+use crate::terminal::{self, TensorBoard};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use recipe::{About, Cancel, Cancelled, Kind as _, Plan, Resources};
@@ -33,7 +33,9 @@ impl Run {
                 std::process::exit(130);
             }
             asked.cancel();
-            terminal::note("\nstopping where the run can go on; press Ctrl-C again to stop at once");
+            terminal::note(
+                "\nstopping where the run can go on; press Ctrl-C again to stop at once",
+            );
         })?;
         let mut resources = Resources::new();
         resources.cancel = cancel;
@@ -48,7 +50,9 @@ impl Run {
             reporter = Box::new(TensorBoard::new(reporter, folder));
         }
         match recipe::run(&plan, &store, &mut *reporter, &resources) {
-            Err(error) if error.is::<Cancelled>() => Err(error.context("stopped; the same command goes on from here")),
+            Err(error) if error.is::<Cancelled>() => {
+                Err(error.context("stopped; the same command goes on from here"))
+            }
             other => other,
         }?;
         drop(reporter);
@@ -61,10 +65,20 @@ impl Run {
 
 /// Prints the pages of a finished run, and where to open them.
 fn pages(plan: &Plan) -> Result<()> {
-    for step in plan.steps().iter().filter(|step| step.kind == kinds::Page::NAME) {
+    for step in plan
+        .steps()
+        .iter()
+        .filter(|step| step.kind == kinds::Page::NAME)
+    {
         let text = step.path.join(kinds::Page::TEXT);
-        terminal::say(&std::fs::read_to_string(&text).with_context(|| format!("cannot read {}", text.display()))?);
-        terminal::note(&format!("The page, with pictures: {}", step.path.join(kinds::Page::FILE).display()));
+        terminal::say(
+            &std::fs::read_to_string(&text)
+                .with_context(|| format!("cannot read {}", text.display()))?,
+        );
+        terminal::note(&format!(
+            "The page, with pictures: {}",
+            step.path.join(kinds::Page::FILE).display()
+        ));
     }
     Ok(())
 }

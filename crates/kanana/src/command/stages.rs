@@ -26,13 +26,20 @@ impl Stages {
             let names: Vec<_> = all.iter().map(|stage| stage.name.clone()).collect();
             all.retain(|stage| &stage.name == name);
             if all.is_empty() {
-                bail!("there is no stage called {name:?}; there are {}", names.join(", "));
+                bail!(
+                    "there is no stage called {name:?}; there are {}",
+                    names.join(", ")
+                );
             }
         }
         if self.json {
             return terminal::json(&all);
         }
-        let text = if self.markdown { markdown(&all) } else { plain(&all) };
+        let text = if self.markdown {
+            markdown(&all)
+        } else {
+            plain(&all)
+        };
         terminal::say(text.trim_end());
         Ok(())
     }
@@ -53,7 +60,15 @@ fn plain(all: &[Description]) -> String {
     for stage in all {
         let _ = writeln!(text, "{} — {}", stage.name, stage.summary);
         let inputs: Vec<_> = stage.inputs.iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "    reads {}", if inputs.is_empty() { "nothing".to_owned() } else { inputs.join(", ") });
+        let _ = writeln!(
+            text,
+            "    reads {}",
+            if inputs.is_empty() {
+                "nothing".to_owned()
+            } else {
+                inputs.join(", ")
+            }
+        );
         let _ = writeln!(text, "    writes `{}`", stage.output);
         settings(stage, &mut text, "    with ");
         text.push('\n');
@@ -62,11 +77,22 @@ fn plain(all: &[Description]) -> String {
 }
 
 fn markdown(all: &[Description]) -> String {
-    let mut text = "# Stages\n\nWhat a recipe can name, as `kanana stages --markdown` prints it.\n\n".to_owned();
+    let mut text =
+        "# Stages\n\nWhat a recipe can name, as `kanana stages --markdown` prints it.\n\n"
+            .to_owned();
     for stage in all {
         let _ = writeln!(text, "## `{}`\n\nIt {}.\n", stage.name, stage.summary);
         let inputs: Vec<_> = stage.inputs.iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "Reads {}. Writes `{}`.\n", if inputs.is_empty() { "nothing".to_owned() } else { inputs.join(", ") }, stage.output);
+        let _ = writeln!(
+            text,
+            "Reads {}. Writes `{}`.\n",
+            if inputs.is_empty() {
+                "nothing".to_owned()
+            } else {
+                inputs.join(", ")
+            },
+            stage.output
+        );
         settings(stage, &mut text, "- ");
         text.push('\n');
     }

@@ -24,7 +24,10 @@ impl Verify {
         let registry = stages::registry();
         let artifacts = match self.artifacts.as_slice() {
             [] => store.artifacts()?,
-            names => names.iter().map(|name| store.find(name)).collect::<Result<_>>()?,
+            names => names
+                .iter()
+                .map(|name| store.find(name))
+                .collect::<Result<_>>()?,
         };
         let mut wrong = 0;
         let mut answers = Vec::new();
@@ -35,7 +38,11 @@ impl Verify {
                 answers.push(json!({ "artifact": artifact.folder(), "problems": problems }));
                 continue;
             }
-            let verdict = if problems.is_empty() { "as it was made" } else { "not as it was made" };
+            let verdict = if problems.is_empty() {
+                "as it was made"
+            } else {
+                "not as it was made"
+            };
             terminal::say(&format!("{}: {verdict}", artifact.folder()));
             for problem in problems {
                 terminal::say(&format!("  {problem}"));
@@ -45,7 +52,10 @@ impl Verify {
             terminal::json(&answers)?;
         }
         if wrong > 0 {
-            bail!("{wrong} of {} artifacts are not as they were made; remove their folders and run the recipe again", artifacts.len());
+            bail!(
+                "{wrong} of {} artifacts are not as they were made; remove their folders and run the recipe again",
+                artifacts.len()
+            );
         }
         Ok(())
     }

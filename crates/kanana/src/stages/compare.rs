@@ -51,7 +51,10 @@ impl Stage for Compare {
     fn check(&self, inputs: &Inputs) -> Result<()> {
         let seeds = inputs.a.len();
         let all = [inputs.b.len(), inputs.a_models.len(), inputs.b_models.len()];
-        ensure!(seeds >= 2, "a comparison needs at least two seeds an arm; arm a has {seeds}");
+        ensure!(
+            seeds >= 2,
+            "a comparison needs at least two seeds an arm; arm a has {seeds}"
+        );
         ensure!(
             all.iter().all(|len| *len == seeds),
             "seeds are compared in pairs, so `a`, `b`, `a_models` and `b_models` must be equally long; found {seeds} and {all:?}"
@@ -59,7 +62,12 @@ impl Stage for Compare {
         Ok(())
     }
 
-    fn run(&self, inputs: Inputs, _: &mut Context<'_>, out: &mut Writer<kinds::Page>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        _: &mut Context<'_>,
+        out: &mut Writer<kinds::Page>,
+    ) -> Result<()> {
         let outcomes = outcomes(&inputs)?;
         let mut page = Page::new(format!("{} against {}", self.a, self.b));
         page.lead(&self.question);
@@ -73,7 +81,10 @@ impl Stage for Compare {
             Column::number("to", 4),
             Column::text("verdict"),
         ])
-        .caption(format!("means over {} seeds; differences are paired, with a 95 % interval", inputs.a.len()));
+        .caption(format!(
+            "means over {} seeds; differences are paired, with a 95 % interval",
+            inputs.a.len()
+        ));
         for outcome in &outcomes {
             let (difference, half) = outcome.difference();
             let verdict = match (difference - half, difference + half) {
@@ -94,27 +105,47 @@ impl Stage for Compare {
             out.note(&format!("{} half interval", outcome.name), half);
         }
         page.table(table);
-        let mut chart = BarChart::new("Accuracy", Axis::new("right", "").percent().to(1.0), [self.a.as_str(), self.b.as_str()]).reference(0.25, "chance");
-        for outcome in outcomes.iter().filter(|outcome| outcome.name.starts_with("accuracy")) {
+        let mut chart = BarChart::new(
+            "Accuracy",
+            Axis::new("right", "").percent().to(1.0),
+            [self.a.as_str(), self.b.as_str()],
+        )
+        .reference(0.25, "chance");
+        for outcome in outcomes
+            .iter()
+            .filter(|outcome| outcome.name.starts_with("accuracy"))
+        {
             chart = chart.group(&outcome.name, [bar(&outcome.a), bar(&outcome.b)].map(Some));
         }
         page.bars(chart);
         page.heading("Every seed");
         page.table(every_seed(&outcomes));
-        disk::write(&out.path().join(kinds::Page::FILE), page.finish().as_bytes())?;
-        disk::write(&out.path().join(kinds::Page::TEXT), page.terminal(super::report::COLUMNS, Ink::Plain).as_bytes())?;
+        disk::write(
+            &out.path().join(kinds::Page::FILE),
+            page.finish().as_bytes(),
+        )?;
+        disk::write(
+            &out.path().join(kinds::Page::TEXT),
+            page.terminal(super::report::COLUMNS, Ink::Plain).as_bytes(),
+        )?;
         Ok(())
     }
 }
 
 fn outcomes(inputs: &Inputs) -> Result<Vec<Outcome>> {
     let answers = |artifacts: &[Artifact<Scores>]| -> Result<Vec<Answers>> {
-        artifacts.iter().map(|artifact| artifact.json(Scores::FILE)).collect()
+        artifacts
+            .iter()
+            .map(|artifact| artifact.json(Scores::FILE))
+            .collect()
     };
     let bits = |models: &[Artifact<Model>]| -> Result<Vec<f64>> {
         let last = |model: &Artifact<Model>| {
             let curve: Curve = model.json(Model::TRAINING)?;
-            Ok(curve.validations.last().map_or(f64::NAN, |validation| validation.total.bits_per_byte))
+            Ok(curve
+                .validations
+                .last()
+                .map_or(f64::NAN, |validation| validation.total.bits_per_byte))
         };
         models.iter().map(last).collect()
     };
@@ -122,14 +153,26 @@ fn outcomes(inputs: &Inputs) -> Result<Vec<Outcome>> {
     let mut all = Vec::new();
     for language in ["all", "ko", "en"] {
         let accuracy = |scores: &[Answers]| -> Vec<f64> {
-            scores.iter().filter_map(|score| score.languages.get(language)).map(|accuracy| accuracy.acc).collect()
+            scores
+                .iter()
+                .filter_map(|score| score.languages.get(language))
+                .map(|accuracy| accuracy.acc)
+                .collect()
         };
         let (a, b) = (accuracy(&a), accuracy(&b));
         if a.len() == inputs.a.len() && b.len() == a.len() {
-            all.push(Outcome { name: format!("accuracy {language}"), a, b });
+            all.push(Outcome {
+                name: format!("accuracy {language}"),
+                a,
+                b,
+            });
         }
     }
-    all.push(Outcome { name: "bits per byte".to_owned(), a: bits(&inputs.a_models)?, b: bits(&inputs.b_models)? });
+    all.push(Outcome {
+        name: "bits per byte".to_owned(),
+        a: bits(&inputs.a_models)?,
+        b: bits(&inputs.b_models)?,
+    });
     Ok(all)
 }
 
@@ -149,15 +192,20 @@ fn mean(values: &[f64]) -> f64 {
 fn half_interval(values: &[f64]) -> f64 {
     let n = values.len();
     let middle = mean(values);
-    let variance = values.iter().map(|value| (value - middle).powi(2)).sum::<f64>() / (n - 1) as f64;
+    let variance = values
+        .iter()
+        .map(|value| (value - middle).powi(2))
+        .sum::<f64>()
+        / (n - 1) as f64;
     student(n - 1) * (variance / n as f64).sqrt()
 }
 
 /// The 97.5 % quantile of Student's t; beyond thirty degrees of freedom that of 30, which is wider.
 fn student(degrees: usize) -> f64 {
     const T: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101,
-        2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
+        2.052, 2.048, 2.045, 2.042,
     ];
     T[degrees.clamp(1, T.len()) - 1]
 }
@@ -189,9 +237,16 @@ mod tests {
 
     #[test]
     fn intervals_are_students() {
-        let outcome = Outcome { name: String::new(), a: vec![1.0, 2.0, 3.0, 4.0, 5.0], b: vec![0.0; 5] };
+        let outcome = Outcome {
+            name: String::new(),
+            a: vec![1.0, 2.0, 3.0, 4.0, 5.0],
+            b: vec![0.0; 5],
+        };
         let (difference, half) = outcome.difference();
         assert!((difference - 3.0).abs() < 1e-12);
-        assert!((half - 2.776 * (2.5_f64 / 5.0).sqrt()).abs() < 1e-9, "{half}");
+        assert!(
+            (half - 2.776 * (2.5_f64 / 5.0).sqrt()).abs() < 1e-9,
+            "{half}"
+        );
     }
 }

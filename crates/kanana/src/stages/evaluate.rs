@@ -40,7 +40,13 @@ pub(crate) struct Evaluate {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Evaluate { ask: Ask::Prompt, limit: None, samples: vec![], sample_tokens: 48, precision: Precision::Bf16 }
+        Evaluate {
+            ask: Ask::Prompt,
+            limit: None,
+            samples: vec![],
+            sample_tokens: 48,
+            precision: Precision::Bf16,
+        }
     }
 }
 
@@ -131,10 +137,19 @@ impl Stage for Evaluate {
         Ok(())
     }
 
-    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<kinds::Scores>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<kinds::Scores>,
+    ) -> Result<()> {
         let device = context.resource::<Machine>()?.cpu(self.precision)?;
-        let tokenizer = Tokenizer::load(inputs.model.path())
-            .with_context(|| format!("the model {} has no tokenizer beside it", inputs.model.name()))?;
+        let tokenizer = Tokenizer::load(inputs.model.path()).with_context(|| {
+            format!(
+                "the model {} has no tokenizer beside it",
+                inputs.model.name()
+            )
+        })?;
         let decoder = Decoder::load(inputs.model.path(), device, Use::Infer)?;
 
         let mut questions = match &inputs.questions {
@@ -149,13 +164,21 @@ impl Stage for Evaluate {
                 index * limit / all != (index - 1) * limit / all
             });
         }
-        let mut scores = Scores { model: inputs.model.name().to_owned(), ..Scores::default() };
+        let mut scores = Scores {
+            model: inputs.model.name().to_owned(),
+            ..Scores::default()
+        };
         // What a question is worth must not depend on which others are asked.
         let mut scorer = Scorer::new(&decoder, &tokenizer)?.share_contexts(false);
         for batch in questions.chunks(BATCH) {
             context.check_cancelled()?;
             scores.answers.extend(self.answer(&mut scorer, batch)?);
-            context.progress(scores.answers.len() as u64, questions.len() as u64, "questions", "");
+            context.progress(
+                scores.answers.len() as u64,
+                questions.len() as u64,
+                "questions",
+                "",
+            );
         }
         scores.count();
         scores.samples = self.continued(&Generator::new(&decoder, &tokenizer)?, &questions)?;
@@ -168,15 +191,21 @@ impl Stage for Evaluate {
 
 fn read_questions(artifact: &Artifact<Questions>) -> Result<Vec<Question>> {
     let path = artifact.file(Questions::FILE);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     let line = |(number, line)| {
-        serde_json::from_str(line).with_context(|| format!("{}, line {}: not a question", path.display(), number + 1))
+        serde_json::from_str(line)
+            .with_context(|| format!("{}, line {}: not a question", path.display(), number + 1))
     };
     text.lines().enumerate().map(line).collect()
 }
 
 impl Evaluate {
-    fn answer(&self, scorer: &mut Scorer<'_, tensor::Cpu>, questions: &[Question]) -> Result<Vec<Answer>> {
+    fn answer(
+        &self,
+        scorer: &mut Scorer<'_, tensor::Cpu>,
+        questions: &[Question],
+    ) -> Result<Vec<Answer>> {
         let prompts: Vec<String> = questions
             .iter()
             .map(|question| match self.ask {
@@ -184,26 +213,48 @@ impl Evaluate {
                 Ask::Question => question.asked(),
             })
             .collect();
-        let continuations: Vec<Vec<String>> =
-            questions.iter().map(|question| match self.ask {
+        let continuations: Vec<Vec<String>> = questions
+            .iter()
+            .map(|question| match self.ask {
                 Ask::Prompt => question.continuations.clone(),
-                Ask::Question => question.options.iter().map(|option| format!(" {option}")).collect(),
-            }).collect();
+                Ask::Question => question
+                    .options
+                    .iter()
+                    .map(|option| format!(" {option}"))
+                    .collect(),
+            })
+            .collect();
         let pairs: Vec<(&str, &str)> = prompts
             .iter()
             .zip(&continuations)
-            .flat_map(|(prompt, options)| options.iter().map(move |option| (prompt.as_str(), option.as_str())))
+            .flat_map(|(prompt, options)| {
+                options
+                    .iter()
+                    .map(move |option| (prompt.as_str(), option.as_str()))
+            })
             .collect();
         let scored = scorer.score(&pairs, |_| {})?;
         let mut scored = scored.chunks_exact(4);
         let answers = questions.iter().zip(prompts).map(|(question, prompt)| {
-            let sums: Vec<f64> = scored.next().expect("four options a question").iter().map(|score| score.sum).collect();
-            let by_bytes: Vec<f64> = sums.iter().zip(&question.options).map(|(sum, option)| sum / option.len() as f64).collect();
+            let sums: Vec<f64> = scored
+                .next()
+                .expect("four options a question")
+                .iter()
+                .map(|score| score.sum)
+                .collect();
+            let by_bytes: Vec<f64> = sums
+                .iter()
+                .zip(&question.options)
+                .map(|(sum, option)| sum / option.len() as f64)
+                .collect();
             Answer {
                 id: question.id.clone(),
                 language: question.language.code().to_owned(),
                 told: question.told.code().to_owned(),
-                relation: serde_json::to_value(question.relation).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default(),
+                relation: serde_json::to_value(question.relation)
+                    .ok()
+                    .and_then(|name| name.as_str().map(str::to_owned))
+                    .unwrap_or_default(),
                 prompt,
                 options: question.options.clone(),
                 answer: question.answer,
@@ -215,17 +266,31 @@ impl Evaluate {
         Ok(answers.collect())
     }
 
-    fn continued(&self, generator: &Generator<'_, tensor::Cpu>, questions: &[Question]) -> Result<Vec<Sample>> {
+    fn continued(
+        &self,
+        generator: &Generator<'_, tensor::Cpu>,
+        questions: &[Question],
+    ) -> Result<Vec<Sample>> {
         let mut prompts = self.samples.clone();
         if prompts.is_empty() {
             for code in ["ko", "en"] {
-                prompts.extend(questions.iter().filter(|question| question.language.code() == code).take(3).map(|question| question.prompt.clone()));
+                prompts.extend(
+                    questions
+                        .iter()
+                        .filter(|question| question.language.code() == code)
+                        .take(3)
+                        .map(|question| question.prompt.clone()),
+                );
             }
         }
         let continued = prompts.into_iter().map(|prompt| {
             let request = generator.request(&prompt, self.sample_tokens, Sampling::greedy());
             let generated = generator.generate(&request, |_| ControlFlow::Continue(()))?;
-            Ok(Sample { prompt, text: generated.text, finish: generated.finish.reason().to_owned() })
+            Ok(Sample {
+                prompt,
+                text: generated.text,
+                finish: generated.finish.reason().to_owned(),
+            })
         });
         continued.collect()
     }
@@ -235,13 +300,25 @@ impl Scores {
     fn count(&mut self) {
         for answer in &self.answers {
             for language in ["all", answer.language.as_str()] {
-                self.languages.entry(language.to_owned()).or_default().add(answer);
+                self.languages
+                    .entry(language.to_owned())
+                    .or_default()
+                    .add(answer);
             }
-            self.told.entry(format!("{}/{}", answer.language, answer.told)).or_default().add(answer);
-            self.relations.entry(answer.relation.clone()).or_default().add(answer);
+            self.told
+                .entry(format!("{}/{}", answer.language, answer.told))
+                .or_default()
+                .add(answer);
+            self.relations
+                .entry(answer.relation.clone())
+                .or_default()
+                .add(answer);
         }
         let groups = [&mut self.languages, &mut self.told, &mut self.relations];
-        groups.into_iter().flat_map(BTreeMap::values_mut).for_each(Accuracy::finish);
+        groups
+            .into_iter()
+            .flat_map(BTreeMap::values_mut)
+            .for_each(Accuracy::finish);
     }
 }
 

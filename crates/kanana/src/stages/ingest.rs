@@ -37,7 +37,12 @@ impl Stage for Ingest {
         vec![Quantity::disk(bytes as f64 * 1.5)]
     }
 
-    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<Corpus>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<Corpus>,
+    ) -> Result<()> {
         let source = self.source(&inputs)?;
         let writer = CorpusWriter::create(out.path(), WriteSettings::default())?;
         let account = corpus::ingest(&source, self.read.clone(), writer, |done, total| {
@@ -65,7 +70,9 @@ impl Ingest {
     fn source(&self, inputs: &Inputs) -> Result<Source> {
         let mut source = Source::discover(inputs.files.path())?;
         if let Some(beginning) = &self.only {
-            source.files.retain(|file| file.name.starts_with(beginning.as_str()));
+            source
+                .files
+                .retain(|file| file.name.starts_with(beginning.as_str()));
             ensure!(
                 !source.files.is_empty(),
                 "no file in {} begins with {beginning:?}: look at `only`",

@@ -48,15 +48,29 @@ impl Stage for Init {
     type Output = Model;
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
-        let vocabulary = || inputs.tokenizer.as_ref().and_then(|tokenizer| tokenizer.expected("vocabulary")).unwrap_or(128_256.0);
-        let Ok(shape) = self.shape(inputs).or_else(|_| self.with_vocabulary(vocabulary() as usize)) else { return vec![] };
+        let vocabulary = || {
+            inputs
+                .tokenizer
+                .as_ref()
+                .and_then(|tokenizer| tokenizer.expected("vocabulary"))
+                .unwrap_or(128_256.0)
+        };
+        let Ok(shape) = self
+            .shape(inputs)
+            .or_else(|_| self.with_vocabulary(vocabulary() as usize))
+        else {
+            return vec![];
+        };
         let bytes = match self.dtype {
             Dtype::F32 => 4.0,
             Dtype::Bf16 => 2.0,
         };
         vec![
             Quantity::parameters(shape.parameters() as f64),
-            Quantity::new("parameters without embeddings", shape.parameters_without_embedding() as f64),
+            Quantity::new(
+                "parameters without embeddings",
+                shape.parameters_without_embedding() as f64,
+            ),
             Quantity::disk(shape.parameters() as f64 * bytes),
         ]
     }
@@ -70,22 +84,39 @@ impl Stage for Init {
         // A tokenizer that is not trained yet has a size that it is expected to have.
         match &inputs.tokenizer {
             Some(tokenizer) if tokenizer.exists() => self.shape(inputs).map(drop),
-            Some(tokenizer) => self.fits(tokenizer.expected("vocabulary").unwrap_or(1.0) as usize, tokenizer.name()).map(drop),
+            Some(tokenizer) => self
+                .fits(
+                    tokenizer.expected("vocabulary").unwrap_or(1.0) as usize,
+                    tokenizer.name(),
+                )
+                .map(drop),
             None => self.with_vocabulary(1).map(drop),
         }
     }
 
-    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<Model>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<Model>,
+    ) -> Result<()> {
         let shape = self.shape(&inputs)?;
-        let device = context.resource::<crate::device::Machine>()?.cpu(Precision::F32)?;
-        let mut decoder = Decoder::init(shape, device, context.seed(), Initial::from(self.deviation))?;
+        let device = context
+            .resource::<crate::device::Machine>()?
+            .cpu(Precision::F32)?;
+        let mut decoder =
+            Decoder::init(shape, device, context.seed(), Initial::from(self.deviation))?;
         if let Some(tokenizer) = &inputs.tokenizer {
-            decoder.special = pretrain::special_tokens(&tokenizer::Tokenizer::load(tokenizer.path())?);
+            decoder.special =
+                pretrain::special_tokens(&tokenizer::Tokenizer::load(tokenizer.path())?);
             pretrain::copy_tokenizer(tokenizer.path(), out.path())?;
         }
         decoder.save(out.path(), self.dtype)?;
         out.note("parameters", decoder.shape.parameters());
-        out.note("parameters without embeddings", decoder.shape.parameters_without_embedding());
+        out.note(
+            "parameters without embeddings",
+            decoder.shape.parameters_without_embedding(),
+        );
         Ok(())
     }
 }
@@ -93,7 +124,10 @@ impl Stage for Init {
 impl Init {
     fn shape(&self, inputs: &Inputs) -> Result<Shape> {
         match &inputs.tokenizer {
-            Some(artifact) => self.fits(tokenizer::Tokenizer::load(artifact.path())?.vocabulary(), artifact.name()),
+            Some(artifact) => self.fits(
+                tokenizer::Tokenizer::load(artifact.path())?.vocabulary(),
+                artifact.name(),
+            ),
             None => self.parse(self.shape.clone()),
         }
     }

@@ -7,7 +7,9 @@
 
 use crate::kinds::{Corpus, Tokenizer};
 use anyhow::{Result, ensure};
-use corpus::{Document, MixSettings, Part as MixPart, Short, Unit, WriteSettings, Writer as CorpusWriter};
+use corpus::{
+    Document, MixSettings, Part as MixPart, Short, Unit, WriteSettings, Writer as CorpusWriter,
+};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,19 +82,27 @@ impl Part {
         if self.only.is_empty() {
             return self.from.clone();
         }
-        let conditions: Vec<_> = self.only.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let conditions: Vec<_> = self
+            .only
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
         format!("{} ({})", self.from, conditions.join(", "))
     }
 }
 
 impl Stage for Mix {
     const NAME: &'static str = "mix";
-    const SUMMARY: &'static str = "draws a mixture from corpora in stated shares, with held-out documents";
+    const SUMMARY: &'static str =
+        "draws a mixture from corpora in stated shares, with held-out documents";
     type Inputs = Inputs;
     type Output = Corpus;
 
     fn estimate(&self, _: &Inputs) -> Vec<Quantity> {
-        self.total.map(|total| Quantity::new(self.by.name(), total as f64)).into_iter().collect()
+        self.total
+            .map(|total| Quantity::new(self.by.name(), total as f64))
+            .into_iter()
+            .collect()
     }
 
     fn check(&self, inputs: &Inputs) -> Result<()> {
@@ -112,16 +122,32 @@ impl Stage for Mix {
         Ok(())
     }
 
-    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<Corpus>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<Corpus>,
+    ) -> Result<()> {
         let mut corpora = Vec::new();
         for part in &self.parts {
-            let artifact = inputs.corpora.iter().find(|corpus| corpus.name() == part.from);
+            let artifact = inputs
+                .corpora
+                .iter()
+                .find(|corpus| corpus.name() == part.from);
             let artifact = artifact.expect("checked at plan time");
             let corpus = corpus::Corpus::open(artifact.path())?.select(part.only.clone());
             corpora.push((part.label(), corpus));
         }
         let settings = MixSettings {
-            parts: self.parts.iter().map(|part| MixPart { corpus: part.label(), share: part.share, epochs: part.epochs }).collect(),
+            parts: self
+                .parts
+                .iter()
+                .map(|part| MixPart {
+                    corpus: part.label(),
+                    share: part.share,
+                    epochs: part.epochs,
+                })
+                .collect(),
             unit: self.by,
             total: self.total,
             when_short: self.when_short,
@@ -140,10 +166,19 @@ impl Stage for Mix {
         };
         let scratch = context.scratch()?.to_path_buf();
         let mut train = CorpusWriter::create(out.path(), WriteSettings::default())?;
-        let mut held_out = CorpusWriter::create(&out.path().join(HELD_OUT), WriteSettings::default())?;
-        let report = corpus::mix(&corpora, &settings, &count, &scratch, &mut train, &mut held_out, &mut |done, total| {
-            context.progress(done, total, "documents", "");
-        })?;
+        let mut held_out =
+            CorpusWriter::create(&out.path().join(HELD_OUT), WriteSettings::default())?;
+        let report = corpus::mix(
+            &corpora,
+            &settings,
+            &count,
+            &scratch,
+            &mut train,
+            &mut held_out,
+            &mut |done, total| {
+                context.progress(done, total, "documents", "");
+            },
+        )?;
         train.finish()?;
         held_out.finish()?;
         for part in &report.parts {

@@ -68,13 +68,25 @@ impl Stage for Pretrain {
         let tokens = self.train.tokens as f64;
         // A model that is not there yet has at least an expected size: 6·N·D, and what each
         // parameter takes in training. One that is there has a shape, and exact figures.
-        let shape = Checkpoint::open(inputs.model.path()).ok().map(|checkpoint| checkpoint.shape);
-        let Some(parameters) = shape.as_ref().map(|shape| shape.parameters() as f64).or(inputs.model.expected("parameters")) else {
+        let shape = Checkpoint::open(inputs.model.path())
+            .ok()
+            .map(|checkpoint| checkpoint.shape);
+        let Some(parameters) = shape
+            .as_ref()
+            .map(|shape| shape.parameters() as f64)
+            .or(inputs.model.expected("parameters"))
+        else {
             return vec![Quantity::tokens(tokens)];
         };
-        let flops = shape.as_ref().map_or(6.0 * parameters, |shape| shape.flops_per_token(self.train.sequence));
+        let flops = shape.as_ref().map_or(6.0 * parameters, |shape| {
+            shape.flops_per_token(self.train.sequence)
+        });
         let memory = shape.as_ref().map_or(20.0 * parameters, |shape| {
-            shape.training_bytes(rows(None, &self.train), self.train.recompute, self.precision) as f64
+            shape.training_bytes(
+                rows(None, &self.train),
+                self.train.recompute,
+                self.precision,
+            ) as f64
         });
         vec![
             Quantity::tokens(tokens),
@@ -90,13 +102,27 @@ impl Stage for Pretrain {
         self.train.check().context("with.train")
     }
 
-    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<Model>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<Model>,
+    ) -> Result<()> {
         let shards = Shards::open(inputs.tokens.path())?;
-        let held_out = inputs.validation.as_ref().map(|tokens| Shards::open(tokens.path())).transpose()?;
+        let held_out = inputs
+            .validation
+            .as_ref()
+            .map(|tokens| Shards::open(tokens.path()))
+            .transpose()?;
         let machine = context.resource::<Machine>()?.clone();
         let device = machine.cpu(self.precision)?;
         let mut decoder = Decoder::load(inputs.model.path(), device, Use::Train)?;
-        fits(&decoder.shape, &shards, inputs.model.name(), inputs.tokens.name())?;
+        fits(
+            &decoder.shape,
+            &shards,
+            inputs.model.name(),
+            inputs.tokens.name(),
+        )?;
         decoder.special = special_tokens(&Tokenizer::load(inputs.tokens.path())?);
 
         let moments = inputs.model.file(OPTIMIZER);
@@ -119,7 +145,10 @@ impl Stage for Pretrain {
             optimizer: self.continue_optimizer.then_some(moments.as_path()),
         };
         let mut objective = LanguageModel::new(self.train.z_loss);
-        let mut watching = Watching { context, failed: None };
+        let mut watching = Watching {
+            context,
+            failed: None,
+        };
         let outcome = train::train(training, &mut objective, &mut watching)?;
         if let Some(error) = watching.failed {
             return Err(error);
@@ -174,10 +203,15 @@ pub(crate) fn special_tokens(tokenizer: &Tokenizer) -> SpecialTokens {
 
 /// The tokenizer's files travel with whatever was made with it.
 pub(crate) fn copy_tokenizer(from: &Path, to: &Path) -> Result<()> {
-    for name in [tokenizer::TOKENIZER, tokenizer::CONFIG, tokenizer::SPECIAL_TOKENS_MAP] {
+    for name in [
+        tokenizer::TOKENIZER,
+        tokenizer::CONFIG,
+        tokenizer::SPECIAL_TOKENS_MAP,
+    ] {
         let file = from.join(name);
         if file.is_file() {
-            let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let bytes =
+                std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             disk::write(&to.join(name), &bytes)?;
         }
     }
@@ -201,7 +235,12 @@ impl Watching<'_, '_> {
 
 impl Watch for Watching<'_, '_> {
     fn step(&mut self, record: &StepRecord) {
-        self.context.progress(record.tokens, record.of, "tokens", &format!("loss {:.3}", record.loss));
+        self.context.progress(
+            record.tokens,
+            record.of,
+            "tokens",
+            &format!("loss {:.3}", record.loss),
+        );
         self.metrics(
             record.tokens,
             json!({
@@ -213,10 +252,18 @@ impl Watch for Watching<'_, '_> {
     }
 
     fn validation(&mut self, validation: &Validation) {
-        let groups = validation.groups.iter().map(|group| (format!("bits_per_byte/{}", group.name), json!(group.score.bits_per_byte)));
+        let groups = validation.groups.iter().map(|group| {
+            (
+                format!("bits_per_byte/{}", group.name),
+                json!(group.score.bits_per_byte),
+            )
+        });
         let mut line: serde_json::Map<_, _> = groups.collect();
         line.insert("tokens".into(), validation.tokens.into());
-        line.insert("bits_per_byte".into(), validation.total.bits_per_byte.into());
+        line.insert(
+            "bits_per_byte".into(),
+            validation.total.bits_per_byte.into(),
+        );
         line.insert("validation_loss".into(), validation.total.loss.into());
         self.metrics(validation.tokens, line.into());
         self.context.message(&format!(
@@ -227,7 +274,11 @@ impl Watch for Watching<'_, '_> {
     }
 
     fn event(&mut self, event: &Event) {
-        let names: Vec<_> = event.skipped.iter().map(|document| document.id.as_str()).collect();
+        let names: Vec<_> = event
+            .skipped
+            .iter()
+            .map(|document| document.id.as_str())
+            .collect();
         self.context.message(&format!(
             "at {} tokens: {}; went back to {} tokens and leave out {}",
             event.tokens,

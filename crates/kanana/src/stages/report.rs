@@ -31,7 +31,10 @@ pub(crate) struct Report {
 
 impl Default for Report {
     fn default() -> Self {
-        Report { title: "A training run".to_owned(), lead: String::new() }
+        Report {
+            title: "A training run".to_owned(),
+            lead: String::new(),
+        }
     }
 }
 
@@ -50,11 +53,19 @@ impl Stage for Report {
     type Output = kinds::Page;
 
     fn check(&self, inputs: &Inputs) -> Result<()> {
-        ensure!(!inputs.models.is_empty(), "a report needs at least one model to speak of: bind `models`");
+        ensure!(
+            !inputs.models.is_empty(),
+            "a report needs at least one model to speak of: bind `models`"
+        );
         Ok(())
     }
 
-    fn run(&self, inputs: Inputs, _: &mut Context<'_>, out: &mut Writer<kinds::Page>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        _: &mut Context<'_>,
+        out: &mut Writer<kinds::Page>,
+    ) -> Result<()> {
         let stages = course::read(&inputs.models)?;
         let scores = answers::read(inputs.scores.as_deref().unwrap_or_default())?;
 
@@ -62,15 +73,25 @@ impl Stage for Report {
         if !self.lead.is_empty() {
             page.lead(&self.lead);
         }
-        page.figures(course::figures(&stages).into_iter().chain(answers::figures(&scores)));
+        page.figures(
+            course::figures(&stages)
+                .into_iter()
+                .chain(answers::figures(&scores)),
+        );
         course::draw(&mut page, &stages);
         answers::draw(&mut page, &scores);
         course::fertility(&mut page, inputs.tokens.as_deref().unwrap_or_default())?;
         let last = inputs.models.last().expect("checked at plan time");
         lineage::draw(&mut page, last)?;
 
-        disk::write(&out.path().join(kinds::Page::FILE), page.finish().as_bytes())?;
-        disk::write(&out.path().join(kinds::Page::TEXT), page.terminal(COLUMNS, Ink::Plain).as_bytes())?;
+        disk::write(
+            &out.path().join(kinds::Page::FILE),
+            page.finish().as_bytes(),
+        )?;
+        disk::write(
+            &out.path().join(kinds::Page::TEXT),
+            page.terminal(COLUMNS, Ink::Plain).as_bytes(),
+        )?;
         Ok(())
     }
 }

@@ -30,7 +30,10 @@ pub(crate) struct Tokenize {
 
 impl Default for Tokenize {
     fn default() -> Self {
-        Tokenize { held_out: false, group_by: vec!["language".into(), "source".into()] }
+        Tokenize {
+            held_out: false,
+            group_by: vec!["language".into(), "source".into()],
+        }
     }
 }
 
@@ -49,22 +52,36 @@ impl Stage for Tokenize {
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
         let bytes = inputs.corpus.note("bytes").and_then(|bytes| bytes.as_f64());
-        bytes.map(|bytes| Quantity::disk(bytes * 2.0)).into_iter().collect()
+        bytes
+            .map(|bytes| Quantity::disk(bytes * 2.0))
+            .into_iter()
+            .collect()
     }
 
-    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<Tokens>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<Tokens>,
+    ) -> Result<()> {
         let tokenizer = tokenizer::Tokenizer::load(inputs.tokenizer.path())?;
         let folder = match self.held_out {
             true => inputs.corpus.file(HELD_OUT),
             false => inputs.corpus.path().to_path_buf(),
         };
         let corpus = corpus::Corpus::open(&folder).with_context(|| match self.held_out {
-            true => format!("{} has no held-out documents: only a mixture has", inputs.corpus.name()),
+            true => format!(
+                "{} has no held-out documents: only a mixture has",
+                inputs.corpus.name()
+            ),
             false => format!("cannot read the corpus {}", inputs.corpus.name()),
         })?;
         let mut settings = ShardSettings::new(tokenizer.vocabulary());
         let separators = [("begin", tokenizer.bos()), ("end", tokenizer.eos())];
-        settings.separators = separators.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id?))).collect();
+        settings.separators = separators
+            .into_iter()
+            .filter_map(|(name, id)| Some((name.to_owned(), id?)))
+            .collect();
         let mut writer = ShardWriter::create(out.path(), settings)?;
         let mut fertility = FertilityCounter::new(&tokenizer);
 
@@ -76,10 +93,18 @@ impl Stage for Tokenize {
             if batch.is_empty() {
                 break;
             }
-            let texts: Vec<&str> = batch.iter().map(|document| document.text.as_str()).collect();
+            let texts: Vec<&str> = batch
+                .iter()
+                .map(|document| document.text.as_str())
+                .collect();
             for (document, tokens) in batch.iter().zip(tokenizer.encode_documents(&texts)) {
                 let group = self.group(document);
-                fertility.add_encoded(&document.text, &tokens, document.language().unwrap_or("unknown"), document.source().unwrap_or("unknown"));
+                fertility.add_encoded(
+                    &document.text,
+                    &tokens,
+                    document.language().unwrap_or("unknown"),
+                    document.source().unwrap_or("unknown"),
+                );
                 writer.document(&train::Document {
                     tokens: &tokens,
                     group: &group,
@@ -94,9 +119,22 @@ impl Stage for Tokenize {
         pretrain::copy_tokenizer(inputs.tokenizer.path(), out.path())?;
         out.note("documents", description.documents);
         out.note("tokens", description.tokens);
-        out.note("bytes per token", description.bytes as f64 / description.tokens as f64);
-        let groups: BTreeMap<_, _> = description.groups.iter().map(|group| (group.name.as_str(), group.tokens)).collect();
-        context.message(&groups.iter().map(|(name, tokens)| format!("{name} {}", page::quantity(*tokens as f64))).collect::<Vec<_>>().join(", "));
+        out.note(
+            "bytes per token",
+            description.bytes as f64 / description.tokens as f64,
+        );
+        let groups: BTreeMap<_, _> = description
+            .groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.tokens))
+            .collect();
+        context.message(
+            &groups
+                .iter()
+                .map(|(name, tokens)| format!("{name} {}", page::quantity(*tokens as f64)))
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
         out.json("fertility.json", &fertility.finish())
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::kinds::{Corpus, Tokenizer};
 use anyhow::Result;
+use corpus::Document;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 use tokenizer::{TrainSettings, Trainer};
@@ -15,7 +16,7 @@ use tokenizer::{TrainSettings, Trainer};
 /// Settings: those of the trainer.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct TrainTokenizer (TrainSettings);
+pub(crate) struct TrainTokenizer(TrainSettings);
 
 /// Inputs.
 #[derive(Deserialize)]
@@ -37,17 +38,38 @@ impl Stage for TrainTokenizer {
         Trainer::new(self.0.clone()).map(drop)
     }
 
-    fn run(&self, inputs: Inputs, context: &mut Context<'_>, out: &mut Writer<Tokenizer>) -> Result<()> {
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<Tokenizer>,
+    ) -> Result<()> {
         let mut trainer = Trainer::new(self.0.clone())?;
-        let mut done = 0;
-        'corpora: for artifact in &inputs.corpora {
-            for document in corpus::Corpus::open(artifact.path())?.documents() {
-                let document = document?;
-                done += document.text.len() as u64;
-                if !trainer.add(&document.text) {
-                    break 'corpora;
+        let corpora = inputs
+            .corpora
+            .iter()
+            .map(|artifact| corpus::Corpus::open(artifact.path()))
+            .collect::<Result<Vec<_>>>()?;
+        let all: u64 = corpora
+            .iter()
+            .map(|corpus| corpus.statistics().total.bytes)
+            .sum();
+        let wanted = self.0.sample_bytes.map_or(all, |most| most.min(all));
+        let mut count = |document: Result<Document>| -> Result<bool> {
+            let more = trainer.add(&document?.text);
+            context.progress(trainer.bytes(), wanted, "bytes", "counting words");
+            Ok(more)
+        };
+        if wanted < all {
+            // A sample takes from every corpus alike; the first ones must not fill it.
+            for document in corpus::sample(&corpora, wanted, context.seed()) {
+                if !count(document)? {
+                    break;
                 }
-                context.progress(done, self.0.sample_bytes.unwrap_or(0), "bytes", "counting words");
+            }
+        } else {
+            for document in corpora.iter().flat_map(corpus::Corpus::documents) {
+                count(document)?;
             }
         }
         let trained = trainer.finish(|done, total| context.progress(done, total, "merges", ""))?;

@@ -15,11 +15,12 @@ use std::io::{BufWriter, Write as _};
 /// Settings: those of the `world` crate.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct World (world::Settings);
+pub(crate) struct World(world::Settings);
 
 impl Stage for World {
     const NAME: &'static str = "world";
-    const SUMMARY: &'static str = "invents a bilingual world, tells it in documents, and asks about it";
+    const SUMMARY: &'static str =
+        "invents a bilingual world, tells it in documents, and asks about it";
     type Inputs = ();
     type Output = kinds::World;
 

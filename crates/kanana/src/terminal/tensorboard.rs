@@ -18,12 +18,19 @@ pub(crate) struct TensorBoard {
 
 impl TensorBoard {
     pub(crate) fn new(inner: Box<dyn Reporter>, folder: &Path) -> Self {
-        TensorBoard { inner, folder: folder.to_owned(), step: String::new(), writer: None }
+        TensorBoard {
+            inner,
+            folder: folder.to_owned(),
+            step: String::new(),
+            writer: None,
+        }
     }
 
     /// One line of figures; a disk that refuses is reported once and does not stop the run.
     fn add(&mut self, metrics: &Value) -> std::io::Result<()> {
-        let Some(figures) = metrics.as_object() else { return Ok(()) };
+        let Some(figures) = metrics.as_object() else {
+            return Ok(());
+        };
         let time = metrics["time"].as_f64().unwrap_or(0.0);
         let at = metrics["at"].as_u64().unwrap_or(0);
         if self.writer.is_none() {
@@ -34,8 +41,13 @@ impl TensorBoard {
             let file = File::create(folder.join(file_name(time as u64)))?;
             self.writer = Some(EventWriter::begin(BufWriter::new(file), time)?);
         }
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        for (name, value) in figures.iter().filter(|(name, _)| !["at", "time", "seconds", "tokens"].contains(&name.as_str())) {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        for (name, value) in figures
+            .iter()
+            .filter(|(name, _)| !["at", "time", "seconds", "tokens"].contains(&name.as_str()))
+        {
             if let Some(value) = value.as_f64() {
                 writer.scalar(time, at, name, value as f32)?;
             }
@@ -69,7 +81,10 @@ impl Reporter for TensorBoard {
 
     fn metrics(&mut self, metrics: &Value) {
         if let Err(error) = self.add(metrics) {
-            self.inner.message(&format!("TensorBoard files in {} cannot be written: {error}", self.folder.display()));
+            self.inner.message(&format!(
+                "TensorBoard files in {} cannot be written: {error}",
+                self.folder.display()
+            ));
         }
         self.inner.metrics(metrics);
     }

@@ -8,33 +8,62 @@ use std::fs;
 fn check(from: &str, to: &str, words: &[&str]) {
     assert!(LIFE.contains(from), "the recipe has no {from:?}");
     let trial = Trial::new();
-    let complaint = trial.write("life.toml", LIFE.replacen(from, to, 1)).fails(&["run", "life.toml"]);
+    let complaint = trial
+        .write("life.toml", LIFE.replacen(from, to, 1))
+        .fails(&["run", "life.toml"]);
     for word in words {
         assert!(complaint.contains(word), "{word:?} is not in:\n{complaint}");
     }
-    assert!(complaint.contains("life.toml") || complaint.contains("step"), "it names the place:\n{complaint}");
+    assert!(
+        complaint.contains("life.toml") || complaint.contains("step"),
+        "it names the place:\n{complaint}"
+    );
 }
 
 #[test]
 fn a_misspelt_setting() {
-    check("vocabulary = 600", "vocabluary = 600", &["vocabluary", "vocabulary"]);
-    check("save_every = 1024", "save_evry = 1024", &["save_evry", "save_every", "first"]);
+    check(
+        "vocabulary = 600",
+        "vocabluary = 600",
+        &["vocabluary", "vocabulary"],
+    );
+    check(
+        "save_every = 1024",
+        "save_evry = 1024",
+        &["save_evry", "save_every", "first"],
+    );
 }
 
 #[test]
 fn a_wrong_kind_of_artifact() {
-    check("inputs = { model = \"untrained\"", "inputs = { model = \"tokens\"", &["wanted an artifact of kind `model`", "`tokens`"]);
+    check(
+        "inputs = { model = \"untrained\"",
+        "inputs = { model = \"tokens\"",
+        &["wanted an artifact of kind `model`", "`tokens`"],
+    );
 }
 
 #[test]
 fn a_circular_recipe() {
-    check("inputs = { corpora = [\"world\"] }\nwith = { vocabulary", "inputs = { corpora = [\"mixture\"] }\nwith = { vocabulary", &["mixture", "tokenizer"]);
+    check(
+        "inputs = { corpora = [\"world\"] }\nwith = { vocabulary",
+        "inputs = { corpora = [\"mixture\"] }\nwith = { vocabulary",
+        &["mixture", "tokenizer"],
+    );
 }
 
 #[test]
 fn an_unknown_step_or_stage() {
-    check("corpus = \"mixture\"", "corpus = \"mixtur\"", &["mixtur", "mixture"]);
-    check("stage = \"pretrain\"", "stage = \"pretran\"", &["pretran", "pretrain"]);
+    check(
+        "corpus = \"mixture\"",
+        "corpus = \"mixtur\"",
+        &["mixtur", "mixture"],
+    );
+    check(
+        "stage = \"pretrain\"",
+        "stage = \"pretran\"",
+        &["pretran", "pretrain"],
+    );
 }
 
 #[test]
@@ -42,34 +71,56 @@ fn a_missing_input() {
     let trial = Trial::new();
     trial.write("r.toml", "seed = 1\n[inputs]\ntexts = { kind = \"files\" }\n[[step]]\nname = \"c\"\nstage = \"ingest\"\ninputs = { files = \"texts\" }\n");
     assert!(trial.fails(&["run", "r.toml"]).contains("--input texts="));
-    assert!(trial.fails(&["run", "r.toml", "--input", "texts=nowhere"]).contains("nowhere"));
-    assert!(trial.fails(&["run", "none.toml"]).contains("there is no recipe file"));
+    assert!(
+        trial
+            .fails(&["run", "r.toml", "--input", "texts=nowhere"])
+            .contains("nowhere")
+    );
+    assert!(
+        trial
+            .fails(&["run", "none.toml"])
+            .contains("there is no recipe file")
+    );
 }
 
 #[test]
 fn a_tokenizer_larger_than_the_model() {
-    check("context = 64 }", "context = 64, vocabulary = 500 }", &["600", "500"]);
+    check(
+        "context = 64 }",
+        "context = 64, vocabulary = 500 }",
+        &["600", "500"],
+    );
 }
 
 #[test]
 fn a_truncated_shard() {
     let trial = Trial::new();
-    trial.write("life.toml", LIFE).ok(&["run", "life.toml", "--only", "tokens"]);
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", "tokens"]);
     let shard = trial.artifact("tokens").join("tokens-00000.u32");
     let bytes = fs::read(&shard).expect("a shard");
     trial.write(shard.to_str().expect("UTF-8"), &bytes[..bytes.len() - 3]);
     let complaint = trial.fails(&["run", "life.toml", "--only", "first"]);
-    assert!(complaint.contains("tokens-00000.u32") && complaint.contains("bytes"), "{complaint}");
+    assert!(
+        complaint.contains("tokens-00000.u32") && complaint.contains("bytes"),
+        "{complaint}"
+    );
     assert!(trial.run(&["verify", "tokens"]).out.contains("cut short"));
 }
 
 #[test]
 fn a_corrupted_checkpoint() {
     let trial = Trial::new();
-    trial.write("life.toml", LIFE).ok(&["run", "life.toml", "--only", "untrained"]);
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", "untrained"]);
     let model = trial.artifact("untrained");
     for name in ["config.json", "model.safetensors", "tokenizer.json"] {
-        trial.write(&format!("broken/{name}"), fs::read(model.join(name)).expect("a file"));
+        trial.write(
+            &format!("broken/{name}"),
+            fs::read(model.join(name)).expect("a file"),
+        );
     }
     let weights = trial.path("broken/model.safetensors");
     let mut bytes = fs::read(&weights).expect("weights");
@@ -88,12 +139,20 @@ fn a_corrupted_checkpoint() {
 fn invalid_utf8_in_a_text_file() {
     let trial = Trial::new();
     let recipe = "seed = 1\n[inputs]\ntexts = { kind = \"files\" }\n[[step]]\nname = \"c\"\nstage = \"ingest\"\ninputs = { files = \"texts\" }\nwith = { read = { stop_past_share = SHARE } }\n";
-    trial.write("texts/a.txt", "한국어 문장").write("texts/b.txt", &"한국어"[..].as_bytes()[..7]);
-    trial.write("some.toml", recipe.replace("SHARE", "0.6")).write("none.toml", recipe.replace("SHARE", "0.1"));
+    trial
+        .write("texts/a.txt", "한국어 문장")
+        .write("texts/b.txt", &"한국어"[..].as_bytes()[..7]);
+    trial
+        .write("some.toml", recipe.replace("SHARE", "0.6"))
+        .write("none.toml", recipe.replace("SHARE", "0.1"));
     let complaint = trial.fails(&["run", "none.toml", "--input", "texts=texts"]);
     assert!(complaint.contains("invalid_utf8"), "{complaint}");
     let said = trial.run(&["run", "some.toml", "--input", "texts=texts"]);
-    assert!(said.ok && said.err.contains("invalid_utf8 1"), "{}", said.err);
+    assert!(
+        said.ok && said.err.contains("invalid_utf8 1"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
@@ -101,23 +160,52 @@ fn an_empty_corpus() {
     let trial = Trial::new();
     let recipe = "seed = 1\n[inputs]\ntexts = { kind = \"files\" }\n[[step]]\nname = \"c\"\nstage = \"ingest\"\ninputs = { files = \"texts\" }\n";
     trial.write("texts/a.jsonl", "\n\n").write("r.toml", recipe);
-    assert!(trial.fails(&["run", "r.toml", "--input", "texts=texts"]).contains("empty corpus"));
+    assert!(
+        trial
+            .fails(&["run", "r.toml", "--input", "texts=texts"])
+            .contains("empty corpus")
+    );
 }
 
 #[test]
 fn two_runs_at_once() {
     let trial = Trial::new();
-    trial.write("life.toml", LIFE.replace("tokens = 4096", "tokens = 1_000_000").replace("6144", "1_002_048").replace("offset = 4096", "offset = 1_000_000").replace("sequence = 32", "max_epochs = 1e6, sequence = 32"));
+    trial.write(
+        "life.toml",
+        LIFE.replace("tokens = 4096", "tokens = 1_000_000")
+            .replace("6144", "1_002_048")
+            .replace("offset = 4096", "offset = 1_000_000")
+            .replace("sequence = 32", "max_epochs = 1e6, sequence = 32"),
+    );
     let only = ["run", "life.toml", "--only", "first"];
-    let mut first = trial.command(&only).stderr(std::process::Stdio::null()).spawn().expect("starts");
+    let mut first = trial
+        .command(&only)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("starts");
     // The first run is in its training when its state is there.
-    let partial = || fs::read_dir(trial.path("store")).into_iter().flatten().flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("first-") && entry.path().join("partial").is_dir());
+    let partial = || {
+        fs::read_dir(trial.path("store"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| {
+                entry.file_name().to_string_lossy().starts_with("first-")
+                    && entry.path().join("partial").is_dir()
+            })
+    };
     while !partial() {
-        assert!(first.try_wait().expect("a child").is_none(), "the first run ended too early");
+        assert!(
+            first.try_wait().expect("a child").is_none(),
+            "the first run ended too early"
+        );
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let complaint = trial.fails(&only);
     first.kill().expect("SIGKILL");
     first.wait().expect("gone");
-    assert!(complaint.contains("another run") && complaint.contains("process"), "{complaint}");
+    assert!(
+        complaint.contains("another run") && complaint.contains("process"),
+        "{complaint}"
+    );
 }

@@ -9,7 +9,10 @@ const ONLY: [&str; 4] = ["run", "life.toml", "--only", "second"];
 
 /// What must be the same: everything of every artifact but times.
 fn outcome(trial: &Trial) -> Vec<(String, Vec<u8>)> {
-    ["mixture", "tokens", "first", "second"].iter().flat_map(|name| contents(&trial.artifact(name))).collect()
+    ["mixture", "tokens", "first", "second"]
+        .iter()
+        .flat_map(|name| contents(&trial.artifact(name)))
+        .collect()
 }
 
 fn undisturbed() -> Vec<(String, Vec<u8>)> {
@@ -28,16 +31,29 @@ fn aborted_at_writes_renames_and_fsyncs() {
     let mut falls = 0;
     for attempt in 0_u64.. {
         let at = (3 + 17 * attempt + attempt * attempt * 7).to_string();
-        let output = trial.command(&[&ONLY[..], &["--abort-at", &at]].concat()).output().expect("starts");
+        let output = trial
+            .command(&[&ONLY[..], &["--abort-at", &at]].concat())
+            .output()
+            .expect("starts");
         if output.status.success() {
             break;
         }
-        assert!(output.status.code().is_none(), "it should have been aborted: {}", said(&output).err);
+        assert!(
+            output.status.code().is_none(),
+            "it should have been aborted: {}",
+            said(&output).err
+        );
         falls += 1;
         assert!(falls < 60, "it never gets through");
     }
-    assert!(falls >= 6, "only {falls} aborts: the points lie too far apart");
-    assert!(outcome(&trial) == wanted, "after {falls} aborts the bytes differ");
+    assert!(
+        falls >= 6,
+        "only {falls} aborts: the points lie too far apart"
+    );
+    assert!(
+        outcome(&trial) == wanted,
+        "after {falls} aborts the bytes differ"
+    );
 }
 
 #[test]
@@ -47,7 +63,12 @@ fn killed_from_outside() {
     trial.write("life.toml", LIFE);
     let mut kills = 0;
     for attempt in 0_u64..40 {
-        let mut child = trial.command(&ONLY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+        let mut child = trial
+            .command(&ONLY)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
         sleep(Duration::from_millis(40 + 90 * attempt));
         if child.try_wait().expect("a child").is_some() {
             break;
@@ -57,7 +78,10 @@ fn killed_from_outside() {
         kills += 1;
     }
     trial.ok(&ONLY);
-    assert!(outcome(&trial) == wanted, "after {kills} kills the bytes differ");
+    assert!(
+        outcome(&trial) == wanted,
+        "after {kills} kills the bytes differ"
+    );
 }
 
 #[test]
@@ -67,7 +91,10 @@ fn a_full_disk_is_a_sentence_and_loses_nothing() {
     trial.write("life.toml", LIFE);
     for at in ["5", "60", "160"] {
         let complaint = trial.fails(&[&ONLY[..], &["--disk-full-at", at]].concat());
-        assert!(complaint.contains("store"), "it names the place: {complaint}");
+        assert!(
+            complaint.contains("store"),
+            "it names the place: {complaint}"
+        );
     }
     trial.ok(&ONLY);
     assert!(outcome(&trial) == wanted);

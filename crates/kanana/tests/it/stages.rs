@@ -6,15 +6,21 @@ use std::fs;
 /// Runs `LIFE` up to a step and returns what the step noted.
 fn notes(step: &str) -> serde_json::Value {
     let trial = Trial::new();
-    trial.write("life.toml", LIFE).ok(&["run", "life.toml", "--only", step]);
-    let shown: serde_json::Value = serde_json::from_str(&trial.ok(&["show", step, "--json"])).expect("JSON");
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", step]);
+    let shown: serde_json::Value =
+        serde_json::from_str(&trial.ok(&["show", step, "--json"])).expect("JSON");
     shown["manifest"]["notes"].clone()
 }
 
 #[test]
 fn world() {
     let notes = notes("world");
-    assert!(notes["questions"].as_u64() > Some(100) && notes["documents"].as_u64() > Some(100), "{notes}");
+    assert!(
+        notes["questions"].as_u64() > Some(100) && notes["documents"].as_u64() > Some(100),
+        "{notes}"
+    );
 }
 
 #[test]
@@ -27,11 +33,22 @@ fn ingest() {
         .write("r.toml", "seed = 1\n[inputs]\ntexts = { kind = \"files\" }\n[[step]]\nname = \"corpus\"\nstage = \"ingest\"\ninputs = { files = \"texts\" }\nwith = { read = { stop_past_share = 0.5 } }\n");
     let said = trial.run(&["run", "r.toml", "--input", "texts=texts"]);
     assert!(said.ok, "{}", said.err);
-    assert!(said.err.contains("broken_json 1") && said.err.contains("skipped c.bin"), "{}", said.err);
-    let account = fs::read_to_string(trial.artifact("corpus").join("ingested.json")).expect("an account");
-    assert!(account.contains("not json"), "the bad line is sampled with its reason: {account}");
+    assert!(
+        said.err.contains("broken_json 1") && said.err.contains("skipped c.bin"),
+        "{}",
+        said.err
+    );
+    let account =
+        fs::read_to_string(trial.artifact("corpus").join("ingested.json")).expect("an account");
+    assert!(
+        account.contains("not json"),
+        "the bad line is sampled with its reason: {account}"
+    );
     let why = trial.ok(&["why", "corpus"]);
-    assert!(why.contains("가.jsonl"), "lineage goes back to raw files: {why}");
+    assert!(
+        why.contains("가.jsonl"),
+        "lineage goes back to raw files: {why}"
+    );
 }
 
 #[test]
@@ -63,19 +80,44 @@ fn init() {
 #[test]
 fn pretrain() {
     let trial = Trial::new();
-    trial.write("life.toml", LIFE).ok(&["run", "life.toml", "--only", "second"]);
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", "second"]);
     let read = |step: &str| -> serde_json::Value {
         let text = fs::read_to_string(trial.artifact(step).join("training.json")).expect("a curve");
         serde_json::from_str(&text).expect("JSON")
     };
-    let bits = |curve: &serde_json::Value, index: usize| curve["validations"][index]["total"]["bits_per_byte"].as_f64().expect("a number");
+    let bits = |curve: &serde_json::Value, index: usize| {
+        curve["validations"][index]["total"]["bits_per_byte"]
+            .as_f64()
+            .expect("a number")
+    };
     let (first, second) = (read("first"), read("second"));
-    let last = |curve: &serde_json::Value| bits(curve, curve["validations"].as_array().expect("validations").len() - 1);
-    assert!(last(&first) < 0.9 * bits(&first, 0), "it learns: {} from {}", last(&first), bits(&first, 0));
-    assert!((bits(&second, 0) - last(&first)).abs() < 1e-9, "stage 2 starts where stage 1 ended");
-    let config: serde_json::Value = serde_json::from_slice(&fs::read(trial.artifact("second").join("config.json")).expect("a file")).expect("JSON");
+    let last = |curve: &serde_json::Value| {
+        bits(
+            curve,
+            curve["validations"].as_array().expect("validations").len() - 1,
+        )
+    };
+    assert!(
+        last(&first) < 0.9 * bits(&first, 0),
+        "it learns: {} from {}",
+        last(&first),
+        bits(&first, 0)
+    );
+    assert!(
+        (bits(&second, 0) - last(&first)).abs() < 1e-9,
+        "stage 2 starts where stage 1 ended"
+    );
+    let config: serde_json::Value = serde_json::from_slice(
+        &fs::read(trial.artifact("second").join("config.json")).expect("a file"),
+    )
+    .expect("JSON");
     assert_eq!(config["architectures"][0], "LlamaForCausalLM");
-    assert!(config["rope_theta"].is_number() && config["rope_parameters"].is_object(), "both spellings: {config}");
+    assert!(
+        config["rope_theta"].is_number() && config["rope_parameters"].is_object(),
+        "both spellings: {config}"
+    );
 }
 
 #[test]
@@ -89,10 +131,23 @@ fn evaluate() {
 fn report() {
     let trial = Trial::new();
     let text = trial.write("life.toml", LIFE).ok(&["run", "life.toml"]);
-    for word in ["Loss", "Held-out text", "Right answers", "Where it came from", "told in Korean only"] {
-        assert!(text.contains(word), "the text version lacks {word:?}:\n{text}");
+    for word in [
+        "Loss",
+        "Held-out text",
+        "Right answers",
+        "Where it came from",
+        "told in Korean only",
+    ] {
+        assert!(
+            text.contains(word),
+            "the text version lacks {word:?}:\n{text}"
+        );
     }
     let page = fs::read_to_string(trial.artifact("report").join("report.html")).expect("a page");
     assert!(page.matches("<svg").count() >= 4, "pictures");
-    assert!(!page.contains("http://") || page.matches("http://").count() == page.matches("http://www.w3.org").count(), "nothing from outside");
+    assert!(
+        !page.contains("http://")
+            || page.matches("http://").count() == page.matches("http://www.w3.org").count(),
+        "nothing from outside"
+    );
 }

@@ -19,7 +19,9 @@ pub(crate) struct Said {
 
 impl Trial {
     pub(crate) fn new() -> Self {
-        Trial { folder: tempfile::tempdir().expect("a folder for the test") }
+        Trial {
+            folder: tempfile::tempdir().expect("a folder for the test"),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -48,15 +50,30 @@ impl Trial {
     /// Runs what must succeed.
     pub(crate) fn ok(&self, words: &[&str]) -> String {
         let said = self.run(words);
-        assert!(said.ok, "kanana {} failed:\n{}{}", words.join(" "), said.out, said.err);
+        assert!(
+            said.ok,
+            "kanana {} failed:\n{}{}",
+            words.join(" "),
+            said.out,
+            said.err
+        );
         said.out
     }
 
     /// Runs what must fail, and returns what it complained of.
     pub(crate) fn fails(&self, words: &[&str]) -> String {
         let said = self.run(words);
-        assert!(!said.ok, "kanana {} should have failed:\n{}", words.join(" "), said.out);
-        assert!(!said.err.contains("panicked"), "a panic is never an answer:\n{}", said.err);
+        assert!(
+            !said.ok,
+            "kanana {} should have failed:\n{}",
+            words.join(" "),
+            said.out
+        );
+        assert!(
+            !said.err.contains("panicked"),
+            "a panic is never an answer:\n{}",
+            said.err
+        );
         said.err
     }
 
@@ -67,8 +84,13 @@ impl Trial {
             .flatten()
             .map(|entry| entry.path())
             .filter(|path| {
-                let folder = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                folder.rsplit_once('-').is_some_and(|(stem, key)| stem == name && key.len() == 12)
+                let folder = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
+                folder
+                    .rsplit_once('-')
+                    .is_some_and(|(stem, key)| stem == name && key.len() == 12)
             })
             .collect();
         assert_eq!(found.len(), 1, "artifacts called {name}: {found:?}");

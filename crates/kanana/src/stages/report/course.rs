@@ -25,11 +25,19 @@ pub(super) struct Trained {
 pub(super) fn read(models: &[Artifact<Model>]) -> Result<Vec<Trained>> {
     let mut from = 0.0;
     let mut stages = Vec::new();
-    for model in models.iter().filter(|model| model.file(Model::TRAINING).is_file()) {
+    for model in models
+        .iter()
+        .filter(|model| model.file(Model::TRAINING).is_file())
+    {
         let curve: Curve = model.json(Model::TRAINING)?;
         let tokens = curve.points.last().map_or(0, |point| point.tokens) as f64;
         let speeds = model.metrics()?;
-        let speed = |line: &serde_json::Value| Some((from + line["tokens"].as_f64()?, line["tokens_per_second"].as_f64()?));
+        let speed = |line: &serde_json::Value| {
+            Some((
+                from + line["tokens"].as_f64()?,
+                line["tokens_per_second"].as_f64()?,
+            ))
+        };
         stages.push(Trained {
             name: model.name().to_owned(),
             parameters: Checkpoint::open(model.path())?.shape.parameters(),
@@ -45,15 +53,26 @@ pub(super) fn read(models: &[Artifact<Model>]) -> Result<Vec<Trained>> {
 
 /// The numbers to read first.
 pub(super) fn figures(stages: &[Trained]) -> Vec<Figure> {
-    let Some(last) = stages.last() else { return vec![] };
+    let Some(last) = stages.last() else {
+        return vec![];
+    };
     let mut figures = vec![
         Figure::new("Parameters", page::quantity(last.parameters as f64), ""),
-        Figure::new("Tokens", page::quantity(last.from + last.tokens), "").note(format!("in {} stages", stages.len())),
+        Figure::new("Tokens", page::quantity(last.from + last.tokens), "")
+            .note(format!("in {} stages", stages.len())),
     ];
     if let Some(validation) = last.curve.validations.last() {
-        figures.push(Figure::new("Held-out text", page::fixed(validation.total.bits_per_byte, 3), "bits per byte"));
+        figures.push(Figure::new(
+            "Held-out text",
+            page::fixed(validation.total.bits_per_byte, 3),
+            "bits per byte",
+        ));
     }
-    if let Some(speed) = median(stages.iter().flat_map(|stage| stage.speeds.iter().map(|(_, speed)| *speed))) {
+    if let Some(speed) = median(
+        stages
+            .iter()
+            .flat_map(|stage| stage.speeds.iter().map(|(_, speed)| *speed)),
+    ) {
         figures.push(Figure::new("Speed", page::quantity(speed), "tokens/s").note("median step"));
     }
     figures
@@ -78,7 +97,9 @@ pub(super) fn draw(page: &mut Page, stages: &[Trained]) {
             smooth.push((at, now));
         }
     }
-    loss = loss.series(Series::new("each batch", raw).faint().colour(0)).series(Series::new("smoothed", smooth).colour(0));
+    loss = loss
+        .series(Series::new("each batch", raw).faint().colour(0))
+        .series(Series::new("smoothed", smooth).colour(0));
     for stage in stages {
         loss = loss.area(stage.from, stage.from + stage.tokens, &stage.name);
         for event in &stage.curve.events {
@@ -105,17 +126,33 @@ pub(super) fn draw(page: &mut Page, stages: &[Trained]) {
 
     let rate: Vec<_> = points(stages, |point| point.rate);
     let norm: Vec<_> = points(stages, |point| point.gradient_norm);
-    let speed: Vec<_> = stages.iter().flat_map(|stage| stage.speeds.iter().copied()).collect();
+    let speed: Vec<_> = stages
+        .iter()
+        .flat_map(|stage| stage.speeds.iter().copied())
+        .collect();
     page.fold("Learning rate, gradient norm, speed", |page| {
-        page.lines(LineChart::new("Learning rate", tokens(), Axis::new("rate", "")).series(Series::new("rate", rate)));
-        page.lines(LineChart::new("Gradient norm", tokens(), Axis::new("norm", "").log()).series(Series::new("before clipping", norm)));
+        page.lines(
+            LineChart::new("Learning rate", tokens(), Axis::new("rate", ""))
+                .series(Series::new("rate", rate)),
+        );
+        page.lines(
+            LineChart::new("Gradient norm", tokens(), Axis::new("norm", "").log())
+                .series(Series::new("before clipping", norm)),
+        );
         if !speed.is_empty() {
-            page.lines(LineChart::new("Speed", tokens(), Axis::new("", "tokens/s").from(0.0)).series(Series::new("each step", speed)));
+            page.lines(
+                LineChart::new("Speed", tokens(), Axis::new("", "tokens/s").from(0.0))
+                    .series(Series::new("each step", speed)),
+            );
         }
     });
     for stage in stages {
         for event in &stage.curve.events {
-            let names: Vec<_> = event.skipped.iter().map(|document| document.id.as_str()).collect();
+            let names: Vec<_> = event
+                .skipped
+                .iter()
+                .map(|document| document.id.as_str())
+                .collect();
             page.paragraph(format!(
                 "{}, at {} tokens: {}; training went back to {} tokens and left out {}.",
                 stage.name,
@@ -169,7 +206,16 @@ fn tokens() -> Axis {
 }
 
 fn points(stages: &[Trained], value: impl Fn(&train::Point) -> f64) -> Vec<(f64, f64)> {
-    stages.iter().flat_map(|stage| stage.curve.points.iter().map(|point| (stage.from + point.tokens as f64, value(point)))).collect()
+    stages
+        .iter()
+        .flat_map(|stage| {
+            stage
+                .curve
+                .points
+                .iter()
+                .map(|point| (stage.from + point.tokens as f64, value(point)))
+        })
+        .collect()
 }
 
 /// Bits per byte of each language over tokens. Groups are named `language/source`.
@@ -185,7 +231,10 @@ fn by_language(stages: &[Trained]) -> BTreeMap<String, Vec<(f64, f64)>> {
                 sum.1 += group.score.bytes as f64;
             }
             for (language, (bits, bytes)) in sums {
-                lines.entry(language_name(language)).or_default().push((stage.from + validation.tokens as f64, bits / bytes));
+                lines
+                    .entry(language_name(language))
+                    .or_default()
+                    .push((stage.from + validation.tokens as f64, bits / bytes));
             }
         }
     }
@@ -203,14 +252,23 @@ pub(super) fn language_name(code: &str) -> String {
 
 /// The last validation of every stage, a row for each group.
 fn by_source(stages: &[Trained]) -> Table {
-    let named: Vec<_> = stages.iter().filter_map(|stage| Some((stage, stage.curve.validations.last()?))).collect();
+    let named: Vec<_> = stages
+        .iter()
+        .filter_map(|stage| Some((stage, stage.curve.validations.last()?)))
+        .collect();
     let mut columns = vec![Column::text("language/source")];
-    columns.extend(named.iter().map(|(stage, _)| Column::number(format!("after {}", stage.name), 4)));
+    columns.extend(
+        named
+            .iter()
+            .map(|(stage, _)| Column::number(format!("after {}", stage.name), 4)),
+    );
     let mut table = Table::new(columns);
     let mut rows: BTreeMap<&str, Vec<Option<f64>>> = BTreeMap::new();
     for (index, (_, validation)) in named.iter().enumerate() {
         for group in &validation.groups {
-            rows.entry(&group.name).or_insert_with(|| vec![None; named.len()])[index] = Some(group.score.bits_per_byte);
+            rows.entry(&group.name)
+                .or_insert_with(|| vec![None; named.len()])[index] =
+                Some(group.score.bits_per_byte);
         }
     }
     for (name, values) in rows {

@@ -9,7 +9,12 @@ use std::path::Path;
 /// Draws everything that `artifact` was made from.
 pub(super) fn draw<K>(page: &mut Page, artifact: &Artifact<K>) -> Result<()> {
     let manifest = artifact.manifest()?;
-    let Some(store) = artifact.provenance_dir().parent().and_then(Path::parent).map(Path::to_owned) else {
+    let Some(store) = artifact
+        .provenance_dir()
+        .parent()
+        .and_then(Path::parent)
+        .map(Path::to_owned)
+    else {
         return Ok(());
     };
     let mut lineage = Lineage::new();
@@ -20,14 +25,28 @@ pub(super) fn draw<K>(page: &mut Page, artifact: &Artifact<K>) -> Result<()> {
     Ok(())
 }
 
-fn visit(store: &Path, manifest: &Manifest, lineage: &mut Lineage, seen: &mut BTreeMap<String, usize>) -> Result<usize> {
+fn visit(
+    store: &Path,
+    manifest: &Manifest,
+    lineage: &mut Lineage,
+    seen: &mut BTreeMap<String, usize>,
+) -> Result<usize> {
     if let Some(index) = seen.get(&manifest.folder()) {
         return Ok(*index);
     }
-    let records: Vec<&InputRecord> = manifest.inputs.values().flat_map(|inputs| inputs.records()).collect();
+    let records: Vec<&InputRecord> = manifest
+        .inputs
+        .values()
+        .flat_map(|inputs| inputs.records())
+        .collect();
     let mut inputs = Vec::new();
     for record in records {
-        inputs.push(visit(store, &Manifest::read(&store.join(record.folder()))?, lineage, seen)?);
+        inputs.push(visit(
+            store,
+            &Manifest::read(&store.join(record.folder()))?,
+            lineage,
+            seen,
+        )?);
     }
     inputs.sort_unstable();
     inputs.dedup();
