@@ -109,6 +109,12 @@ impl Cpu {
         self.engine.kernels
     }
 
+    /// Does nothing but multiply and add in registers, on all threads, and returns how many
+    /// floating-point operations that were. By the clock, this is the rate that no product exceeds.
+    pub fn exercise(&self) -> f64 {
+        self.engine.exercise(&self.team.enter())
+    }
+
     fn full(&self, values: Values<'_>) -> Buffer<f32> {
         let mut full = Buffer::zeros(values.len());
         match values {

@@ -15,18 +15,19 @@ use super::Cpu;
 use super::arena::Arena;
 use super::array::{CpuArray, CpuMatrix, typed};
 use super::lanes::{Element, Lanes, Work, spans};
-use super::multiply::{Block, InSource, Left, Product, Right, Source};
+use super::multiply::{Block, InSource, Left, Panels, Product, Right, Source};
 use super::pack::Rows;
 use super::product::Tall;
 use super::team::{Parts, Session};
 use super::tile::{Out, Unit};
 use crate::device::Grads;
 
-/// Rows whose gradients of logits are kept at a time.
-const CHUNK: usize = 512;
+/// Rows whose gradients of logits are kept at a time: four tasks of the largest tiles.
+const CHUNK: usize = 448;
 
-/// Tiles of rows of a task: their logits stay near the processor.
-const TILES: usize = 4;
+/// Tiles of rows of a task. The packed head passes by once for each direction, from memory; the
+/// more rows, the less of that, until their logits leave the last cache.
+const TILES: usize = 8;
 
 /// What is known of a row.
 #[derive(Clone, Copy, Default)]
@@ -119,11 +120,9 @@ impl Cpu {
         };
         let session = &self.team.enter();
         let head = Tall::new(&[question.head]);
-        let across = !learn.is_empty();
-        let (forward, backward) = match &head {
-            Tall::F32(parts) => self.pack_head(session, Rows::tall(parts, d), across),
-            Tall::Bf16(parts) => self.pack_head(session, Rows::tall(parts, d), across),
-        };
+        let forward = self.engine.pack(session, Right::Along(head.source(d)));
+        let backward =
+            (!learn.is_empty()).then(|| self.engine.pack(session, Right::Across(head.source(d))));
         let outcomes_of = &Parts::new(&mut outcomes);
         let chunk = Chunk {
             question,
@@ -148,19 +147,6 @@ impl Cpu {
             }
         }
         outcomes
-    }
-
-    fn pack_head<'s, S: Element>(
-        &self,
-        session: &'s Session<'_>,
-        head: Rows<'_, S>,
-        backward: bool,
-    ) -> (Right<'s>, Option<Right<'s>>) {
-        let forward = self.engine.right_along(session, head);
-        (
-            forward,
-            backward.then(|| self.engine.right_across(session, head)),
-        )
     }
 
     /// With gradients of logits of type `G`, which is what products read.
@@ -221,13 +207,11 @@ impl Cpu {
             }
         });
         if let Some((_, dhead)) = grads {
-            let right = self.pack_rows(session, chunk, rows);
             // SAFETY: all tasks are done.
             let dlogits = unsafe { dlogits.slice(0..kept * v_row) };
             let product = Product {
                 left: Left::Columns(G::source(Rows::one(dlogits, v_row))),
-                k: rows.len(),
-                right,
+                right: Right::Across(self.chunk_rows(session, chunk, rows)),
                 pieces: &[(v, dhead)],
                 out_row: d,
                 add: true,
@@ -287,24 +271,18 @@ impl Cpu {
         }
     }
 
-    /// The hidden rows of a chunk as B of the product that gives the gradient of the head.
-    fn pack_rows<'s>(
+    /// The hidden rows of a chunk, together.
+    fn chunk_rows<'s>(
         &self,
         session: &'s Session<'_>,
         chunk: &Chunk<'_>,
         rows: &[u32],
-    ) -> Right<'s> {
+    ) -> Source<'s> {
         let d = chunk.question.head.cols;
         let arena = session.common();
         match chunk.hidden {
-            Source::F32(hidden) => {
-                let rows = Rows::one(gather(arena, hidden, rows), d);
-                self.engine.right_across(session, rows)
-            }
-            Source::Bf16(hidden) => {
-                let rows = Rows::one(gather(arena, hidden, rows), d);
-                self.engine.right_across(session, rows)
-            }
+            Source::F32(hidden) => Source::F32(Rows::one(gather(arena, hidden, rows), d)),
+            Source::Bf16(hidden) => Source::Bf16(Rows::one(gather(arena, hidden, rows), d)),
         }
     }
 }
@@ -314,8 +292,8 @@ struct Chunk<'a> {
     question: &'a Question<'a>,
     hidden: Source<'a>,
     /// The head packed for logits, and for the gradient of hidden rows.
-    forward: Right<'a>,
-    backward: Option<Right<'a>>,
+    forward: Panels<'a>,
+    backward: Option<Panels<'a>>,
     outcomes: &'a Parts<'a, Outcome>,
 }
 

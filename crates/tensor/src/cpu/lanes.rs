@@ -90,6 +90,14 @@ pub(crate) trait Lanes: Copy {
         let _ = high;
         unreachable!("these vectors have no pairs")
     }
+    /// As `zip`, of bfloat16 in memory: the bits need not become f32 and back.
+    /// # Safety
+    /// `count` numbers must be readable in both places.
+    #[inline(always)]
+    unsafe fn load_bf16_zipped(first: *const bf16, second: *const bf16, count: usize) -> Self {
+        let _ = (first, second, count);
+        unreachable!("these vectors have no pairs")
+    }
     /// The sum of all lanes, in a fixed order.
     fn sum(self) -> f32;
     /// The largest lane.
@@ -190,6 +198,15 @@ pub(crate) trait Element: Number {
     /// Twice `L::COUNT` numbers must be readable.
     unsafe fn load_pairs<L: Lanes>(from: *const Self) -> L;
 
+    /// Units of two: number i from `first` on beside number i from `second` on.
+    /// # Safety
+    /// `count` numbers must be readable in both places.
+    #[inline(always)]
+    unsafe fn load_zipped<L: Lanes>(first: *const Self, second: *const Self, count: usize) -> L {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load::<L>(first, count).zip(Self::load(second, count)) }
+    }
+
     fn widen(self) -> f32;
     fn narrow(x: f32) -> Self;
 
@@ -275,6 +292,11 @@ impl Element for bf16 {
     unsafe fn load_pairs<L: Lanes>(from: *const Self) -> L {
         // SAFETY: the caller's promise; the bits are moved, not read as a number.
         unsafe { L::load(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_zipped<L: Lanes>(first: *const Self, second: *const Self, count: usize) -> L {
+        // SAFETY: the caller's promise.
+        unsafe { L::load_bf16_zipped(first, second, count) }
     }
     #[inline(always)]
     fn widen(self) -> f32 {

@@ -3,13 +3,13 @@
 //! `C[m, n] (+)= A[m, k] · B[k, n]`, after Goto & van de Geijn 2008 ("Anatomy of high-performance
 //! matrix multiplication"), with three departures.
 //!
-//! 1. B is packed whole, once, by all threads ([`Right`]); it is a weight or an activation and
-//!    fits the last cache or streams from it. A block of A (about 100 rows, a quarter of a
-//!    megabyte) is what stays in the second-level cache of a thread while panels of B (the columns
-//!    of a tile) pass by: every word that comes from further away is used 100 times.
+//! 1. B is packed a few megabytes at a time by all threads, so that it stays in the last cache while
+//!    all rows of A meet it. A block of A (about 100 rows, at most 448 KB) is what stays in the
+//!    second-level cache of a thread while panels of B (the columns of a tile) pass by: every word
+//!    that comes from further away is used 100 times.
 //! 2. A is read where it lies if it can be (rows, in the compute type): packing it costs 5–10 % at
-//!    the widths of small models. It is converted per block if its type is another, and packed per
-//!    block if it is transposed (gradients of weights).
+//!    the widths of small models. It is copied per block if its type is another or its rows would
+//!    fight for the same places of the caches, and packed if it is transposed (gradients of weights).
 //! 3. k is not cut below [`MAXIMUM_UNITS`], so nearly every product stores its result once, straight
 //!    from registers and in the type that is wanted, instead of adding to memory. The operands then
 //!    come from the second-level cache rather than the first; 13 bytes a cycle are needed, and the
@@ -30,12 +30,15 @@ use super::team::{Parts, Session};
 use super::tile::{self, Call, Out, Tile, Unit};
 
 /// Longer sums than this many units are taken in passes, each added to the last.
-pub(crate) const MAXIMUM_UNITS: usize = 2048;
+const MAXIMUM_UNITS: usize = 1024;
 
-/// Words of A that a thread works on at a time.
-const BLOCK_WORDS: usize = 64 << 10;
+/// Words of B that are packed at a time: 4 MB stay in the last cache beside the rest.
+const CHUNK_WORDS: usize = 1 << 20;
 
-/// The most tiles that a block is high.
+/// Panels of B in a chunk at least: A may have to be copied for every chunk.
+const CHUNK_PANELS: usize = 16;
+
+/// The most tiles that a block is high: with 14 rows and [`MAXIMUM_UNITS`], 448 KB.
 const BLOCK_TILES: usize = 8;
 
 /// The kernels of a device, as far as products are concerned.
@@ -45,9 +48,18 @@ pub(crate) struct Engine {
     pub(crate) tile: Tile,
 }
 
+/// B.
+#[derive(Clone, Copy)]
+pub(crate) enum Right<'a> {
+    /// Column j of B is row j of the source.
+    Along(Source<'a>),
+    /// Row i of B is row i of the source.
+    Across(Source<'a>),
+}
+
 /// B, packed: panel after panel, `[units][columns of a tile]` each.
 #[derive(Clone, Copy)]
-pub(crate) struct Right<'a> {
+pub(crate) struct Panels<'a> {
     pub(crate) words: &'a [u32],
     pub(crate) units: usize,
     pub(crate) columns: usize,
@@ -61,6 +73,13 @@ pub(crate) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    pub(crate) fn stride(&self) -> usize {
+        match self {
+            Source::F32(rows) => rows.stride(),
+            Source::Bf16(rows) => rows.stride(),
+        }
+    }
+
     pub(crate) fn count(&self) -> usize {
         match self {
             Source::F32(rows) => rows.count(),
@@ -73,6 +92,22 @@ impl<'a> Source<'a> {
         match self {
             Source::F32(all) => Source::F32(all.range(rows)),
             Source::Bf16(all) => Source::Bf16(all.range(rows)),
+        }
+    }
+}
+
+impl Right<'_> {
+    fn k(&self) -> usize {
+        match self {
+            Right::Along(source) => source.stride(),
+            Right::Across(source) => source.count(),
+        }
+    }
+
+    fn columns(&self) -> usize {
+        match self {
+            Right::Along(source) => source.count(),
+            Right::Across(source) => source.stride(),
         }
     }
 }
@@ -107,7 +142,7 @@ pub(crate) struct Block<'a> {
     /// The rows of A.
     pub(crate) rows: Range<usize>,
     pub(crate) k: usize,
-    pub(crate) right: Right<'a>,
+    pub(crate) right: Panels<'a>,
     /// The panels of B.
     pub(crate) panels: Range<usize>,
     /// C at the first of the rows and column 0.
@@ -117,10 +152,9 @@ pub(crate) struct Block<'a> {
     pub(crate) add: bool,
 }
 
-/// A whole product whose B is packed. C may be in several pieces of some rows each.
+/// A whole product. C may be in several pieces of some rows each.
 pub(crate) struct Product<'a> {
     pub(crate) left: Left<'a>,
-    pub(crate) k: usize,
     pub(crate) right: Right<'a>,
     /// Rows of each piece of C, and where it begins.
     pub(crate) pieces: &'a [(usize, Out)],
@@ -128,7 +162,7 @@ pub(crate) struct Product<'a> {
     pub(crate) add: bool,
 }
 
-impl Right<'_> {
+impl Panels<'_> {
     /// A panel from one of its units on.
     #[inline(always)]
     pub(crate) fn panel(&self, panel: usize, unit: usize, width: usize) -> *const u32 {
@@ -165,7 +199,7 @@ pub(crate) struct Strip<'a> {
     pub(crate) left: tile::Left,
     /// How many of the tile's rows exist.
     pub(crate) rows: usize,
-    pub(crate) right: Right<'a>,
+    pub(crate) right: Panels<'a>,
     /// The units of B that meet A's from its first on.
     pub(crate) units: Range<usize>,
     /// The columns of B; the first is that of a panel.
@@ -177,120 +211,157 @@ pub(crate) struct Strip<'a> {
 }
 
 impl Engine {
-    /// Packs B from rows along k: its columns are the rows of the source.
-    pub(crate) fn right_along<'s, S: Element>(
-        &self,
-        session: &'s Session<'_>,
-        source: Rows<'_, S>,
-    ) -> Right<'s> {
-        let (columns, k, width) = (source.count(), source.stride(), self.tile.columns);
-        let units = k.div_ceil(self.tile.unit.numbers());
-        let words = session.take::<u32>(columns.next_multiple_of(width) * units);
-        let parts = Parts::new(words);
-        session.run(columns.div_ceil(width), |panel, _| {
-            let words = panel * width * units..(panel + 1) * width * units;
-            self.kernels.apply(PanelAlong {
-                unit: self.tile.unit,
-                source,
-                rows: panel * width..columns.min((panel + 1) * width),
-                k: 0..k,
-                // SAFETY: a task takes its own panel.
-                panel: unsafe { parts.slice(words) },
-                width,
-            });
-        });
-        Right {
+    /// Packs all of B, by all threads.
+    pub(crate) fn pack<'s>(&self, session: &'s Session<'_>, right: Right<'_>) -> Panels<'s> {
+        let panels = right.columns().div_ceil(self.tile.columns);
+        let words = session.take::<u32>(panels * self.tile.columns * self.units(right.k()));
+        self.pack_panels(session, right, 0..panels, words);
+        Panels {
             words,
-            units,
-            columns,
+            units: self.units(right.k()),
+            columns: right.columns(),
         }
     }
 
-    /// Packs B from rows across k: its rows are the rows of the source.
-    pub(crate) fn right_across<'s, S: Element>(
+    fn units(&self, k: usize) -> usize {
+        k.div_ceil(self.tile.unit.numbers())
+    }
+
+    /// Packs some panels of B, by all threads.
+    fn pack_panels(
         &self,
-        session: &'s Session<'_>,
+        session: &Session<'_>,
+        right: Right<'_>,
+        panels: Range<usize>,
+        words: &mut [u32],
+    ) {
+        match right {
+            Right::Along(Source::F32(source)) => self.pack_along(session, source, panels, words),
+            Right::Along(Source::Bf16(source)) => self.pack_along(session, source, panels, words),
+            Right::Across(Source::F32(source)) => self.pack_across(session, source, panels, words),
+            Right::Across(Source::Bf16(source)) => self.pack_across(session, source, panels, words),
+        }
+    }
+
+    fn pack_along<S: Element>(
+        &self,
+        session: &Session<'_>,
         source: Rows<'_, S>,
-    ) -> Right<'s> {
-        let (k, columns, width) = (source.count(), source.stride(), self.tile.columns);
-        let units = k.div_ceil(self.tile.unit.numbers());
-        let panels = columns.div_ceil(width);
-        let words = session.take::<u32>(panels * width * units);
-        let parts = Parts::new(words);
+        panels: Range<usize>,
+        words: &mut [u32],
+    ) {
+        let (columns, k, width) = (source.count(), source.stride(), self.tile.columns);
+        let size = width * self.units(k);
+        let words = Parts::new(words);
+        let group = panels.len().div_ceil(4 * session.threads()).clamp(1, 4);
+        session.stretches(panels.len(), group, |task, _| {
+            for panel in task {
+                let first = (panels.start + panel) * width;
+                self.kernels.apply(PanelAlong {
+                    unit: self.tile.unit,
+                    source,
+                    rows: first..columns.min(first + width),
+                    k: 0..k,
+                    // SAFETY: a task takes its own panels.
+                    panel: unsafe { words.slice(panel * size..(panel + 1) * size) },
+                    width,
+                });
+            }
+        });
+    }
+
+    fn pack_across<S: Element>(
+        &self,
+        session: &Session<'_>,
+        source: Rows<'_, S>,
+        panels: Range<usize>,
+        words: &mut [u32],
+    ) {
+        let (columns, k, width) = (source.stride(), source.count(), self.tile.columns);
+        let size = width * self.units(k);
+        let words = Parts::new(words);
         // Several panels at a time read longer stretches of each row.
-        let group = panels.div_ceil(4 * session.threads()).clamp(1, 4);
-        session.stretches(panels, group, |panels, _| {
-            let words = panels.start * width * units..panels.end * width * units;
+        let group = panels.len().div_ceil(2 * session.threads()).clamp(1, 8);
+        session.stretches(panels.len(), group, |task, _| {
+            let first = (panels.start + task.start) * width;
+            let last = (panels.start + task.end) * width;
             self.kernels.apply(PanelsAcross {
                 unit: self.tile.unit,
                 source,
                 k: 0..k,
-                columns: panels.start * width..columns.min(panels.end * width),
+                columns: first..columns.min(last),
                 // SAFETY: a task takes its own panels.
-                panels: unsafe { parts.slice(words) },
+                panels: unsafe { words.slice(task.start * size..task.end * size) },
                 width,
-                stride: width * units,
+                stride: size,
             });
         });
-        Right {
-            words,
-            units,
-            columns,
-        }
     }
 
     /// Computes C on all threads.
     /// # Safety
     /// C must be writable and nobody else's.
     pub(crate) unsafe fn multiply(&self, session: &Session<'_>, product: &Product<'_>) {
-        let threads = session.threads();
-        let panels = product.right.columns.div_ceil(self.tile.columns);
+        let (k, width, threads) = (product.right.k(), self.tile.columns, session.threads());
+        let (columns, units) = (product.right.columns(), self.units(k));
         let mut blocks = vec![];
         let mut before = 0;
         for (piece, &(height, _)) in product.pieces.iter().enumerate() {
-            for rows in self.cut(height, product.right.units, threads) {
+            for rows in self.cut(height, threads) {
                 blocks.push((piece, before, rows));
             }
             before += height;
         }
-        // Where blocks are few, columns are cut too, so that every thread has something to do.
-        let groups = match blocks.len() {
-            0 => return,
-            enough if enough >= 2 * threads => 1,
-            _ if threads == 1 => 1,
-            few => (2 * threads).div_ceil(few).min(panels),
-        };
-        session.run(blocks.len() * groups, |task, arena| {
-            let (piece, before, ref rows) = blocks[task / groups];
-            let group = task % groups;
-            let block = Block {
-                left: product.left,
-                rows: before + rows.start..before + rows.end,
-                k: product.k,
-                right: product.right,
-                panels: group * panels / groups..(group + 1) * panels / groups,
-                out: product.pieces[piece]
-                    .1
-                    .advance(rows.start * product.out_row),
-                out_row: product.out_row,
-                add: product.add,
+        if blocks.is_empty() || columns == 0 {
+            return;
+        }
+        // Chunks of B of nearly equal width.
+        let panels = columns.div_ceil(width);
+        let most = (CHUNK_WORDS / (units * width).max(1)).max(CHUNK_PANELS);
+        let chunks = panels.div_ceil(most);
+        let words = session.take::<u32>(panels.div_ceil(chunks) * width * units);
+        for chunk in 0..chunks {
+            let chunk = chunk * panels / chunks..(chunk + 1) * panels / chunks;
+            let first = chunk.start * width;
+            let words = &mut words[..chunk.len() * width * units];
+            self.pack_panels(session, product.right, chunk.clone(), words);
+            let right = Panels {
+                words,
+                units,
+                columns: columns.min(chunk.end * width) - first,
             };
-            // SAFETY: the caller's promise; tasks write different rows or columns.
-            unsafe { self.block(arena, &block) };
-        });
+            // Where blocks are few, columns are cut too, so that every thread has something to do.
+            let groups = match blocks.len() < 2 * threads && threads > 1 {
+                true => (2 * threads).div_ceil(blocks.len()).min(chunk.len()),
+                false => 1,
+            };
+            session.run(blocks.len() * groups, |task, arena| {
+                let (piece, before, ref rows) = blocks[task / groups];
+                let group = task % groups;
+                let out = product.pieces[piece]
+                    .1
+                    .advance(rows.start * product.out_row + first);
+                let block = Block {
+                    left: product.left,
+                    rows: before + rows.start..before + rows.end,
+                    k,
+                    right,
+                    panels: group * chunk.len() / groups..(group + 1) * chunk.len() / groups,
+                    out,
+                    out_row: product.out_row,
+                    add: product.add,
+                };
+                // SAFETY: the caller's promise; tasks write different rows or columns.
+                unsafe { self.block(arena, &block) };
+            });
+        }
     }
 
     /// Cuts rows into blocks of nearly equal height; a multiple of the threads if there are more.
-    fn cut(
-        &self,
-        height: usize,
-        units: usize,
-        threads: usize,
-    ) -> impl Iterator<Item = Range<usize>> {
+    fn cut(&self, height: usize, threads: usize) -> impl Iterator<Item = Range<usize>> {
         let rows = self.tile.rows;
-        let most = BLOCK_WORDS / (units.min(MAXIMUM_UNITS) * rows).max(1);
         let tiles = height.div_ceil(rows);
-        let blocks = tiles.div_ceil(most.clamp(1, BLOCK_TILES));
+        let blocks = tiles.div_ceil(BLOCK_TILES);
         let blocks = match blocks > threads {
             true => blocks.next_multiple_of(threads).min(tiles),
             false => blocks,
@@ -300,6 +371,41 @@ impl Engine {
             let to = (block + 1) * tiles / blocks * rows;
             from..to.min(height)
         })
+    }
+
+    /// Multiply–adds whose operands never leave the first-level cache, on all threads: the rate
+    /// that no product can exceed. Returns the number of floating-point operations.
+    pub(crate) fn exercise(&self, session: &Session<'_>) -> f64 {
+        const UNITS: usize = 128;
+        const CALLS: usize = 5_000;
+        let Tile { rows, columns, .. } = self.tile;
+        session.run(session.threads(), |_, arena| {
+            let left = arena.take::<u32>(rows * UNITS);
+            let right = arena.take::<u32>(columns * UNITS);
+            let out = arena.take::<f32>(rows * columns);
+            left.fill(0);
+            right.fill(0);
+            let call = Call {
+                units: UNITS,
+                left: tile::Left {
+                    start: left.as_ptr(),
+                    row: 4,
+                    unit: 4 * rows,
+                },
+                right: right.as_ptr(),
+                out: Out::F32(out.as_mut_ptr()),
+                out_row: columns,
+                add: false,
+                rows,
+                columns,
+            };
+            for _ in 0..CALLS {
+                // SAFETY: the operands are as large as one whole tile of UNITS units.
+                unsafe { self.tile.run(&call) };
+            }
+        });
+        let tile = 2 * rows * columns * UNITS * self.tile.unit.numbers();
+        (tile * CALLS * session.threads()) as f64
     }
 
     /// Computes one block on this thread.
@@ -336,8 +442,8 @@ impl Engine {
             None => (block.out, block.out_row, block.add),
         };
         for pass in 0..passes {
-            let first = pass * MAXIMUM_UNITS;
-            let units = MAXIMUM_UNITS.min(right.units - first);
+            let first = pass * right.units / passes;
+            let units = (pass + 1) * right.units / passes - first;
             let k = first * numbers..block.k.min((first + units) * numbers);
             let ready = self.ready(arena, block.left, block.rows.clone(), k);
             for panel in block.panels.clone() {
@@ -409,7 +515,7 @@ impl Engine {
         source: Source<'_>,
         rows: Range<usize>,
         k: Range<usize>,
-    ) -> Right<'s> {
+    ) -> Panels<'s> {
         match source {
             Source::F32(source) => self.along_of(arena, source, rows, k),
             Source::Bf16(source) => self.along_of(arena, source, rows, k),
@@ -422,7 +528,7 @@ impl Engine {
         source: Rows<'_, S>,
         rows: Range<usize>,
         k: Range<usize>,
-    ) -> Right<'s> {
+    ) -> Panels<'s> {
         let (columns, width) = (rows.len(), self.tile.columns);
         let units = k.len().div_ceil(self.tile.unit.numbers());
         let words = arena.take::<u32>(columns.next_multiple_of(width) * units);
@@ -437,7 +543,7 @@ impl Engine {
                 width,
             });
         }
-        Right {
+        Panels {
             words,
             units,
             columns,
@@ -451,7 +557,7 @@ impl Engine {
         source: Source<'_>,
         k: Range<usize>,
         columns: Range<usize>,
-    ) -> Right<'s> {
+    ) -> Panels<'s> {
         match source {
             Source::F32(source) => self.across_of(arena, source, k, columns),
             Source::Bf16(source) => self.across_of(arena, source, k, columns),
@@ -464,7 +570,7 @@ impl Engine {
         source: Rows<'_, S>,
         k: Range<usize>,
         columns: Range<usize>,
-    ) -> Right<'s> {
+    ) -> Panels<'s> {
         let (count, width) = (columns.len(), self.tile.columns);
         let units = k.len().div_ceil(self.tile.unit.numbers());
         let words = arena.take::<u32>(count.next_multiple_of(width) * units);
@@ -477,7 +583,7 @@ impl Engine {
             width,
             stride: width * units,
         });
-        Right {
+        Panels {
             words,
             units,
             columns: count,
@@ -515,14 +621,15 @@ impl Engine {
     ) -> Ready {
         let high = self.tile.rows;
         let whole_units = k.len() % self.tile.unit.numbers() == 0;
-        let here = source.start().filter(|_| same_type && whole_units);
+        // Rows of a tile at a multiple of 4 KB fall into the same few places of the caches.
+        let apart = source.stride() * size_of::<S>() % 4096 != 0 || rows.len() == 1;
+        let here = source.start().filter(|_| same_type && whole_units && apart);
         // What has to be copied: everything, or the rows of a last tile that is not whole (the
         // tile reads all its rows, and those after the last may not be memory of ours).
         let copied = match here {
             Some(_) => rows.end - rows.len() % high..rows.end,
             None => rows.clone(),
         };
-        // Rows of a power of two would all fall into the same few places of the cache.
         let stride = k
             .len()
             .div_ceil(self.tile.unit.numbers())

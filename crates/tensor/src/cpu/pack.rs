@@ -113,6 +113,7 @@ impl<'a, S> Rows<'a, S> {
 }
 
 /// See [`Rows::pointers`]. Never asked for more rows than there are.
+#[derive(Clone)]
 pub(crate) struct Pointers<'a, S> {
     row: *const S,
     /// Rows of the present part that are still to come.
@@ -150,8 +151,12 @@ trait Reading {
     /// Up to `L::COUNT` units of the `count` numbers from `from` on; zeros after them.
     unsafe fn along<L: Lanes, S: Element>(from: *const S, count: usize) -> L;
     /// One unit of each of up to `L::COUNT` columns: `count` numbers from `first` on and, where a
-    /// unit holds two, from `second` on (null: zeros).
-    unsafe fn across<L: Lanes, S: Element>(first: *const S, second: *const S, count: usize) -> L;
+    /// unit holds two, from `second` on (zeros, if there is none).
+    unsafe fn across<L: Lanes, S: Element>(
+        first: *const S,
+        second: Option<*const S>,
+        count: usize,
+    ) -> L;
 }
 
 struct Single<const ROUNDED: bool>;
@@ -165,7 +170,11 @@ impl<const ROUNDED: bool> Reading for Single<ROUNDED> {
         if ROUNDED { lanes.rounded() } else { lanes }
     }
     #[inline(always)]
-    unsafe fn across<L: Lanes, S: Element>(first: *const S, _: *const S, count: usize) -> L {
+    unsafe fn across<L: Lanes, S: Element>(
+        first: *const S,
+        _: Option<*const S>,
+        count: usize,
+    ) -> L {
         // SAFETY: the caller's promise.
         unsafe { Self::along(first, count) }
     }
@@ -188,15 +197,17 @@ impl Reading for Pair {
         }
     }
     #[inline(always)]
-    unsafe fn across<L: Lanes, S: Element>(first: *const S, second: *const S, count: usize) -> L {
+    unsafe fn across<L: Lanes, S: Element>(
+        first: *const S,
+        second: Option<*const S>,
+        count: usize,
+    ) -> L {
         // SAFETY: the caller's promise.
         unsafe {
-            let low = S::load::<L>(first, count);
-            let high = match second.is_null() {
-                true => L::splat(0.0),
-                false => S::load(second, count),
-            };
-            low.zip(high)
+            match second {
+                Some(second) => S::load_zipped(first, second, count),
+                None => S::load::<L>(first, count).zip(L::splat(0.0)),
+            }
         }
     }
 }
@@ -252,6 +263,9 @@ fn panel_along<L: Lanes, R: Reading, S: Element>(work: PanelAlong<'_, S>) {
             let count = work.k.len() - at;
             let mut square = [L::splat(0.0); 16];
             for (lanes, row) in square.iter_mut().zip(&rows[..present]) {
+                // Sixteen short streams at once are beyond the processor's own prefetching: ask for
+                // the same place of the row that follows these.
+                prefetch(row.wrapping_add(L::COUNT * work.source.stride + at), 1);
                 // SAFETY: `pointers` checked that the row reaches the end of k.
                 *lanes = unsafe { R::along(row.add(at), count) };
             }
@@ -300,39 +314,62 @@ impl<S: Element> Work for PanelsAcross<'_, S> {
 
 #[inline(always)]
 fn panels_across<L: Lanes, R: Reading, S: Element>(work: PanelsAcross<'_, S>) {
-    let PanelsAcross { width, stride, .. } = work;
-    let units = work.k.len().div_ceil(R::NUMBERS);
-    let count = work.columns.len();
-    let number = count.div_ceil(width);
+    let (width, stride, k) = (work.width, work.stride, work.k.len());
+    let units = k.div_ceil(R::NUMBERS);
+    let number = work.columns.len().div_ceil(width);
     let vectors = width.div_ceil(L::COUNT);
     assert!(stride >= units * width + vectors * L::COUNT - width);
     assert!(work.panels.len() >= number * stride);
-    let mut pointers = work.source.pointers(work.k.clone(), work.columns.clone());
+    // Reading on into the next columns does no harm: what a vector writes past its panel's line is
+    // overwritten by the next line, and columns past the last panel's end are never looked at.
+    let there = work.columns.start..work.source.stride();
+    let mut pointers = work.source.pointers(work.k.clone(), there.clone());
+    // Rows are far from each other, which the processor's own prefetching does not follow.
+    let mut ahead = pointers.clone();
+    for _ in 0..AHEAD.min(k) {
+        prefetch(ahead.next(), work.columns.len());
+    }
     for unit in 0..units {
+        let numbers = unit * R::NUMBERS..k.min((unit + 1) * R::NUMBERS);
+        for _ in numbers.start + AHEAD..k.min(numbers.end + AHEAD) {
+            prefetch(ahead.next(), work.columns.len());
+        }
         let first = pointers.next();
-        let second = match R::NUMBERS == 2 && unit * 2 + 1 < work.k.len() {
-            true => pointers.next(),
-            false => std::ptr::null(),
-        };
+        let second = (numbers.len() == 2).then(|| pointers.next());
         for panel in 0..number {
-            let end = count.min((panel + 1) * width);
             for vector in 0..vectors {
                 let column = panel * width + vector * L::COUNT;
-                // SAFETY: columns up to `end` exist, so `end - column` can be read, and nothing
-                // past them is; the length of the panels was checked above.
+                if column >= there.len() {
+                    break;
+                }
+                // SAFETY: the row goes on for `there.len() - column`; the length of the panels was
+                // checked above.
                 unsafe {
-                    let second = match second.is_null() {
-                        true => second,
-                        false => second.wrapping_add(column),
-                    };
-                    let left = end.saturating_sub(column);
-                    let lanes: L = R::across(first.wrapping_add(column), second, left);
+                    let second = second.map(|second| second.wrapping_add(column));
+                    let lanes: L =
+                        R::across(first.wrapping_add(column), second, there.len() - column);
                     let to = panel * stride + unit * width + vector * L::COUNT;
                     lanes.store(work.panels.as_mut_ptr().add(to).cast());
                 }
             }
         }
     }
+}
+
+/// Rows that are on their way from memory while one is read.
+const AHEAD: usize = 12;
+
+/// Asks for a stretch of a row. Harmless for any address.
+#[inline(always)]
+fn prefetch<S>(row: *const S, count: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..count).step_by(64 / size_of::<S>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (row, count);
 }
 
 /// Rows of A that cannot be read where they lie, as units.

@@ -8,7 +8,7 @@ use half::bf16;
 
 use super::array::{CpuArray, CpuMatrix, Storage, Weight};
 use super::few;
-use super::multiply::{Left, Product, Source};
+use super::multiply::{Left, Product, Right, Source};
 use super::pack::Rows;
 use super::tile::Out;
 use super::{Cpu, row_width};
@@ -62,6 +62,13 @@ impl<'a> Tall<'a> {
         });
         Tall::Bf16(rounded.collect())
     }
+
+    pub(crate) fn source(&self, columns: usize) -> Source<'_> {
+        match self {
+            Tall::F32(parts) => Source::F32(Rows::tall(parts, columns)),
+            Tall::Bf16(parts) => Source::Bf16(Rows::tall(parts, columns)),
+        }
+    }
 }
 
 impl Cpu {
@@ -80,24 +87,16 @@ impl Cpu {
             return;
         }
         let session = self.team.enter();
+        let tall = Tall::new(weights);
         if n <= few::MOST {
-            return match Tall::new(weights) {
-                Tall::F32(parts) => self.few(&session, left, Rows::tall(&parts, inputs), out, add),
-                Tall::Bf16(parts) => self.few(&session, left, Rows::tall(&parts, inputs), out, add),
+            return match tall.source(inputs) {
+                Source::F32(weights) => self.few(&session, left, weights, out, add),
+                Source::Bf16(weights) => self.few(&session, left, weights, out, add),
             };
         }
-        let right = match Tall::new(weights) {
-            Tall::F32(parts) => self
-                .engine
-                .right_along(&session, Rows::tall(&parts, inputs)),
-            Tall::Bf16(parts) => self
-                .engine
-                .right_along(&session, Rows::tall(&parts, inputs)),
-        };
         let product = Product {
             left: Left::Rows(left),
-            k: inputs,
-            right,
+            right: Right::Along(tall.source(inputs)),
             pieces: &[(n, out)],
             out_row: outputs,
             add,
@@ -121,18 +120,10 @@ impl Cpu {
             return;
         }
         let session = self.team.enter();
-        let right = match Tall::new(weights) {
-            Tall::F32(parts) => self
-                .engine
-                .right_across(&session, Rows::tall(&parts, inputs)),
-            Tall::Bf16(parts) => self
-                .engine
-                .right_across(&session, Rows::tall(&parts, inputs)),
-        };
+        let tall = Tall::new(weights);
         let product = Product {
             left: Left::Rows(left),
-            k: outputs,
-            right,
+            right: Right::Across(tall.source(inputs)),
             pieces: &[(n, out)],
             out_row: inputs,
             add,
@@ -152,7 +143,6 @@ impl Cpu {
     ) {
         assert_eq!(outputs.len(), dweights.len(), "outputs and their gradients");
         let left = dy.source(n, outputs.iter().sum());
-        let source = x.source(n, inputs);
         if n == 0 {
             return;
         }
@@ -162,14 +152,9 @@ impl Cpu {
             .map(|(&rows, dweight)| (rows, dweight.out(rows, inputs)))
             .collect();
         let session = self.team.enter();
-        let right = match source {
-            Source::F32(x) => self.engine.right_across(&session, x),
-            Source::Bf16(x) => self.engine.right_across(&session, x),
-        };
         let product = Product {
             left: Left::Columns(left),
-            k: n,
-            right,
+            right: Right::Across(x.source(n, inputs)),
             pieces: &pieces,
             out_row: inputs,
             add: true,

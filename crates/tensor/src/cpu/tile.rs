@@ -191,30 +191,44 @@ impl Step for Pairs {
     }
 }
 
+/// Repeats the body for every row of a tile, as text: sums are held in registers only while every
+/// index into them is a constant, and a loop would leave that to the optimizer's mood.
+macro_rules! for_each_row {
+    ($row:ident < $rows:expr => $body:expr) => {
+        for_each_row!(@ $row $rows, $body; 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $row:ident $rows:expr, $body:expr; $($number:literal)*) => {
+        $({
+            const $row: usize = $number;
+            if $row < $rows {
+                $body
+            }
+        })*
+    };
+}
+
 /// The loop. Rows are reached in fives from a few moving pointers, because base + {0, 1, 2, 4} ×
 /// stride and base + 3 × stride are what x86 can address without further registers.
 #[inline(always)]
-unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize, const BASES: usize>(
-    call: &Call,
-) {
+unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize>(call: &Call) {
+    const { assert!(ROWS <= 14) };
     let lanes = S::Lanes::COUNT;
     let mut sums = [[S::Lanes::splat(0.0); VECTORS]; ROWS];
     let row = call.left.row;
-    let mut bases: [*const u32; BASES] =
+    let mut bases: [*const u32; 3] =
         std::array::from_fn(|b| call.left.start.wrapping_byte_add(5 * b * row));
-    let offsets = [0, row, 2 * row, 3 * row, 4 * row];
     let mut right = call.right.cast::<f32>();
     for _ in 0..call.units {
         // SAFETY: the panel holds `units` lines, and every row of A `units` units.
         unsafe {
             let line: [S::Lanes; VECTORS] =
                 std::array::from_fn(|v| S::Lanes::load(right.add(v * lanes)));
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let left = bases[r / 5].wrapping_byte_add(offsets[r % 5]);
-                for (sum, line) in sums.iter_mut().zip(line) {
-                    *sum = S::step(*sum, left, line);
+            for_each_row!(R < ROWS => {
+                let left = bases[R / 5].wrapping_byte_add(R % 5 * row);
+                for v in 0..VECTORS {
+                    sums[R][v] = S::step(sums[R][v], left, line[v]);
                 }
-            }
+            });
         }
         right = right.wrapping_add(VECTORS * lanes);
         for base in &mut bases {
@@ -237,57 +251,44 @@ unsafe fn write<L: Lanes, E: Element, const ROWS: usize, const VECTORS: usize>(
     call: &Call,
     out: *mut E,
 ) {
-    let whole = call.columns == VECTORS * L::COUNT;
-    for (r, sums) in sums.iter().enumerate() {
-        if r >= call.rows {
-            break;
-        }
-        for (v, &sum) in sums.iter().enumerate() {
-            let at = v * L::COUNT;
-            if at >= call.columns {
-                break;
-            }
-            let count = if whole {
-                L::COUNT
-            } else {
-                L::COUNT.min(call.columns - at)
-            };
-            // SAFETY: row r and these columns exist.
-            unsafe {
-                let to = out.add(r * call.out_row + at);
-                let sum = if call.add {
-                    sum.add(E::load(to, count))
-                } else {
-                    sum
-                };
-                E::store(sum, to, count);
+    for_each_row!(R < ROWS => {
+        if R < call.rows {
+            for v in 0..VECTORS {
+                let at = v * L::COUNT;
+                let count = call.columns.saturating_sub(at);
+                // SAFETY: row R and these columns exist.
+                unsafe {
+                    let to = out.wrapping_add(R * call.out_row + at);
+                    let sum = if call.add { sums[R][v].add(E::load(to, count)) } else { sums[R][v] };
+                    E::store(sum, to, count);
+                }
             }
         }
-    }
+    });
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
 unsafe fn avx512_bf16(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Pairs, 14, 2, 3>(call) }
+    unsafe { multiply::<Pairs, 14, 2>(call) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn avx512(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Singles<F32x16<false>>, 14, 2, 3>(call) }
+    unsafe { multiply::<Singles<F32x16<false>>, 14, 2>(call) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Singles<F32x8>, 6, 2, 2>(call) }
+    unsafe { multiply::<Singles<F32x8>, 6, 2>(call) }
 }
 
 unsafe fn plain(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Singles<Plain>, 4, 1, 1>(call) }
+    unsafe { multiply::<Singles<Plain>, 4, 1>(call) }
 }

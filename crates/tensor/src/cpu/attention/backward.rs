@@ -14,7 +14,7 @@ use crate::cpu::Cpu;
 use crate::cpu::arena::Arena;
 use crate::cpu::array::CpuArray;
 use crate::cpu::lanes::{Element, Lanes, Work, spans};
-use crate::cpu::multiply::{Left, Source, Strip};
+use crate::cpu::multiply::{Left, Panels, Source, Strip};
 use crate::cpu::pack::Rows;
 use crate::cpu::tile::{self, Out, Unit};
 use crate::device::{Heads, Mask};
@@ -287,9 +287,9 @@ impl Cpu {
 /// The keys and values of a head, packed for each of their products, and their gradients
 /// `[keys, e]`.
 struct Keys<'a> {
-    keys: crate::cpu::multiply::Right<'a>,
-    values: crate::cpu::multiply::Right<'a>,
-    keys_across: crate::cpu::multiply::Right<'a>,
+    keys: Panels<'a>,
+    values: Panels<'a>,
+    keys_across: Panels<'a>,
     dkeys: *mut f32,
     dvalues: *mut f32,
 }

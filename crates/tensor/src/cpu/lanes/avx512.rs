@@ -176,6 +176,19 @@ impl<const NATIVE: bool> Lanes for F32x16<NATIVE> {
         }
     }
     #[inline(always)]
+    unsafe fn load_bf16_zipped(first: *const bf16, second: *const bf16, count: usize) -> Self {
+        // SAFETY: see above.
+        unsafe {
+            let [low, high] = [first, second].map(|from| match count >= 16 {
+                true => _mm256_loadu_si256(from.cast()),
+                false => _mm256_maskz_loadu_epi16(mask(count), from.cast()),
+            });
+            let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
+            let zipped = _mm512_or_si512(_mm512_cvtepu16_epi32(low), high);
+            F32x16(_mm512_castsi512_ps(zipped))
+        }
+    }
+    #[inline(always)]
     fn join(self, high: Self) -> Self {
         // SAFETY: see above.
         unsafe { F32x16(_mm512_castsi512_ps(self.join_bits(high))) }
