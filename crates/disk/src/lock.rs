@@ -83,6 +83,14 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// Frees the lock itself, not only our handle on it: a child that this process is just
+    /// starting shares the handle until it becomes another program.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 #[cfg(unix)]
 fn same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
