@@ -151,3 +151,46 @@ fn report() {
         "nothing from outside"
     );
 }
+
+#[test]
+fn a_checkpoint_from_outside_is_an_input_like_any_other() {
+    let trial = Trial::new();
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", "first"]);
+    let model = trial.artifact("first");
+    let tokens = trial.artifact("tokens");
+    trial.write(
+        "go-on.toml",
+        "seed = 9\n[inputs]\nbase = { kind = \"model\" }\ntext = { kind = \"tokens\" }\n[[step]]\nname = \"more\"\nstage = \"pretrain\"\n\
+         inputs = { model = \"base\", tokens = \"text\" }\nwith = { dtype = \"bf16\", train = { tokens = 512, sequence = 32, batch_tokens = 256 } }\n",
+    );
+    let base = format!("base={}", model.display());
+    let text = format!("text={}", tokens.display());
+    trial.ok(&[
+        "run",
+        "go-on.toml",
+        "--store",
+        "other",
+        "--input",
+        &base,
+        "--input",
+        &text,
+    ]);
+    let why = trial.ok(&["why", "more", "--store", "other"]);
+    assert!(
+        why.contains("model.safetensors"),
+        "lineage ends at the raw files: {why}"
+    );
+    let wrong = trial.fails(&[
+        "run",
+        "go-on.toml",
+        "--store",
+        "other",
+        "--input",
+        &base,
+        "--input",
+        &text.replace("tokens-", "untrained-"),
+    ]);
+    assert!(wrong.contains("text"), "{wrong}");
+}
