@@ -227,7 +227,7 @@ fn same_bits<D: Backward>(operation: &impl Operation, device: &D, a: &Results, b
 /// the series (fifth derivative, h⁴/30) does not.
 const STEP: f32 = 0.03;
 /// The largest relative distance between a gradient and its finite differences.
-const DIFFERENCES: f64 = 5e-4;
+const DIFFERENCES: f64 = 1e-4;
 
 /// `f′(x) ≈ (8·(f(x + h) − f(x − h)) − (f(x + 2h) − f(x − 2h))) / 12h`, number by number.
 fn finite_differences(operation: &impl Operation) {

@@ -41,7 +41,7 @@ impl Operation for CrossEntropy {
         let large = if self.size > 3.0 { 10.0 } else { 1.0 };
         Tolerance {
             f32: 3e-6 * large,
-            bf16: 5e-3,
+            bf16: 2e-3,
         }
     }
 

@@ -47,7 +47,7 @@ impl Operation for Product {
     fn tolerance(&self) -> Tolerance {
         Tolerance {
             f32: 1e-6,
-            bf16: 2e-3,
+            bf16: 5e-4,
         }
     }
 
