@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::lanes::{Element, Lanes, Work};
-use super::tile::Unit;
+use super::tile::{Unit, prefetch};
 
 /// Rows of equal length in one or several pieces of memory: an activation, or several matrices
 /// standing on each other as one tall matrix (q|k|v).
@@ -265,7 +265,7 @@ fn panel_along<L: Lanes, R: Reading, S: Element>(work: PanelAlong<'_, S>) {
             for (lanes, row) in square.iter_mut().zip(&rows[..present]) {
                 // Sixteen short streams at once are beyond the processor's own prefetching: ask for
                 // the same place of the row that follows these.
-                prefetch(row.wrapping_add(L::COUNT * work.source.stride + at), 1);
+                prefetch(row.wrapping_add(L::COUNT * work.source.stride + at).cast());
                 // SAFETY: `pointers` checked that the row reaches the end of k.
                 *lanes = unsafe { R::along(row.add(at), count) };
             }
@@ -327,12 +327,12 @@ fn panels_across<L: Lanes, R: Reading, S: Element>(work: PanelsAcross<'_, S>) {
     // Rows are far from each other, which the processor's own prefetching does not follow.
     let mut ahead = pointers.clone();
     for _ in 0..AHEAD.min(k) {
-        prefetch(ahead.next(), work.columns.len());
+        fetch(ahead.next(), work.columns.len());
     }
     for unit in 0..units {
         let numbers = unit * R::NUMBERS..k.min((unit + 1) * R::NUMBERS);
         for _ in numbers.start + AHEAD..k.min(numbers.end + AHEAD) {
-            prefetch(ahead.next(), work.columns.len());
+            fetch(ahead.next(), work.columns.len());
         }
         let first = pointers.next();
         let second = (numbers.len() == 2).then(|| pointers.next());
@@ -359,17 +359,12 @@ fn panels_across<L: Lanes, R: Reading, S: Element>(work: PanelsAcross<'_, S>) {
 /// Rows that are on their way from memory while one is read.
 const AHEAD: usize = 12;
 
-/// Asks for a stretch of a row. Harmless for any address.
+/// Asks for a stretch of a row.
 #[inline(always)]
-fn prefetch<S>(row: *const S, count: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..count).step_by(64 / size_of::<S>()) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(line).cast()) };
+fn fetch<S>(row: *const S, count: usize) {
+    for at in (0..count).step_by(64 / size_of::<S>()) {
+        prefetch(row.wrapping_add(at).cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (row, count);
 }
 
 /// Rows of A that cannot be read where they lie, as units.

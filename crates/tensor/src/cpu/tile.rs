@@ -214,6 +214,7 @@ unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize>(call: &Call
     const { assert!(ROWS <= 14) };
     let lanes = S::Lanes::COUNT;
     let mut sums = [[S::Lanes::splat(0.0); VECTORS]; ROWS];
+    fetch_out::<ROWS>(call);
     let row = call.left.row;
     let mut bases: [*const u32; 3] =
         std::array::from_fn(|b| call.left.start.wrapping_byte_add(5 * b * row));
@@ -242,6 +243,39 @@ unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize>(call: &Call
             Out::Bf16(out) => write(&sums, call, out),
         }
     }
+}
+
+/// Asks for the lines of C while there is time: at the end of the loop all are wanted at once, and
+/// a store that has to wait for memory holds up those after it.
+#[inline(always)]
+fn fetch_out<const ROWS: usize>(call: &Call) {
+    let (start, number) = match call.out {
+        Out::F32(start) => (start.cast::<u8>(), 4),
+        Out::Bf16(start) => (start.cast::<u8>(), 2),
+    };
+    let end = call.columns * number - 1;
+    for_each_row!(R < ROWS => {
+        if R < call.rows {
+            let row = start.wrapping_add(R * call.out_row * number);
+            prefetch(row);
+            if end >= 64 {
+                prefetch(row.wrapping_add(64));
+            }
+        }
+    });
+}
+
+/// Asks for a line of memory. Harmless for any address.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// Writes the sums that exist.
