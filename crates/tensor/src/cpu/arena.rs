@@ -101,6 +101,7 @@ mod tests {
             c.fill(3.0);
             assert!(a.iter().all(|&x| x == 1.0) && c.iter().all(|&x| x == 3.0));
             assert_eq!(b.as_ptr() as usize % 64, 0);
+            // SAFETY: nobody else looks at the arena's list of blocks meanwhile.
             let blocks = unsafe { (*arena.blocks.get()).len() };
             assert!(round == 0 || blocks == 1, "grown once, then one block");
         }

@@ -133,6 +133,7 @@ pub(crate) trait Lanes: Copy {
 }
 
 /// eʳ for |r| ≤ ln 2 / 2, the highest power first (Moshier, Cephes, `expf`).
+#[allow(clippy::excessive_precision)] // the digits are those of the source
 const CURVE: [f32; 8] = [
     1.987_569_1e-4,
     1.398_2e-3,

@@ -54,7 +54,7 @@ impl<'a, S> Rows<'a, S> {
     fn whole(memory: &[S], stride: usize) {
         let len = memory.len();
         assert!(
-            stride > 0 && len % stride == 0,
+            stride > 0 && len.is_multiple_of(stride),
             "{len} numbers are not rows of {stride}"
         );
     }
@@ -361,7 +361,7 @@ const AHEAD: usize = 12;
 
 /// Asks for a stretch of a row.
 #[inline(always)]
-fn fetch<S>(row: *const S, count: usize) {
+pub(crate) fn fetch<S>(row: *const S, count: usize) {
     for at in (0..count).step_by(64 / size_of::<S>()) {
         prefetch(row.wrapping_add(at).cast());
     }

@@ -287,13 +287,13 @@ unsafe fn write<L: Lanes, E: Element, const ROWS: usize, const VECTORS: usize>(
 ) {
     for_each_row!(R < ROWS => {
         if R < call.rows {
-            for v in 0..VECTORS {
+            for (v, &sum) in sums[R].iter().enumerate() {
                 let at = v * L::COUNT;
                 let count = call.columns.saturating_sub(at);
                 // SAFETY: row R and these columns exist.
                 unsafe {
                     let to = out.wrapping_add(R * call.out_row + at);
-                    let sum = if call.add { sums[R][v].add(E::load(to, count)) } else { sums[R][v] };
+                    let sum = if call.add { sum.add(E::load(to, count)) } else { sum };
                     E::store(sum, to, count);
                 }
             }
