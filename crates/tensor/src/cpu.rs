@@ -35,6 +35,8 @@ mod product;
 mod rope;
 mod swiglu;
 mod team;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod vector;
 

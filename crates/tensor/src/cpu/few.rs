@@ -21,7 +21,7 @@ pub(crate) const MOST: usize = 16;
 const BAND: usize = 8 << 10;
 
 /// Numbers of w that are worth waking another thread for.
-const SHARE: usize = 256 << 10;
+const SHARE: usize = 96 << 10;
 
 impl Cpu {
     /// `out (+)= x·wᵀ`, all rows of x with all rows of w.

@@ -4,15 +4,16 @@
 //! time and not a fixed share. Which thread does a task never changes what the task computes, and
 //! that is the whole argument why results do not depend on the number of threads.
 //!
-//! A helper without work sleeps; it does not spin, because other programs may want the core.
-//! Rayon is not used: its caller would sleep while two workers wake, which costs more than a
-//! small product takes.
+//! A helper without work looks out for more for some microseconds ([`LINGER`]), since operations
+//! follow closely and waking costs more than a small one takes; then it sleeps, because other
+//! programs may want the core. Rayon is not used: its caller sleeps while workers do the work, so
+//! every operation would wait for two threads to wake.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -34,20 +35,25 @@ struct Memory {
     own: RefCell<Arena>,
 }
 
+/// How often a thread looks before it sleeps: some thirty microseconds.
+const LINGER: usize = 2000;
+
 struct Shared {
     state: Mutex<State>,
-    /// Helpers wait here for a job.
+    /// Helpers sleep here until there is a job.
     posted: Condvar,
-    /// The caller waits here for helpers to finish.
+    /// The caller sleeps here until helpers are done.
     finished: Condvar,
+    /// Raised with every job, so that a helper joins each job once. Changes under the lock.
+    number: AtomicU64,
+    /// Helpers inside the job. Changes under the lock.
+    active: AtomicUsize,
 }
 
 struct State {
     job: Option<Job>,
-    /// Raised with every job, so that a helper joins each job once.
-    number: u64,
-    /// Helpers inside the job.
-    active: usize,
+    /// Helpers asleep.
+    asleep: usize,
     panic: Option<Box<dyn std::any::Any + Send>>,
     quit: bool,
 }
@@ -74,13 +80,14 @@ impl Team {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 job: None,
-                number: 0,
-                active: 0,
+                asleep: 0,
                 panic: None,
                 quit: false,
             }),
             posted: Condvar::new(),
             finished: Condvar::new(),
+            number: AtomicU64::new(0),
+            active: AtomicUsize::new(0),
         });
         let helpers = (1..threads).map(|i| {
             let shared = Arc::clone(&shared);
@@ -171,28 +178,29 @@ impl Session<'_> {
                 *const (dyn Fn(usize, &Arena) + Sync + 'static),
             >(work)
         };
-        {
-            let mut state = lock(&shared.state);
-            state.number += 1;
-            state.job = Some(Job {
-                work,
-                next: &next,
-                tasks,
-            });
-        }
-        if tasks == 2 || self.threads() == 2 {
+        let mut state = lock(&shared.state);
+        state.job = Some(Job {
+            work,
+            next: &next,
+            tasks,
+        });
+        shared.number.fetch_add(1, Ordering::Release);
+        let asleep = state.asleep;
+        drop(state);
+        for _ in 0..asleep.min(tasks - 1) {
             shared.posted.notify_one();
-        } else {
-            shared.posted.notify_all();
         }
         let own = catch_unwind(AssertUnwindSafe(take_part));
         let mut state = lock(&shared.state);
         state.job = None;
-        while state.active > 0 {
-            state = shared
-                .finished
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        if shared.active.load(Ordering::Relaxed) > 0 {
+            drop(state);
+            linger(|| shared.active.load(Ordering::Acquire) == 0);
+            state = lock(&shared.state);
+        }
+        while shared.active.load(Ordering::Relaxed) > 0 {
+            let woken = shared.finished.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
         }
         let theirs = state.panic.take();
         drop(state);
@@ -239,29 +247,45 @@ impl Shared {
         let mut seen = 0;
         let mut state = lock(&self.state);
         while !state.quit {
-            let job = state.job.filter(|_| state.number != seen);
-            let Some(job) = job else {
+            let number = self.number.load(Ordering::Relaxed);
+            let job = state.job.filter(|_| number != seen);
+            if let Some(job) = job {
+                self.active.fetch_add(1, Ordering::Relaxed);
+                drop(state);
+                let outcome = catch_unwind(AssertUnwindSafe(|| {
+                    // SAFETY: `active` was raised while the job stood, so the caller waits for us.
+                    let (next, work) = unsafe { (&*job.next, &*job.work) };
+                    drain(next, job.tasks, work, &mut arena);
+                }));
+                state = lock(&self.state);
+                if let Err(panic) = outcome {
+                    state.panic = Some(panic);
+                }
+                if self.active.fetch_sub(1, Ordering::Release) == 1 {
+                    self.finished.notify_one();
+                }
+            } else if number == seen {
+                state.asleep += 1;
                 let woken = self.posted.wait(state);
                 state = woken.unwrap_or_else(PoisonError::into_inner);
+                state.asleep -= 1;
                 continue;
-            };
-            seen = state.number;
-            state.active += 1;
+            }
+            seen = number;
             drop(state);
-            let outcome = catch_unwind(AssertUnwindSafe(|| {
-                // SAFETY: `active` was raised while the job stood, so the caller waits for us.
-                let (next, work) = unsafe { (&*job.next, &*job.work) };
-                drain(next, job.tasks, work, &mut arena);
-            }));
+            linger(|| self.number.load(Ordering::Acquire) != seen);
             state = lock(&self.state);
-            state.active -= 1;
-            if let Err(panic) = outcome {
-                state.panic = Some(panic);
-            }
-            if state.active == 0 {
-                self.finished.notify_one();
-            }
         }
+    }
+}
+
+/// Waits awake for a short while.
+fn linger(done: impl Fn() -> bool) {
+    for _ in 0..LINGER {
+        if done() {
+            return;
+        }
+        std::hint::spin_loop();
     }
 }
 

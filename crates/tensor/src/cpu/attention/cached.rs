@@ -13,13 +13,16 @@ use crate::cpu::array::{CpuArray, typed};
 use crate::cpu::few::{self, dots};
 use crate::cpu::lanes::{Element, Lanes, Span, Work, spans};
 use crate::cpu::multiply::Source;
-use crate::cpu::pack::Rows;
+use crate::cpu::pack::{Rows, fetch};
 use crate::cpu::tile::Unit;
 use crate::cpu::vector::Copy;
 use crate::device::{Heads, KeyValue};
 
+/// Keys and values that are on their way from memory while one is read.
+const AHEAD: usize = 16;
+
 /// Keys × numbers that are worth waking another thread for.
-const SHARE: usize = 128 << 10;
+const SHARE: usize = 32 << 10;
 
 impl Cpu {
     pub(in crate::cpu) fn attend_cached(
@@ -211,11 +214,14 @@ impl<E: Element> Work for At<'_, '_, E> {
                     look.seen,
                 );
             }
-            match together {
-                1 => mix::<L, E, 1>(look, values, g),
-                2 => mix::<L, E, 2>(look, values, g),
-                3 => mix::<L, E, 3>(look, values, g),
-                _ => mix::<L, E, 4>(look, values, g),
+            // Sums of a whole head in registers, where there are enough of them.
+            match (together, L::COUNT) {
+                (1, _) => mix::<L, E, 1, 4>(look, values, g),
+                (2, _) => mix::<L, E, 2, 4>(look, values, g),
+                (3, 16) => mix::<L, E, 3, 4>(look, values, g),
+                (3, _) => mix::<L, E, 3, 2>(look, values, g),
+                (_, 16) => mix::<L, E, 4, 4>(look, values, g),
+                (_, _) => mix::<L, E, 4, 2>(look, values, g),
             }
             g += together;
         }
@@ -229,8 +235,10 @@ fn score<L: Lanes, E: Element, const N: usize>(look: &mut Look<'_>, keys: Rows<'
     let mut pointers = keys.pointers(0..look.seen, 0..look.e);
     for t in 0..look.seen {
         let queries = &look.queries[g * look.e_row..];
+        let key = pointers.next();
+        fetch(key.wrapping_add(AHEAD * look.e), look.e);
         // SAFETY: a key holds e numbers.
-        let sums = unsafe { dots::<L, E, N, 2>(pointers.next(), look.e, queries, look.e_row) };
+        let sums = unsafe { dots::<L, E, N, 2>(key, look.e, queries, look.e_row) };
         for (i, sum) in sums.into_iter().enumerate() {
             look.scores[(g + i) * look.stride + t] = sum * scale;
         }
@@ -261,13 +269,17 @@ fn softmax<L: Lanes>(scores: &mut [f32], seen: usize) {
 
 /// Σ p·value for N queries: a stretch of the head dimension at a time, in registers.
 #[inline(always)]
-fn mix<L: Lanes, E: Element, const N: usize>(look: &mut Look<'_>, values: Rows<'_, E>, g: usize) {
-    const VECTORS: usize = 2;
+fn mix<L: Lanes, E: Element, const N: usize, const VECTORS: usize>(
+    look: &mut Look<'_>,
+    values: Rows<'_, E>,
+    g: usize,
+) {
     for first in (0..look.e).step_by(VECTORS * L::COUNT) {
         let mut sums = [[L::splat(0.0); VECTORS]; N];
         let mut pointers = values.pointers(0..look.seen, 0..look.e);
         for t in 0..look.seen {
             let value = pointers.next();
+            fetch(value.wrapping_add(AHEAD * look.e), look.e);
             for v in 0..VECTORS {
                 let at = first + v * L::COUNT;
                 let count = look.e.saturating_sub(at);
