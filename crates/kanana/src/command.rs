@@ -1,7 +1,6 @@
 //! The command line: one file of `command/` for each word the user can type.
 //!
 //! Nothing here changes what an artifact is meant to contain; that is said in recipes.
-//! The environment is read in this file only.
 
 mod fault;
 mod gc;

@@ -18,7 +18,7 @@ pub(crate) struct Machine {
     /// Kernels to compute with [default: the best this processor has]
     #[arg(long, global = true, value_name = "KIND", value_parser = kernels)]
     kernels: Option<Kernels>,
-    /// Rows (tokens) that go through the decoder at once in training [default: by memory]
+    /// Rows (tokens) that go through the decoder at once in training [default: 4096]
     #[arg(long, global = true, value_name = "ROWS")]
     pub(crate) micro_batch: Option<usize>,
 }

@@ -90,7 +90,7 @@ impl Attempt<'_> {
             return Ok(());
         }
         self.enough_space()?;
-        let again = step.path.is_dir();
+        let again = step.path.join(PARTIAL).is_dir();
         reporter.step_started(step, self.number, self.total, again);
         let watch = Watch::start();
         let manifest = self

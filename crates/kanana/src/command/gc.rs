@@ -4,7 +4,7 @@ use super::{Where, read_recipe};
 use crate::{stages, terminal};
 use anyhow::{Result, ensure};
 use clap::Args;
-use recipe::{Bindings, Plan};
+use recipe::{Bindings, Plan, Recipe};
 
 /// Free what no recipe needs.
 #[derive(Args)]
@@ -29,17 +29,31 @@ impl Gc {
     pub(crate) fn run(self) -> Result<()> {
         let store = self.store.existing()?;
         let registry = stages::registry();
+        let recipes = self
+            .recipes
+            .iter()
+            .map(|word| read_recipe(word))
+            .collect::<Result<Vec<_>>>()?;
+        let named = |recipe: &Recipe, text: &str| {
+            recipe
+                .inputs()
+                .any(|(name, ..)| text.split('=').next() == Some(name))
+        };
+        for text in &self.inputs {
+            ensure!(
+                recipes.iter().any(|recipe| named(recipe, text)),
+                "--input {text}: none of the recipes has an input of that name"
+            );
+        }
         let mut keep = Vec::new();
-        for word in &self.recipes {
-            let recipe = read_recipe(word)?;
-            let named: Vec<_> = recipe.inputs().map(|(name, ..)| name.to_owned()).collect();
-            let bound = self.inputs.iter().map(String::as_str);
-            let bindings = Bindings::parse(bound.filter(|text| {
-                named
-                    .iter()
-                    .any(|name| text.starts_with(&format!("{name}=")))
-            }))?;
-            keep.extend(Plan::new(&recipe, &registry, &bindings, &store)?.keys());
+        for recipe in &recipes {
+            let bound = self
+                .inputs
+                .iter()
+                .map(String::as_str)
+                .filter(|text| named(recipe, text));
+            let bindings = Bindings::parse(bound)?;
+            keep.extend(Plan::new(recipe, &registry, &bindings, &store)?.keys());
         }
         ensure!(
             !keep.is_empty(),

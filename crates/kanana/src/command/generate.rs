@@ -54,7 +54,7 @@ pub(crate) struct Generate {
     /// Stop before this text; may be given several times
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
-    /// What products read: f32, or bf16 [default: bf16]
+    /// What products read: f32, or bf16
     #[arg(long, value_name = "PRECISION", value_parser = precision, default_value = "bf16")]
     precision: Precision,
     /// Answer in JSON when done, instead of streaming

@@ -53,7 +53,7 @@ impl PlanCommand {
                 .filter_map(|step| quantity(step, "FLOPs"))
                 .sum();
             terminal::say(&format!(
-                "To compute: {} FLOPs, about {} here ({}).",
+                "Training alone: {} FLOPs, about {} here ({}).",
                 page::quantity(missing),
                 terminal::seconds(missing / speed),
                 machine.describe()

@@ -42,7 +42,7 @@ impl Run {
         resources.about = About {
             code: env!("CARGO_PKG_VERSION").to_owned(),
             machine: machine.describe().into(),
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: command_line(),
         };
         let resources = resources.with(machine);
         let mut reporter = terminal::reporter(self.json);
@@ -61,6 +61,12 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// What was typed, for provenance.
+fn command_line() -> String {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Prints the pages of a finished run, and where to open them.

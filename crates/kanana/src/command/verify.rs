@@ -4,6 +4,7 @@ use super::Where;
 use crate::{stages, terminal};
 use anyhow::{Result, bail};
 use clap::Args;
+use recipe::Problem;
 use serde_json::json;
 
 /// Check artifacts.
@@ -33,18 +34,26 @@ impl Verify {
         let mut answers = Vec::new();
         for artifact in &artifacts {
             let problems = recipe::verify(artifact, &registry)?;
-            wrong += usize::from(!problems.is_empty());
+            let unfinished = problems.contains(&Problem::Unfinished);
+            wrong += usize::from(!problems.is_empty() && !unfinished);
             if self.json {
                 answers.push(json!({ "artifact": artifact.folder(), "problems": problems }));
                 continue;
             }
-            let verdict = if problems.is_empty() {
-                "as it was made"
-            } else {
-                "not as it was made"
+            let outside = artifact
+                .manifest
+                .as_ref()
+                .is_some_and(|manifest| manifest.stage().is_none());
+            let verdict = match (problems.is_empty(), unfinished, outside) {
+                (true, ..) => "as it was made",
+                (_, true, _) => "unfinished; its recipe goes on from here",
+                (.., true) => {
+                    "the files outside have changed since; the recipe makes what depends on them anew"
+                }
+                _ => "not as it was made; remove this folder of the store and run its recipe again",
             };
             terminal::say(&format!("{}: {verdict}", artifact.folder()));
-            for problem in problems {
+            for problem in problems.iter().filter(|_| !unfinished) {
                 terminal::say(&format!("  {problem}"));
             }
         }
@@ -53,7 +62,7 @@ impl Verify {
         }
         if wrong > 0 {
             bail!(
-                "{wrong} of {} artifacts are not as they were made; remove their folders and run the recipe again",
+                "{wrong} of {} artifacts are not as they were made",
                 artifacts.len()
             );
         }

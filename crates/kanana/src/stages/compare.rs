@@ -7,7 +7,7 @@
 
 use crate::kinds::{self, Model, Scores};
 use crate::stages::Scores as Answers;
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use page::terminal::Ink;
 use page::{Axis, Bar, BarChart, Cell, Column, Page, Table};
 use recipe::{Artifact, Context, Stage, Writer};
@@ -142,10 +142,11 @@ fn outcomes(inputs: &Inputs) -> Result<Vec<Outcome>> {
     let bits = |models: &[Artifact<Model>]| -> Result<Vec<f64>> {
         let last = |model: &Artifact<Model>| {
             let curve: Curve = model.json(Model::TRAINING)?;
-            Ok(curve
-                .validations
-                .last()
-                .map_or(f64::NAN, |validation| validation.total.bits_per_byte))
+            let last = curve.validations.last().with_context(|| {
+                let name = model.name();
+                format!("the model {name} was trained without `validation`: bind it in its step")
+            })?;
+            Ok(last.total.bits_per_byte)
         };
         models.iter().map(last).collect()
     };

@@ -8,7 +8,7 @@
 use crate::device::Machine;
 use crate::kinds::{self, Model, Questions};
 use anyhow::{Context as _, Result, ensure};
-use generate::{Generator, Sampling, Scorer};
+use generate::{Generator, Likelihood, Sampling, Scorer};
 use model::{Decoder, Use};
 use recipe::{Artifact, Context, Stage, Writer};
 use serde::{Deserialize, Serialize};
@@ -193,9 +193,20 @@ fn read_questions(artifact: &Artifact<Questions>) -> Result<Vec<Question>> {
     let path = artifact.file(Questions::FILE);
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
-    let line = |(number, line)| {
-        serde_json::from_str(line)
-            .with_context(|| format!("{}, line {}: not a question", path.display(), number + 1))
+    let line = |(number, line)| -> Result<Question> {
+        let place = || format!("{}, line {}", path.display(), number + 1);
+        let question: Question =
+            serde_json::from_str(line).with_context(|| format!("{}: not a question", place()))?;
+        let options = question.options.len();
+        ensure!(
+            options >= 2 && question.continuations.len() == options && question.answer < options,
+            "{}: wanted at least two options, as many continuations, and the answer among them; \
+             found {options} options, {} continuations and answer {}",
+            place(),
+            question.continuations.len(),
+            question.answer
+        );
+        Ok(question)
     };
     text.lines().enumerate().map(line).collect()
 }
@@ -234,19 +245,11 @@ impl Evaluate {
             })
             .collect();
         let scored = scorer.score(&pairs, |_| {})?;
-        let mut scored = scored.chunks_exact(4);
+        let mut scored = scored.into_iter();
         let answers = questions.iter().zip(prompts).map(|(question, prompt)| {
-            let sums: Vec<f64> = scored
-                .next()
-                .expect("four options a question")
-                .iter()
-                .map(|score| score.sum)
-                .collect();
-            let by_bytes: Vec<f64> = sums
-                .iter()
-                .zip(&question.options)
-                .map(|(sum, option)| sum / option.len() as f64)
-                .collect();
+            let options: Vec<Likelihood> = scored.by_ref().take(question.options.len()).collect();
+            let sums: Vec<f64> = options.iter().map(|option| option.sum).collect();
+            let by_bytes: Vec<f64> = options.iter().map(Likelihood::mean).collect();
             Answer {
                 id: question.id.clone(),
                 language: question.language.code().to_owned(),

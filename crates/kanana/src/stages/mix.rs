@@ -110,7 +110,19 @@ impl Stage for Mix {
             self.by != Unit::Tokens || inputs.tokenizer.is_some(),
             "shares by tokens need a tokenizer to count them: bind `tokenizer`, or say by = \"bytes\""
         );
+        ensure!(
+            (0.0..1.0).contains(&self.validation),
+            "validation = {}: wanted a share of at least 0 and less than 1",
+            self.validation
+        );
         for part in &self.parts {
+            for (name, value) in [("share", part.share), ("epochs", part.epochs)] {
+                ensure!(
+                    value > 0.0 && value.is_finite(),
+                    "the {name} of {:?} is {value}: wanted a number above 0",
+                    part.from
+                );
+            }
             let names: Vec<_> = inputs.corpora.iter().map(Artifact::name).collect();
             ensure!(
                 names.contains(&part.from.as_str()),

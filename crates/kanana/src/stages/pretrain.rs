@@ -98,7 +98,16 @@ impl Stage for Pretrain {
         ]
     }
 
-    fn check(&self, _: &Inputs) -> Result<()> {
+    fn check(&self, inputs: &Inputs) -> Result<()> {
+        if let Ok(checkpoint) = Checkpoint::open(inputs.model.path()) {
+            ensure!(
+                self.train.sequence <= checkpoint.shape.context,
+                "train.sequence is {}, longer than the context of the model {}, which is {}",
+                self.train.sequence,
+                inputs.model.name(),
+                checkpoint.shape.context
+            );
+        }
         self.train.check().context("with.train")
     }
 
@@ -123,6 +132,7 @@ impl Stage for Pretrain {
             inputs.model.name(),
             inputs.tokens.name(),
         )?;
+        same_tokenizer(&inputs)?;
         decoder.special = special_tokens(&Tokenizer::load(inputs.tokens.path())?);
 
         let moments = inputs.model.file(OPTIMIZER);
@@ -189,6 +199,27 @@ fn fits(shape: &Shape, shards: &Shards, model: &str, tokens: &str) -> Result<()>
         shards.vocabulary(),
         shape.vocabulary
     );
+    Ok(())
+}
+
+/// A model that has a tokenizer goes on with tokens of that tokenizer only: with another one its
+/// embeddings would mean other words.
+fn same_tokenizer(inputs: &Inputs) -> Result<()> {
+    let files = [
+        inputs.model.file(tokenizer::TOKENIZER),
+        inputs.tokens.file(tokenizer::TOKENIZER),
+    ];
+    if files.iter().all(|file| file.is_file()) {
+        let [of_model, of_tokens] = files.map(|file| std::fs::read(file));
+        ensure!(
+            of_model? == of_tokens?,
+            "the tokens {} were made with another tokenizer than that of the model {}: tokenize the \
+             text with `tokenizer = \"{}\"`",
+            inputs.tokens.name(),
+            inputs.model.name(),
+            inputs.model.name()
+        );
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 
 use crate::kinds::{Corpus, Tokenizer, Tokens};
 use crate::stages::{mix::HELD_OUT, pretrain};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use corpus::Document;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,13 @@ impl Stage for Tokenize {
             ),
             false => format!("cannot read the corpus {}", inputs.corpus.name()),
         })?;
+        ensure!(
+            !(self.held_out && corpus.is_empty()),
+            "{} holds out no document: documents are held out by chance, a share of `validation` of \
+             them, and there are too few; raise `validation`, or cut texts into more documents \
+             (`read.text_files = \"paragraphs\"` in `ingest`)",
+            inputs.corpus.name()
+        );
         let mut settings = ShardSettings::new(tokenizer.vocabulary());
         let separators = [("begin", tokenizer.bos()), ("end", tokenizer.eos())];
         settings.separators = separators
@@ -114,6 +121,7 @@ impl Stage for Tokenize {
             }
             done += batch.len() as u64;
             context.progress(done, total, "documents", "");
+            context.check_cancelled()?;
         }
         let description = writer.finish()?;
         pretrain::copy_tokenizer(inputs.tokenizer.path(), out.path())?;

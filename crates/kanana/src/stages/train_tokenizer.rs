@@ -58,6 +58,7 @@ impl Stage for TrainTokenizer {
         let mut count = |document: Result<Document>| -> Result<bool> {
             let more = trainer.add(&document?.text);
             context.progress(trainer.bytes(), wanted, "bytes", "counting words");
+            context.check_cancelled()?;
             Ok(more)
         };
         if wanted < all {

@@ -48,6 +48,7 @@ impl Stage for World {
                 .with("contradicted", serde_json::to_value(&told.contradicted)?);
             writer.write(&document)?;
             context.progress(done as u64 + 1, total, "documents", "");
+            context.check_cancelled()?;
         }
         let index = writer.finish()?;
         out.note("documents", total);

@@ -14,6 +14,8 @@ pub(crate) struct TensorBoard {
     folder: PathBuf,
     step: String,
     writer: Option<EventWriter<BufWriter<File>>>,
+    /// Said once; the files are a convenience.
+    failed: bool,
 }
 
 impl TensorBoard {
@@ -23,6 +25,7 @@ impl TensorBoard {
             folder: folder.to_owned(),
             step: String::new(),
             writer: None,
+            failed: false,
         }
     }
 
@@ -36,7 +39,7 @@ impl TensorBoard {
         if self.writer.is_none() {
             let folder = self.folder.join(&self.step);
             std::fs::create_dir_all(&folder)?;
-            // An event file grows as it is read: it is appended to, never renamed into place.
+            // An event file grows while it is read, so it cannot be renamed into place.
             #[allow(clippy::disallowed_methods)]
             let file = File::create(folder.join(file_name(time as u64)))?;
             self.writer = Some(EventWriter::begin(BufWriter::new(file), time)?);
@@ -80,7 +83,9 @@ impl Reporter for TensorBoard {
     }
 
     fn metrics(&mut self, metrics: &Value) {
-        if let Err(error) = self.add(metrics) {
+        if let Err(error) = self.add(metrics)
+            && !std::mem::replace(&mut self.failed, true)
+        {
             self.inner.message(&format!(
                 "TensorBoard files in {} cannot be written: {error}",
                 self.folder.display()

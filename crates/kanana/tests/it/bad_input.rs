@@ -209,3 +209,60 @@ fn two_runs_at_once() {
         "{complaint}"
     );
 }
+
+#[test]
+fn tokens_of_another_tokenizer_than_the_models() {
+    let other = LIFE.replace(
+        "[[step]]\nname = \"mixture\"",
+        "[[step]]\nname = \"other\"\nstage = \"train-tokenizer\"\ninputs = { corpora = [\"world\"] }\nwith = { vocabulary = 500 }\n\n[[step]]\nname = \"mixture\"",
+    );
+    let other = other.replacen(
+        "name = \"tokens\"\nstage = \"tokenize\"\ninputs = { corpus = \"mixture\", tokenizer = \"tokenizer\" }",
+        "name = \"tokens\"\nstage = \"tokenize\"\ninputs = { corpus = \"mixture\", tokenizer = \"other\" }",
+        1,
+    );
+    let trial = Trial::new();
+    let complaint = trial
+        .write("life.toml", other)
+        .fails(&["run", "life.toml", "--only", "first"]);
+    assert!(complaint.contains("another tokenizer"), "{complaint}");
+}
+
+#[test]
+fn questions_that_are_none() {
+    let trial = Trial::new();
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", "first"]);
+    let questions =
+        fs::read_to_string(trial.artifact("world").join("questions.jsonl")).expect("questions");
+    let mut question: serde_json::Value =
+        serde_json::from_str(questions.lines().next().expect("one")).expect("JSON");
+    question["answer"] = 9.into();
+    trial.write("asked/questions.jsonl", format!("{question}\n"));
+    trial.write(
+        "ask.toml",
+        "seed = 1\n[inputs]\nmodel = { kind = \"model\" }\nasked = { kind = \"questions\" }\n[[step]]\nname = \"scores\"\nstage = \"evaluate\"\ninputs = { model = \"model\", questions = \"asked\" }\n",
+    );
+    let model = format!("model={}", trial.artifact("first").display());
+    let complaint = trial.fails(&[
+        "run",
+        "ask.toml",
+        "--store",
+        "other",
+        "--input",
+        &model,
+        "--input",
+        "asked=asked",
+    ]);
+    assert!(
+        complaint.contains("line 1") && complaint.contains("answer 9"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn settings_of_a_mixture_that_make_no_sense_are_seen_by_the_plan() {
+    check("validation = 0.05", "validation = 3.0", &["validation = 3"]);
+    check("share = 0.5", "share = -1.0", &["share", "-1"]);
+}

@@ -181,3 +181,43 @@ fn json_is_for_programs() {
         assert!(event["event"].is_string());
     }
 }
+
+#[test]
+fn the_recipe_for_ones_own_text_works_on_a_few_small_files() {
+    let own = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../recipes/own.toml"
+    ))
+    .expect("recipes/own.toml");
+    let small = [
+        ("vocabulary = 4096", "vocabulary = 400"),
+        (
+            "layers = 6, width = 256, ffn = 704",
+            "layers = 1, width = 32, ffn = 64",
+        ),
+        (
+            "tokens = 2_000_000, sequence = 512, batch_tokens = 8192",
+            "tokens = 2048, sequence = 64, batch_tokens = 512",
+        ),
+    ];
+    let mut recipe = own;
+    for (large, small) in small {
+        assert!(recipe.contains(large), "own.toml has no {large:?}");
+        recipe = recipe.replace(large, small);
+    }
+    let trial = Trial::new();
+    trial.write("own.toml", recipe);
+    for book in ["하나", "둘"] {
+        let text: String = (0..120)
+            .map(|i| {
+                format!(
+                    "{book} 번째 책의 {i}번 문단입니다. 오늘은 {}월이고 날이 맑습니다.\n\n",
+                    i % 12 + 1
+                )
+            })
+            .collect();
+        trial.write(&format!("texts/{book}.txt"), text);
+    }
+    let report = trial.ok(&["run", "own.toml", "--input", "text=texts"]);
+    assert!(report.contains("옛날 옛적에"), "{report}");
+}
