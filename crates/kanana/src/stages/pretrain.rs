@@ -210,7 +210,7 @@ fn same_tokenizer(inputs: &Inputs) -> Result<()> {
         inputs.tokens.file(tokenizer::TOKENIZER),
     ];
     if files.iter().all(|file| file.is_file()) {
-        let [of_model, of_tokens] = files.map(|file| std::fs::read(file));
+        let [of_model, of_tokens] = files.map(std::fs::read);
         ensure!(
             of_model? == of_tokens?,
             "the tokens {} were made with another tokenizer than that of the model {}: tokenize the \
