@@ -22,7 +22,8 @@ pub struct Ingested {
     pub statistics: Statistics,
 }
 
-/// Reads a source into a writer; `progress` hears bytes read and bytes in all.
+/// Reads a source into a writer; `progress` hears bytes read and bytes in all,
+/// and its error stops the reading.
 ///
 /// # Errors
 /// The disk's; too large a share of bad records; a source without one document.
@@ -30,7 +31,7 @@ pub fn ingest(
     source: &Source,
     settings: ReadSettings,
     mut writer: Writer,
-    mut progress: impl FnMut(u64, u64),
+    mut progress: impl FnMut(u64, u64) -> Result<()>,
 ) -> Result<Ingested> {
     let mut reader = Reader::new(source, settings);
     while let Some(record) = reader.next_record()? {
@@ -38,7 +39,7 @@ pub fn ingest(
             writer.write(document)?;
         }
         let (done, all) = reader.progress();
-        progress(done, all);
+        progress(done, all)?;
     }
     let records = reader.records();
     ensure!(

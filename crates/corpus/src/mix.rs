@@ -182,14 +182,14 @@ pub fn mix(
     scratch: &Path,
     train: &mut Writer,
     validation: &mut Writer,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<MixReport> {
     let parts = check(corpora, settings)?;
     let all: u64 = 2 * parts.iter().map(|(_, corpus)| corpus.len()).sum::<u64>();
     let mut done = 0;
     let mut step = |documents: u64| {
         done += documents;
-        progress(done, all);
+        progress(done, all)
     };
 
     let mut measured = Vec::new();
@@ -219,7 +219,7 @@ pub fn mix(
                 Some(_) => {} // held out, and more than validation wants
                 None => deal.put(number, place, &document)?,
             }
-            step(1);
+            step(1)?;
         }
     }
     deal.finish(train)?;
@@ -291,7 +291,7 @@ fn measure(
     corpus: &Corpus,
     settings: &MixSettings,
     count: &(dyn Fn(&Document) -> u64 + Sync),
-    step: &mut dyn FnMut(u64),
+    step: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Measured> {
     const BATCH: usize = 512;
     let mut measured = Measured::default();
@@ -317,7 +317,7 @@ fn measure(
                 below(hash, settings.validation).then_some(hash),
             )?;
         }
-        step(batch.len() as u64);
+        step(batch.len() as u64)?;
     }
 }
 

@@ -99,7 +99,7 @@ pub fn train<T: AsRef<str>>(
             break;
         }
     }
-    trainer.finish(|_, _| {})
+    trainer.finish(|_, _| Ok(()))
 }
 
 /// Counts words of texts as they come, then makes a tokenizer of them.
@@ -219,11 +219,12 @@ impl Trainer {
         self.waiting_bytes = 0;
     }
 
-    /// Joins pairs until the vocabulary is full; `progress` hears the merges done and wanted.
+    /// Joins pairs until the vocabulary is full; `progress` hears the merges done and wanted, and
+    /// its error stops the training.
     ///
     /// # Errors
     /// When there was no text.
-    pub fn finish(mut self, progress: impl FnMut(u64, u64)) -> Result<Trained> {
+    pub fn finish(mut self, progress: impl FnMut(u64, u64) -> Result<()>) -> Result<Trained> {
         self.count();
         ensure!(
             self.training.words > 0,
@@ -234,7 +235,7 @@ impl Trainer {
         self.training.distinct_words = words.len() as u64;
         let base = self.settings.vocabulary - self.specials;
         let first = letters::ordered().iter().map(|byte| vec![*byte]).collect();
-        let merged = merge::merge(&words, first, base, self.settings.least_count, progress);
+        let merged = merge::merge(&words, first, base, self.settings.least_count, progress)?;
         drop(words);
         self.training.merges = merged.merges.len() as u64;
         let json = assemble::tokenizer_json(&merged, &special_tokens(self.specials));

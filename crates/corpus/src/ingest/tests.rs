@@ -26,7 +26,8 @@ fn every_record_is_written_or_counted() {
     let writer = Writer::create(&out, WriteSettings::default()).unwrap();
     let mut heard = Vec::new();
     let ingested = ingest(&source, settings, writer, |done, all| {
-        heard.push((done, all))
+        heard.push((done, all));
+        Ok(())
     })
     .unwrap();
 
@@ -81,7 +82,7 @@ fn an_empty_corpus_is_an_error_that_says_what_was_there() {
         disk::write(&folder.path().join(name), bytes).unwrap();
         let source = Source::discover(&folder.path().join(name)).unwrap();
         let writer = Writer::create(&folder.path().join("out"), WriteSettings::default()).unwrap();
-        let error = ingest(&source, settings, writer, |_, _| {}).unwrap_err();
+        let error = ingest(&source, settings, writer, |_, _| Ok(())).unwrap_err();
         assert!(error.to_string().ends_with(expected), "{error}");
     }
 }

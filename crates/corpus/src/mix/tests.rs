@@ -64,7 +64,10 @@ fn run(corpora: &[(String, Corpus)], settings: &MixSettings) -> Result<Mixed> {
         folder.path(),
         &mut train_writer,
         &mut validation_writer,
-        &mut |done, all| assert!(done <= all),
+        &mut |done, all| {
+            assert!(done <= all);
+            Ok(())
+        },
     )?;
     let index = train_writer.finish()?;
     validation_writer.finish()?;

@@ -47,6 +47,7 @@ impl Stage for Ingest {
         let writer = CorpusWriter::create(out.path(), WriteSettings::default())?;
         let account = corpus::ingest(&source, self.read.clone(), writer, |done, total| {
             context.progress(done, total, "bytes", "");
+            context.check_cancelled()
         })?;
         for skipped in &account.skipped {
             context.message(&format!("skipped {}: {}", skipped.name, skipped.reason));

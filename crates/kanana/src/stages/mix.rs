@@ -189,6 +189,7 @@ impl Stage for Mix {
             &mut held_out,
             &mut |done, total| {
                 context.progress(done, total, "documents", "");
+                context.check_cancelled()
             },
         )?;
         train.finish()?;

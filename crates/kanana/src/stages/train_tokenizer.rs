@@ -73,7 +73,10 @@ impl Stage for TrainTokenizer {
                 count(document)?;
             }
         }
-        let trained = trainer.finish(|done, total| context.progress(done, total, "merges", ""))?;
+        let trained = trainer.finish(|done, total| {
+            context.progress(done, total, "merges", "");
+            context.check_cancelled()
+        })?;
         trained.tokenizer.save(out.path())?;
         let facts = trained.tokenizer.facts();
         out.note("vocabulary", facts.size);

@@ -17,6 +17,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use ahash::RandomState;
+use anyhow::Result;
 
 use crate::bpe::hasher;
 
@@ -57,8 +58,8 @@ pub(super) fn merge(
     first: Vec<Vec<u8>>,
     size: usize,
     least_count: u64,
-    mut progress: impl FnMut(u64, u64),
-) -> Merged {
+    mut progress: impl FnMut(u64, u64) -> Result<()>,
+) -> Result<Merged> {
     let bytes = first.len();
     let mut ids: HashMap<Vec<u8>, u32, RandomState> = HashMap::with_hasher(hasher());
     ids.extend(first.iter().cloned().zip(0..));
@@ -107,9 +108,9 @@ pub(super) fn merge(
         for pair in state.grown.drain(..) {
             heap.push((state.pairs[&pair].count, Reverse(pair)));
         }
-        progress((merged.tokens.len() - bytes) as u64, (size - bytes) as u64);
+        progress((merged.tokens.len() - bytes) as u64, (size - bytes) as u64)?;
     }
-    merged
+    Ok(merged)
 }
 
 impl State {

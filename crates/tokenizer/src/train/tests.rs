@@ -93,7 +93,7 @@ fn a_sample_ends_where_the_settings_say() {
     assert!(trainer.add("라마바"));
     assert!(!trainer.add("사아자"));
     assert_eq!(trainer.bytes(), 18);
-    let training = trainer.finish(|_, _| {}).unwrap().training;
+    let training = trainer.finish(|_, _| Ok(())).unwrap().training;
     assert_eq!((training.texts, training.bytes, training.words), (2, 18, 2));
 }
 

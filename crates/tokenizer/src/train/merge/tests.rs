@@ -11,7 +11,7 @@ fn merged(words: &[(&str, u64)], more: usize) -> Vec<String> {
         .iter()
         .map(|(word, count)| ((*word).into(), *count))
         .collect();
-    let merged = merge(&words, bytes(), 256 + more, 1, |_, _| {});
+    let merged = merge(&words, bytes(), 256 + more, 1, |_, _| Ok(())).unwrap();
     merged.tokens[256..]
         .iter()
         .map(|token| String::from_utf8_lossy(token).into_owned())
@@ -99,7 +99,7 @@ proptest! {
         least in 1..4i64,
     ) {
         let words: Vec<(Box<str>, u64)> = words.into_iter().map(|(word, count)| (word.into(), count)).collect();
-        let (fast, slow) = (merge(&words, bytes(), 256 + more, least as u64, |_, _| {}), slowly(&words, 256 + more, least));
+        let (fast, slow) = (merge(&words, bytes(), 256 + more, least as u64, |_, _| Ok(())).unwrap(), slowly(&words, 256 + more, least));
         prop_assert_eq!(fast.tokens, slow.tokens);
         prop_assert_eq!(fast.merges, slow.merges);
     }
