@@ -80,6 +80,8 @@ pub(crate) struct Model;
 impl Model {
     /// The course of the training that made it, where it was made here.
     pub(crate) const TRAINING: &'static str = "training.json";
+    /// Where its every layer, head, channel and neuron came from, where it was cut or deepened here.
+    pub(crate) const SURGERY: &'static str = "surgery.json";
 }
 
 impl Kind for Model {
@@ -87,6 +89,21 @@ impl Kind for Model {
     const ALSO: &'static [&'static str] = &[Tokenizer::NAME];
     fn check(path: &Path) -> Result<()> {
         model::checkpoint::Checkpoint::open(path).map(drop)
+    }
+}
+
+/// What matters in a model: `importance.safetensors`, and `importance.json` says in which.
+pub(crate) struct Importance;
+
+impl Importance {
+    pub(crate) const FILE: &'static str = "importance.safetensors";
+    pub(crate) const ABOUT: &'static str = "importance.json";
+}
+
+impl Kind for Importance {
+    const NAME: &'static str = "importance";
+    fn check(path: &Path) -> Result<()> {
+        model::importance::Importance::load(&path.join(Self::FILE)).map(drop)
     }
 }
 

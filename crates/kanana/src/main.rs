@@ -2,8 +2,10 @@
 
 mod command;
 mod device;
+mod forecast;
 mod kinds;
 mod stages;
+mod surgery;
 mod terminal;
 
 use clap::Parser;

@@ -2,16 +2,20 @@
 
 mod compare;
 mod evaluate;
+mod importance;
 mod ingest;
 mod init;
 mod mix;
 mod pretrain;
+mod prune;
 mod report;
 mod tokenize;
 mod train_tokenizer;
+mod upscale;
 mod world;
 
 pub(crate) use evaluate::{Accuracy, Scores};
+pub(crate) use pretrain::copy_tokenizer;
 
 use crate::kinds;
 use recipe::Registry;
@@ -32,6 +36,9 @@ pub(crate) fn registry() -> Registry {
         // base model
         .with::<init::Init>()
         .with::<pretrain::Pretrain>()
+        .with::<upscale::Upscale>()
+        .with::<importance::Importance>()
+        .with::<prune::Prune>()
         // out
         .with::<evaluate::Evaluate>()
         .with::<compare::Compare>()

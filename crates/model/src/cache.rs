@@ -115,8 +115,7 @@ impl<D: Forward> Decoder<D> {
 
     fn extend_rows(&self, rows: &Rows<'_>, layers: &mut [KeyValue<D::Array>], tape: &mut Tape<D>) {
         let mut layers = layers.iter_mut();
-        self.run(rows, tape, |_| {
-            Attend::Cached(layers.next().expect("a cache has every layer"))
-        });
+        let attend = |_| Attend::Cached(layers.next().expect("a cache has every layer"));
+        self.run(rows, tape, attend, |_, _| {});
     }
 }

@@ -6,11 +6,15 @@
 
 mod config;
 mod header;
+mod part;
 mod read;
+mod stream;
 mod write;
 
 pub use config::{config, read_config};
+pub use header::Stored;
 pub use read::{Checkpoint, Tensors, read_tensors};
+pub use stream::{Sink, stream};
 pub use write::{Named, Settings, write, write_tensors};
 
 use serde::{Deserialize, Serialize};

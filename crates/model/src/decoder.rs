@@ -7,8 +7,8 @@
 use crate::checkpoint::{self, Checkpoint, Dtype};
 use crate::tape::Buffers;
 use crate::{
-    Batch, Gradients, Initial, Numbers, ParameterSpec, Shape, Slot, Tape, Weights, table,
-    tape::Slots,
+    Batch, Gradients, Initial, Numbers, ParameterSpec, Place, Shape, Site, Slot, Tape, Weights,
+    table, tape::Slots,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,20 @@ impl<D: Forward> Decoder<D> {
     /// # Panics
     /// When the batch does not fit the decoder ([`Batch::check`] says so beforehand) or the tape.
     pub fn forward(&self, batch: &Batch, tape: &mut Tape<D>) {
+        self.forward_watched(batch, tape, |_, _| {});
+    }
+
+    /// [`forward`](Decoder::forward), with every activation that has a [`Place`] shown to `see`; the
+    /// first [`Batch::rows`] rows of an array are the batch's.
+    ///
+    /// # Panics
+    /// As `forward` does.
+    pub fn forward_watched(
+        &self,
+        batch: &Batch,
+        tape: &mut Tape<D>,
+        see: impl FnMut(Site, &D::Array),
+    ) {
         if let Err(error) = batch.check(&self.shape) {
             panic!("{error}");
         }
@@ -181,21 +195,33 @@ impl<D: Forward> Decoder<D> {
             positions: &batch.positions,
             rotation: &self.rotation,
         };
-        self.run(&rows, tape, |_| Attend::Segments(batch.mask()));
+        self.run(&rows, tape, |_| Attend::Segments(batch.mask()), see);
     }
 
-    /// From ids to the last norm; `attend` says whom each layer's rows may see.
+    /// From ids to the last norm; `attend` says whom each layer's rows may see, `see` is shown
+    /// every activation that has a [`Place`].
     pub(crate) fn run<'a>(
         &self,
         rows: &Rows<'_>,
         tape: &mut Tape<D>,
         mut attend: impl FnMut(usize) -> Attend<'a, D::Array>,
+        mut see: impl FnMut(Site, &D::Array),
     ) {
         let (device, n, d) = (&*self.device, rows.ids.len(), self.shape.width);
         let t = &mut tape.buffers;
         device.embed(&self.weights.embed, rows.ids, t.x_nd.of_mut(0));
         for (l, block) in self.weights.layers.iter().enumerate() {
             self.block(l, rows, attend(l), t);
+            for (place, array) in [
+                (Place::Stream, t.x_nd.of(l)),
+                (Place::AttentionNorm, t.attn_norm_nd.of(l)),
+                (Place::AttentionOutput, t.out.of(l)),
+                (Place::FeedForwardNorm, t.mlp_norm_nd.of(l)),
+                (Place::GateUp, t.gate_up.of(l)),
+                (Place::Swiglu, t.swiglu_nf.of(l)),
+            ] {
+                see(Site { place, layer: l }, array);
+            }
             // x = mid + swiglu·downᵀ
             device.copy(t.mid_nd.of(l), t.x_nd.of_mut(l + 1), n * d);
             device.product(
@@ -215,6 +241,9 @@ impl<D: Forward> Decoder<D> {
             &mut tape.hidden_nd,
             t.rstd_n.shared_mut(),
         );
+        let mut last = |place, array: &D::Array| see(Site { place, layer: top }, array);
+        last(Place::Stream, t.x_nd.of(top));
+        last(Place::LastNorm, &tape.hidden_nd);
     }
 
     /// Everything of a block but the product that leaves it, which backward never needs again.

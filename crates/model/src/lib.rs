@@ -4,6 +4,9 @@
 //! rotary positions, grouped queries, no biases, tied or untied head). Every weight is declared
 //! once, in [`table`]; counts, initialisation, checkpoint names and checks follow from there.
 //!
+//! Surgery: [`gather`] takes indices along the table's axes, [`upscale`] lists layers to repeat,
+//! [`importance`] says what is worth keeping, [`search`] which smaller shapes fit a budget.
+//!
 //! Deliberately absent: optimizers, data, recipes, sampling; and randomness after `init`.
 //!
 //! Legend of shape suffixes: `n` rows (the tokens of a batch, segments laid end to end),
@@ -18,11 +21,16 @@ mod decoder;
 #[cfg(test)]
 mod example;
 mod family;
+pub mod gather;
+pub mod importance;
 mod init;
 mod rope;
+pub mod search;
 mod shape;
+mod site;
 mod table;
 mod tape;
+pub mod upscale;
 mod weights;
 
 pub use batch::Batch;
@@ -32,6 +40,7 @@ pub use decoder::{Decoder, SpecialTokens, Use};
 pub use init::{Initial, Numbers};
 pub use rope::{Rope, Scaling};
 pub use shape::Shape;
+pub use site::{Place, Site};
 pub use table::{Axis, Init, ParameterSpec, table};
 pub use tape::{Recompute, Tape};
 pub use weights::{Block, Gradients, Slot, Weights};

@@ -3,14 +3,16 @@
 //! A dimension may run along several axes, outermost first: the rows of `q` are kv heads, then the
 //! query heads of each group, then the numbers of a head. From this one table follow shapes,
 //! parameter and FLOP counts, initialisation, weight-decay groups, the names in a Hugging Face
-//! checkpoint and the checks on reading one; pruning and up-scaling will gather along its axes.
+//! checkpoint and the checks on reading one; pruning and up-scaling gather along its axes (`gather`).
 //! It deliberately says nothing of how a device stores a weight.
 
 use crate::Shape;
 use Axis::{Ffn, Group, HeadDim, KvHead, Vocabulary, Width};
+use serde::{Deserialize, Serialize};
 
 /// What a dimension of a weight runs along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Axis {
     /// The blocks of the decoder; every `layers.{l}.…` parameter lies along it.
     Layer,
@@ -41,11 +43,19 @@ pub enum Init {
 }
 
 /// A line of the table: `{l}` in the names stands for the layer.
-struct Declaration {
-    name: &'static str,
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Declaration {
+    pub(crate) name: &'static str,
     hugging_face: &'static str,
-    axes: &'static [&'static [Axis]],
+    pub(crate) axes: &'static [&'static [Axis]],
     init: Init,
+}
+
+impl Declaration {
+    /// Whether there is one such parameter in every layer.
+    pub(crate) fn is_of_a_layer(&self) -> bool {
+        self.name.contains("{l}")
+    }
 }
 
 const fn p(
@@ -107,10 +117,11 @@ pub struct ParameterSpec {
     pub dimensions: Vec<usize>,
     /// How it begins.
     pub init: Init,
+    declaration: &'static Declaration,
 }
 
 impl ParameterSpec {
-    fn new(declaration: &Declaration, layer: Option<usize>, shape: &Shape) -> Self {
+    fn new(declaration: &'static Declaration, layer: Option<usize>, shape: &Shape) -> Self {
         let named = |pattern: &str| match layer {
             Some(l) => pattern.replace("{l}", &l.to_string()),
             None => pattern.to_owned(),
@@ -126,7 +137,23 @@ impl ParameterSpec {
                 .map(|axes| axes.iter().map(|&axis| shape.size(axis)).product())
                 .collect(),
             init: declaration.init,
+            declaration,
         }
+    }
+
+    /// The same line of the table, for a decoder of another shape and in another layer.
+    pub(crate) fn in_another(&self, shape: &Shape, layer: Option<usize>) -> ParameterSpec {
+        ParameterSpec::new(self.declaration, layer, shape)
+    }
+
+    /// The head's line, for a decoder of a shape that is not tied.
+    pub(crate) fn head(shape: &Shape) -> ParameterSpec {
+        ParameterSpec::new(&HEAD, None, shape)
+    }
+
+    /// Whether it is the embedding.
+    pub(crate) fn is_embedding(&self) -> bool {
+        *self.declaration == EMBED
     }
 
     /// How many numbers it has.
@@ -148,6 +175,11 @@ impl ParameterSpec {
     pub fn decays(&self) -> bool {
         self.is_matrix()
     }
+}
+
+/// The lines of the table themselves, the head's among them.
+pub(crate) fn lines() -> impl Iterator<Item = &'static Declaration> {
+    [&EMBED].into_iter().chain(&BLOCK).chain([&NORM, &HEAD])
 }
 
 /// Every parameter of a decoder of this shape, in the order in which

@@ -2,7 +2,7 @@
 
 use super::Chosen;
 use crate::device::Machine;
-use crate::terminal;
+use crate::{forecast, terminal};
 use anyhow::Result;
 use clap::Args;
 use page::terminal::Ink;
@@ -82,6 +82,7 @@ fn table(steps: &[Step], speed: Option<f64>) -> String {
         let mut expected: Vec<String> = step
             .quantities
             .iter()
+            .filter(|quantity| forecast::is_news(quantity))
             .map(|quantity| match quantity.name.strip_prefix("bytes of ") {
                 Some(what) => format!("{} {what}", binary(quantity.value)),
                 None if quantity.name.starts_with("parameters") && quantity.value >= 1e8 => {

@@ -4,6 +4,7 @@
 //! Writes: a Hugging Face directory.
 //! Shapes of the report's family have names (section on architecture): `{ shape = { name = "2.1b" } }`.
 
+use crate::forecast;
 use crate::kinds::{Model, Tokenizer};
 use crate::stages::pretrain;
 use anyhow::{Context as _, Result, ensure};
@@ -65,14 +66,16 @@ impl Stage for Init {
             Dtype::F32 => 4.0,
             Dtype::Bf16 => 2.0,
         };
-        vec![
+        let mut quantities = vec![
             Quantity::parameters(shape.parameters() as f64),
             Quantity::new(
                 "parameters without embeddings",
                 shape.parameters_without_embedding() as f64,
             ),
             Quantity::disk(shape.parameters() as f64 * bytes),
-        ]
+        ];
+        quantities.extend(forecast::shape(&shape));
+        quantities
     }
 
     fn check(&self, inputs: &Inputs) -> Result<()> {

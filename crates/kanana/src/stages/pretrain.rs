@@ -7,6 +7,7 @@
 //! Stage 2, continued training and tuning are this same stage with other inputs.
 
 use crate::device::Machine;
+use crate::forecast;
 use crate::kinds::{Model, Tokens};
 use anyhow::{Context as _, Result, ensure};
 use model::checkpoint::Checkpoint;
@@ -66,11 +67,9 @@ impl Stage for Pretrain {
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
         let tokens = self.train.tokens as f64;
-        // A model that is not there yet has at least an expected size: 6·N·D, and what each
-        // parameter takes in training. One that is there has a shape, and exact figures.
-        let shape = Checkpoint::open(inputs.model.path())
-            .ok()
-            .map(|checkpoint| checkpoint.shape);
+        // With a shape, which a model that is not there yet is expected to have, figures are exact;
+        // with a size alone they are 6·N·D and what each parameter takes in training.
+        let shape = forecast::shape_of(&inputs.model);
         let Some(parameters) = shape
             .as_ref()
             .map(|shape| shape.parameters() as f64)
@@ -88,14 +87,16 @@ impl Stage for Pretrain {
                 self.precision,
             ) as f64
         });
-        vec![
+        let mut quantities = vec![
             Quantity::tokens(tokens),
             Quantity::parameters(parameters),
             Quantity::flops(flops * tokens),
             Quantity::memory(memory),
             // States hold masters and two moments; one more is written before the oldest goes.
             Quantity::disk(parameters * (12.0 * (self.train.keep + 1) as f64 + 4.0)),
-        ]
+        ];
+        quantities.extend(forecast::inherited(&inputs.model));
+        quantities
     }
 
     fn check(&self, inputs: &Inputs) -> Result<()> {
@@ -132,7 +133,7 @@ impl Stage for Pretrain {
             inputs.model.name(),
             inputs.tokens.name(),
         )?;
-        same_tokenizer(&inputs)?;
+        same_tokenizer(&inputs.model, &inputs.tokens)?;
         decoder.special = special_tokens(&Tokenizer::load(inputs.tokens.path())?);
 
         let moments = inputs.model.file(OPTIMIZER);
@@ -204,10 +205,10 @@ fn fits(shape: &Shape, shards: &Shards, model: &str, tokens: &str) -> Result<()>
 
 /// A model that has a tokenizer goes on with tokens of that tokenizer only: with another one its
 /// embeddings would mean other words.
-fn same_tokenizer(inputs: &Inputs) -> Result<()> {
+pub(crate) fn same_tokenizer(model: &Artifact<Model>, tokens: &Artifact<Tokens>) -> Result<()> {
     let files = [
-        inputs.model.file(tokenizer::TOKENIZER),
-        inputs.tokens.file(tokenizer::TOKENIZER),
+        model.file(tokenizer::TOKENIZER),
+        tokens.file(tokenizer::TOKENIZER),
     ];
     if files.iter().all(|file| file.is_file()) {
         let [of_model, of_tokens] = files.map(std::fs::read);
@@ -215,9 +216,9 @@ fn same_tokenizer(inputs: &Inputs) -> Result<()> {
             of_model? == of_tokens?,
             "the tokens {} were made with another tokenizer than that of the model {}: tokenize the \
              text with `tokenizer = \"{}\"`",
-            inputs.tokens.name(),
-            inputs.model.name(),
-            inputs.model.name()
+            tokens.name(),
+            model.name(),
+            model.name()
         );
     }
     Ok(())

@@ -4,5 +4,6 @@ mod bad_input;
 mod kill;
 mod program;
 mod stages;
+mod surgery;
 mod tidy;
 mod trial;

@@ -4,8 +4,9 @@
 //! offsets`), then the data, which the tensors must cover without gap or overlap. All that is wrong
 //! is collected, so that one look at the error is enough.
 
+use super::Dtype;
 use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,12 +14,46 @@ use std::ops::Range;
 /// The longest header that the format allows.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// The number type of a tensor in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stored {
+/// The type of a tensor's numbers in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stored {
+    /// IEEE single precision.
+    #[serde(rename = "float32")]
     F32,
+    /// bfloat16.
+    #[serde(rename = "bfloat16")]
     Bf16,
+    /// IEEE half precision.
+    #[serde(rename = "float16")]
     F16,
+}
+
+impl Stored {
+    /// Bytes of a number.
+    pub fn bytes(self) -> usize {
+        match self {
+            Stored::F32 => 4,
+            Stored::Bf16 | Stored::F16 => 2,
+        }
+    }
+
+    /// The name that configurations give it.
+    pub fn torch_name(self) -> &'static str {
+        match self {
+            Stored::F32 => "float32",
+            Stored::Bf16 => "bfloat16",
+            Stored::F16 => "float16",
+        }
+    }
+}
+
+impl From<Dtype> for Stored {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F32 => Stored::F32,
+            Dtype::Bf16 => Stored::Bf16,
+        }
+    }
 }
 
 /// One tensor of a file: `dtype` is as the file spells it, `range` counts from the file's beginning.

@@ -19,7 +19,7 @@ pub struct Checkpoint {
     pub shape: Shape,
     /// The tokens that its configuration names.
     pub special: SpecialTokens,
-    tensors: BTreeMap<String, (PathBuf, Entry)>,
+    pub(super) tensors: BTreeMap<String, (PathBuf, Entry)>,
 }
 
 impl Checkpoint {

@@ -5,6 +5,7 @@
 //! checkpoint is cut into shards with an index, as `transformers` does.
 
 use super::config::{config, generation_config};
+use super::header::Stored;
 use super::{Dtype, INDEX, SINGLE};
 use crate::{ParameterSpec, Shape, SpecialTokens, table};
 use anyhow::{Context, Result, ensure};
@@ -47,7 +48,7 @@ pub fn write(
     mut values: impl FnMut(&ParameterSpec) -> Vec<f32>,
 ) -> Result<()> {
     let specs = table(shape);
-    let shards = shards(&specs, settings);
+    let shards = shards(&specs, settings.dtype.bytes(), settings.shard_bytes);
     refuse_other_layout(directory, shards.len() > 1)?;
     let mut weight_map = Map::new();
     for (number, shard) in shards.iter().enumerate() {
@@ -87,12 +88,16 @@ pub fn write(
 }
 
 /// Cuts the table where a file would grow beyond its size; a larger tensor has a file of its own.
-fn shards(specs: &[ParameterSpec], settings: Settings) -> Vec<&[ParameterSpec]> {
+pub(super) fn shards(
+    specs: &[ParameterSpec],
+    number_bytes: usize,
+    shard_bytes: usize,
+) -> Vec<&[ParameterSpec]> {
     let mut shards = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (at, spec) in specs.iter().enumerate() {
-        let more = spec.len() * settings.dtype.bytes();
-        if at > start && bytes + more > settings.shard_bytes {
+        let more = spec.len() * number_bytes;
+        if at > start && bytes + more > shard_bytes {
             shards.push(&specs[start..at]);
             (start, bytes) = (at, 0);
         }
@@ -103,7 +108,7 @@ fn shards(specs: &[ParameterSpec], settings: Settings) -> Vec<&[ParameterSpec]> 
 }
 
 /// A reader would find the other layout's files first, or ours among stale ones.
-fn refuse_other_layout(directory: &Path, sharded: bool) -> Result<()> {
+pub(super) fn refuse_other_layout(directory: &Path, sharded: bool) -> Result<()> {
     let other = directory.join(if sharded { SINGLE } else { INDEX });
     ensure!(
         !other.exists(),
@@ -114,7 +119,7 @@ fn refuse_other_layout(directory: &Path, sharded: bool) -> Result<()> {
     Ok(())
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<()> {
+pub(super) fn write_json(path: &Path, value: &Value) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
     disk::write(path, &text).with_context(|| format!("writing {}", path.display()))
@@ -168,7 +173,7 @@ fn write_safetensors(
         .iter()
         .map(|(_, shape)| shape.iter().product())
         .collect();
-    let header = header(dtype, layout)
+    let header = header(dtype.into(), layout)
         .with_context(|| format!("the header of {} cannot be made", path.display()))?;
     let written = (|| {
         let mut file = BufWriter::with_capacity(1 << 20, AtomicFile::create(path)?);
@@ -186,7 +191,7 @@ fn write_safetensors(
 }
 
 /// Length and JSON, padded with spaces so that the data starts at a multiple of eight.
-fn header(dtype: Dtype, layout: Vec<(String, Vec<usize>)>) -> Result<Vec<u8>> {
+pub(super) fn header(stored: Stored, layout: Vec<(String, Vec<usize>)>) -> Result<Vec<u8>> {
     let mut end = 0;
     let mut names = std::collections::BTreeSet::new();
     let tensors = layout
@@ -194,11 +199,12 @@ fn header(dtype: Dtype, layout: Vec<(String, Vec<usize>)>) -> Result<Vec<u8>> {
         .map(|(name, shape)| {
             ensure!(names.insert(name.clone()), "there are two tensors {name}");
             let start = end;
-            end += shape.iter().product::<usize>() * dtype.bytes();
+            end += shape.iter().product::<usize>() * stored.bytes();
             let info = TensorInfo {
-                dtype: match dtype {
-                    Dtype::Bf16 => safetensors::Dtype::BF16,
-                    Dtype::F32 => safetensors::Dtype::F32,
+                dtype: match stored {
+                    Stored::F32 => safetensors::Dtype::F32,
+                    Stored::Bf16 => safetensors::Dtype::BF16,
+                    Stored::F16 => safetensors::Dtype::F16,
                 },
                 shape,
                 data_offsets: (start, end),
