@@ -6,6 +6,10 @@
 //! a tied embedding is the mean of embedding and head (Table 17), the products that write to the
 //! residual stream of a silent layer are zero, and a number that is stored in a smaller type is rounded.
 //!
+//! A head's numbers are cut in rotary pairs, (i, i + e/2). Pair i of e' numbers turns by base^(−2i/e'), so
+//! only every r-th pair keeps the speed that it learned with, and scores are then divided by √e' and
+//! not by √e; the report never cuts there.
+//!
 //! Parameters come and go a few rows at a time, so that nothing need fit into memory.
 //! Deliberately absent: which indices are worth keeping (`importance`), which layers to repeat
 //! (`upscale`), and any change of a kept number: a norm divides by the mean square of what is left,

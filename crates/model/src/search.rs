@@ -6,7 +6,7 @@
 //! short distillation of each.
 
 use crate::Shape;
-use crate::importance::choose::Target;
+use crate::importance::Target;
 use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,8 @@
 //! Mathematics in `model::importance`. Forward only; nothing is cut here.
 //! The sums do not depend on the number of threads; on the micro-batch as stated there.
 
+mod about;
+
 use crate::device::Machine;
 use crate::forecast;
 use crate::kinds::{self, Model, Tokens};
@@ -17,9 +19,10 @@ use recipe::{Artifact, Cancelled, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::ops::Range;
-use std::path::Path;
 use tensor::{Cpu, Precision};
 use train::{Cursor, Documents, Examples, Order, Shards, Stream};
+
+pub(crate) use about::{About, Fingerprint};
 
 /// Settings.
 #[derive(Serialize, Deserialize)]
@@ -161,7 +164,7 @@ impl Importance {
         let (mut saved, every) = (meter.importance().sequences, (self.sequences / 16).max(64));
         while meter.importance().sequences < self.sequences {
             if context.cancelled() {
-                save(&meter, &state)?;
+                meter.importance().save(&state)?;
                 return Err(Cancelled.into());
             }
             let left = self.sequences - meter.importance().sequences;
@@ -184,7 +187,7 @@ impl Importance {
                 "",
             );
             if done >= saved + every {
-                save(&meter, &state)?;
+                meter.importance().save(&state)?;
                 saved = done;
             }
         }
@@ -192,62 +195,7 @@ impl Importance {
     }
 }
 
-fn save(meter: &Meter<'_, Cpu>, state: &Path) -> Result<()> {
-    meter.importance().save(state)
-}
-
 /// Rows in the decoder at once: whole sequences.
 fn rows(asked: Option<usize>, sequence: usize) -> usize {
     (asked.unwrap_or(4096) / sequence).max(1) * sequence
-}
-
-/// What importance is of.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct About {
-    pub(crate) model: Fingerprint,
-    tokens: String,
-    sequences: u64,
-    sequence: usize,
-    rankings: Vec<String>,
-}
-
-/// A model, told from another by its weights: the same ones under another name are the same.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Fingerprint {
-    name: String,
-    key: String,
-    /// Hashes of the files of weights, in the order of their names.
-    weights: Vec<String>,
-}
-
-impl Fingerprint {
-    pub(crate) fn of(model: &Artifact<Model>) -> Result<Self> {
-        let manifest = model.manifest()?;
-        let weights = manifest
-            .files
-            .iter()
-            .filter(|file| file.name.ends_with(".safetensors") && !file.name.contains('/'));
-        Ok(Fingerprint {
-            name: model.name().to_owned(),
-            key: model.key().to_owned(),
-            weights: weights.map(|file| file.blake3.clone()).collect(),
-        })
-    }
-
-    /// Whether another is of the same weights.
-    ///
-    /// # Errors
-    /// It is not; a sentence that names both.
-    pub(crate) fn same(&self, model: &Artifact<Model>) -> Result<()> {
-        ensure!(
-            self.weights == Fingerprint::of(model)?.weights,
-            "the importance was measured on the model {}-{}, and the one to be pruned, {}-{}, has \
-             other weights: measure the importance of that one",
-            self.name,
-            self.key,
-            model.name(),
-            model.key()
-        );
-        Ok(())
-    }
 }

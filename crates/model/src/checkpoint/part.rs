@@ -9,7 +9,7 @@ use crate::ParameterSpec;
 use anyhow::{Context, Result, ensure};
 use disk::Map;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Checkpoint {
     /// The type in which a parameter's numbers lie in the file.
@@ -79,7 +79,7 @@ impl Checkpoint {
 
 fn part<'a>(
     map: &'a Map,
-    path: &PathBuf,
+    path: &Path,
     entry: &Entry,
     stored: Stored,
     range: Range<usize>,

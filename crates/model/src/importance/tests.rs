@@ -1,7 +1,7 @@
 //! Importance against a plain calculation, its settings one by one, and a new axis.
 
-use super::choose::{Aggregation, Layers, Norm, Swiglu, Target};
-use super::{BLOCKS, CHANNELS, Importance, Meter, NEURONS, QUERY_HEADS, RANKINGS, Ranking};
+use super::choose::{Aggregation, Layers, Norm, Swiglu};
+use super::{BLOCKS, CHANNELS, Importance, Meter, NEURONS, QUERY_HEADS, RANKINGS, Ranking, Target};
 use crate::example::{batch, decoder, shape};
 use crate::gather::{Gather, Selection};
 use crate::{Axis, Batch, Decoder, Place, Recompute, Shape, Tape, Use, upscale};
