@@ -88,8 +88,20 @@ fn record(
         to.parameters_without_embedding(),
     );
     if let Some(layers) = gather.selection().along(Axis::Layer) {
-        out.note("layers of the source", layers.lists()[0].clone());
+        out.note("layers of the source", runs(&layers.lists()[0]));
     }
     out.note("where everything came from", Model::SURGERY);
     Ok(())
+}
+
+/// A list of layers as people write it: `0-4, 3-7`.
+fn runs(layers: &[usize]) -> String {
+    let runs = layers.chunk_by(|a, b| a + 1 == *b);
+    let words: Vec<String> = runs
+        .map(|run| match run {
+            [only] => only.to_string(),
+            run => format!("{}-{}", run[0], run[run.len() - 1]),
+        })
+        .collect();
+    words.join(", ")
 }

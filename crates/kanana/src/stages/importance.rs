@@ -161,7 +161,7 @@ impl Importance {
             stream.window(&mut cursor, self.sequence, &mut examples);
             examples.clear();
         }
-        let (mut saved, every) = (meter.importance().sequences, (self.sequences / 16).max(64));
+        let (mut saved, every) = (meter.importance().sequences, (self.sequences / 32).max(1));
         while meter.importance().sequences < self.sequences {
             if context.cancelled() {
                 meter.importance().save(&state)?;

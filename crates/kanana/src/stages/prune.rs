@@ -70,7 +70,7 @@ impl Stage for Prune {
         };
         match (&self.budget, &targets[..]) {
             (None, [only]) => surgery::quantities(&only.shape, self.dtype),
-            // Which one it will be takes importance to say; the first is as large as any.
+            // Which one it will be takes importance to say; all are about as large as the budget.
             (_, candidates) => vec![
                 Quantity::new("candidates", candidates.len() as f64),
                 Quantity::parameters(candidates[0].shape.parameters() as f64),

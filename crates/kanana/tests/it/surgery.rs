@@ -126,7 +126,7 @@ fn upscale() {
     assert_eq!(config["num_hidden_layers"], 3);
     assert_eq!(config["torch_dtype"], "bfloat16");
     let notes = &json(&trial, "shuffled", "manifest.json")["notes"];
-    assert_eq!(notes["layers of the source"], serde_json::json!([1, 0, 1]));
+    assert_eq!(notes["layers of the source"], "1, 0-1");
     trial.ok(&["generate", "shuffled", "나는 ", "--tokens", "4"]);
 }
 
