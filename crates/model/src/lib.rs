@@ -24,6 +24,7 @@ mod family;
 pub mod gather;
 pub mod importance;
 mod init;
+pub mod merge;
 mod rope;
 pub mod search;
 mod shape;
