@@ -51,7 +51,7 @@ pub use inputs::InputField;
 pub use lineage::{Lineage, lineage};
 pub use manifest::{FileRecord, InputRecord, Inputs, Manifest, Origin};
 pub use metrics::read_metrics;
-pub use plan::{Bindings, Plan, State, Step};
+pub use plan::{Bindings, Plan, Planned, State, Step};
 pub use registry::{Description, Registry};
 pub use report::{Progress, Reporter, Silent};
 pub use run::run;

@@ -22,6 +22,7 @@ use crate::manifest::Inputs;
 use crate::outside::{Hashes, Outside};
 use crate::registry::Task;
 use crate::suggest::{did_you_mean, list};
+use crate::text;
 use crate::{Quantity, Recipe, Registry, Store};
 
 /// Which file or folder each input of a recipe is.
@@ -119,6 +120,37 @@ pub struct Plan {
     pub(crate) text: String,
     #[serde(skip)]
     pub(crate) outside: Vec<Outside>,
+    planned: Vec<Planned>,
+}
+
+/// An input that is not there, of which the recipe says what is expected: enough to plan and to count
+/// costs with, not enough to run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Planned {
+    /// Its name in the recipe.
+    pub name: String,
+    /// What it will be.
+    pub kind: String,
+    /// What is expected of it.
+    pub expected: Vec<Quantity>,
+}
+
+impl Planned {
+    /// Something that does not exist, under a key that no contents can have.
+    fn reference(&self, registry: &Registry, store: &Store) -> Result<Reference> {
+        let said = serde_json::to_value(self)?;
+        let key = key::short(key::canonical(&said).as_bytes());
+        let path = store.folder(&self.name, &key);
+        Ok(Reference {
+            name: self.name.clone(),
+            key,
+            kind: self.kind.clone(),
+            also: registry.also(&self.kind),
+            expected: self.expected.clone(),
+            path: path.clone(),
+            record: path,
+        })
+    }
 }
 
 impl Plan {
@@ -132,9 +164,20 @@ impl Plan {
         let checked = Checked::new(recipe, registry, bindings)?;
         let mut hashes = Hashes::open(store);
         let mut known: BTreeMap<String, Reference> = BTreeMap::new();
-        let mut outside = Vec::new();
+        let (mut outside, mut planned) = (Vec::new(), Vec::new());
         for (name, input) in checked.inputs_used() {
-            let path = checked.path_of(name, input)?;
+            let expected = input.expected.iter().flat_map(text::quantities);
+            let expected: Vec<Quantity> = expected.collect();
+            let Some(path) = checked.path_of(name, input)? else {
+                let one = Planned {
+                    name: name.to_string(),
+                    kind: input.kind.clone(),
+                    expected,
+                };
+                known.insert(name.to_string(), one.reference(registry, store)?);
+                planned.push(one);
+                continue;
+            };
             let read =
                 Outside::read(name, &input.kind, &path, &mut hashes).and_then(
                     |read| match registry.check(&input.kind, &read.path) {
@@ -154,7 +197,7 @@ impl Plan {
                 key: read.key.clone(),
                 kind: input.kind.clone(),
                 also: registry.also(&input.kind),
-                expected: vec![],
+                expected,
                 path: read.path.clone(),
                 record: store.folder(name, &read.key),
             };
@@ -188,6 +231,7 @@ impl Plan {
             steps,
             text: recipe.text().to_string(),
             outside,
+            planned,
         })
     }
 
@@ -213,6 +257,11 @@ impl Plan {
                 bytes,
             )
         })
+    }
+
+    /// The inputs that are only planned with; while there are any, the plan cannot be run.
+    pub fn planned(&self) -> &[Planned] {
+        &self.planned
     }
 
     /// The keys of everything in the plan, for [`gc`](crate::gc).
@@ -248,6 +297,7 @@ impl Plan {
         kept.reverse();
         self.steps = kept;
         self.outside.retain(|input| needed.contains(&input.name));
+        self.planned.retain(|input| needed.contains(&input.name));
         Ok(self)
     }
 }

@@ -28,6 +28,15 @@ pub fn run(
     reporter: &mut dyn Reporter,
     resources: &Resources,
 ) -> Result<()> {
+    if let Some(input) = plan.planned().first() {
+        bail!(
+            "the input \"{}\" (of kind `{}`) is planned and not there: the recipe says what is expected \
+             of it, which is enough to plan; to run, add --input {}=PATH",
+            input.name,
+            input.kind,
+            input.name
+        );
+    }
     for input in &plan.outside {
         input.record(store)?;
     }

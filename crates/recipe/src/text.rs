@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::Quantity;
 use crate::mistake::{Part, line, parts, step_at};
 
 /// A recipe, read but not yet checked against the stages that exist.
@@ -25,13 +26,19 @@ pub struct Recipe {
     pub(crate) steps: Vec<StepText>,
 }
 
-/// `[inputs] NAME = { kind = "…", path = "…" }`
+/// `[inputs] NAME = { kind = "…", path = "…" }`; with `expected = { tokens = 3e12 }` it need not be
+/// there to be planned with.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InputText {
     pub(crate) kind: String,
     pub(crate) path: Option<PathBuf>,
+    pub(crate) expected: Option<Expected>,
 }
+
+/// What whoever wrote the recipe expects of something, by the names of [`Quantity`]: it takes the
+/// place of an estimate of the same name. It is about costs and never enters a key.
+pub(crate) type Expected = BTreeMap<String, f64>;
 
 /// `[[step]]`
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +48,8 @@ pub(crate) struct StepText {
     pub(crate) stage: String,
     #[serde(default)]
     pub(crate) inputs: BTreeMap<String, Names>,
+    #[serde(default)]
+    pub(crate) expected: Expected,
     #[serde(default, rename = "with")]
     _with: Unread,
 }
@@ -141,6 +150,7 @@ impl Recipe {
         recipe.inputs = whole.inputs;
         recipe.steps = whole.step;
         recipe.check_names()?;
+        recipe.check_expected()?;
         Ok(recipe)
     }
 
@@ -219,6 +229,38 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+impl Recipe {
+    /// What is expected is a count, of whatever it is.
+    fn check_expected(&self) -> Result<()> {
+        let inputs = self.inputs.iter().map(|(name, input)| {
+            let path = vec![Part::name("inputs"), Part::name(name)];
+            (path, input.expected.iter().flatten().collect::<Vec<_>>())
+        });
+        let steps = self.steps.iter().enumerate().map(|(index, step)| {
+            let path = vec![Part::name("step"), Part::Index(index)];
+            (path, step.expected.iter().collect())
+        });
+        for (mut path, expected) in inputs.chain(steps) {
+            if let Some((what, value)) = expected
+                .into_iter()
+                .find(|(_, value)| !value.is_finite() || **value < 0.0)
+            {
+                path.extend([Part::name("expected"), Part::name(what)]);
+                let message = format!("wanted a number from 0, and found {value}");
+                return Err(self.mistake(&path, &message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The quantities that are expected, as estimates are given.
+pub(crate) fn quantities(expected: &Expected) -> impl Iterator<Item = Quantity> + '_ {
+    expected
+        .iter()
+        .map(|(name, value)| Quantity::new(name, *value))
 }
 
 /// Why a name cannot be that of a folder on any file system, or of a step.

@@ -15,7 +15,7 @@ use crate::mistake::Part;
 use crate::registry::{Entry, Task};
 use crate::settings::lost;
 use crate::suggest::{did_you_mean, list};
-use crate::text::{InputText, Names, StepText};
+use crate::text::{self, InputText, Names, StepText};
 use crate::{Recipe, Registry, Store};
 
 /// A recipe whose names, settings and kinds are right; keys are not known yet.
@@ -114,9 +114,13 @@ impl<'a> Checked<'a> {
         })
     }
 
-    pub(super) fn path_of(&self, name: &str, input: &InputText) -> Result<PathBuf> {
+    /// Where an input lies; `None` where it is only expected to be there one day.
+    pub(super) fn path_of(&self, name: &str, input: &InputText) -> Result<Option<PathBuf>> {
         let bound = self.bindings.0.get(name).cloned();
         let Some(path) = bound.or_else(|| self.recipe.default_path(input)) else {
+            if input.expected.is_some() {
+                return Ok(None);
+            }
             bail!(
                 "{}: the input \"{name}\" (of kind `{}`) is not bound: add --input {name}=PATH",
                 self.recipe.origin(),
@@ -129,7 +133,7 @@ impl<'a> Checked<'a> {
             self.recipe.origin(),
             path.display()
         );
-        Ok(path)
+        Ok(Some(path))
     }
 }
 
@@ -200,7 +204,9 @@ impl Draft {
                 recipe.mistake(&path, &format!("{error:#}"))
             })?;
         }
-        let quantities = self.task.estimate(&bound)?;
+        let mut quantities = self.task.estimate(&bound)?;
+        quantities.retain(|quantity| !self.text.expected.contains_key(&quantity.name));
+        quantities.extend(text::quantities(&self.text.expected));
         Ok(Step {
             path: store.folder(&self.text.name, &key),
             name: self.text.name,

@@ -468,3 +468,94 @@ fn an_artifact_may_be_of_several_kinds() {
     let plan = Plan::new(&recipe, &registry, &Bindings::new(), &place.store).unwrap();
     assert_eq!(plan.steps()[1].quantities, [Quantity::new("words", 4.0)]);
 }
+
+/// An input that a recipe only expects is enough to plan with, and no more.
+#[test]
+fn what_is_expected_is_planned_with_and_never_enters_a_key() {
+    let recipe = |expected: &str, of_step: &str| {
+        format!(
+            "seed = 7\n[inputs]\nraw = {{ kind = \"files\"{expected} }}\n[[step]]\nname = \"read\"\nstage = \"read\"\ninputs = {{ files = \"raw\" }}\n{of_step}\
+             [[step]]\nname = \"said\"\nstage = \"say\"\nwith = {{ text = \"ab\" }}\n{of_step}"
+        )
+    };
+    let place = Place::new();
+    let error = place
+        .plan(&recipe("", ""))
+        .map(drop)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("is not bound"), "{error}");
+
+    let plan = place
+        .plan(&recipe(", expected = { bytes = 5e9 }", ""))
+        .unwrap();
+    let [planned] = plan.planned() else {
+        panic!("one input is planned")
+    };
+    assert_eq!(
+        (planned.name.as_str(), planned.kind.as_str()),
+        ("raw", "files")
+    );
+    assert_eq!(planned.expected, [Quantity::new("bytes", 5e9)]);
+    assert_eq!(plan.step("read").unwrap().state, State::Missing);
+    let error = run(&plan, &place.store, &mut Silent, &Resources::new());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("is planned and not there"), "{error}");
+    // what does not need it runs all the same
+    let plan = plan.only(&["said"]).unwrap();
+    assert!(plan.planned().is_empty());
+    run(&plan, &place.store, &mut Silent, &Resources::new()).unwrap();
+
+    // bound, it is an input like any other
+    let raw = place.raw("raw", &[("a", "text")]);
+    let key = |expected: &str, of_step: &str| {
+        let recipe = Recipe::parse(&recipe(expected, of_step), "r.toml").unwrap();
+        let bound = Bindings::new().bind("raw", &raw);
+        let plan = Plan::new(&recipe, &registry(), &bound, &place.store).unwrap();
+        assert!(plan.planned().is_empty());
+        let quantities = plan.step("said").unwrap().quantities.clone();
+        (plan.keys(), quantities)
+    };
+    let (plain, estimated) = key("", "");
+    let (expected, declared) = key(
+        ", expected = { bytes = 1 }",
+        "expected = { bytes = 3, words = 4 }\n",
+    );
+    assert_eq!(plain, expected);
+    assert_eq!(estimated[0], Quantity::new("bytes", 2.0));
+    // what is declared takes the place of the estimate of that name
+    let bytes: Vec<_> = declared.iter().filter(|one| one.name == "bytes").collect();
+    assert_eq!(bytes, [&Quantity::new("bytes", 3.0)]);
+    assert!(declared.contains(&Quantity::new("words", 4.0)));
+    assert!(declared.iter().any(|one| one.name == Quantity::DISK));
+}
+
+#[test]
+fn what_is_expected_is_a_count() {
+    for (text, path) in [
+        (
+            "[inputs]\nraw = { kind = \"files\", expected = { bytes = -1 } }\n",
+            "inputs.raw.expected.bytes",
+        ),
+        (
+            "[inputs]\nraw = { kind = \"files\", expected = { bytes = nan } }\n",
+            "inputs.raw.expected.bytes",
+        ),
+    ] {
+        let recipe = format!(
+            "seed = 7\n{text}[[step]]\nname = \"a\"\nstage = \"say\"\nwith = {{ text = \"a\" }}\n"
+        );
+        let said = mistake(&recipe);
+        assert!(
+            said.contains(path) && said.contains("wanted a number from 0"),
+            "{said}"
+        );
+    }
+    let said = mistake(
+        "seed = 7\n[[step]]\nname = \"a\"\nstage = \"say\"\nexpected = { bytes = -2 }\nwith = { text = \"a\" }\n",
+    );
+    assert!(
+        said.contains("step \"a\", expected.bytes: wanted a number from 0, and found -2"),
+        "{said}"
+    );
+}
