@@ -77,6 +77,8 @@ pub struct Series {
     pub(crate) colour: Option<usize>,
     pub(crate) faint: bool,
     pub(crate) dashed: bool,
+    /// A name for every point where points are not joined.
+    pub(crate) labels: Option<Vec<String>>,
 }
 
 impl Series {
@@ -89,7 +91,13 @@ impl Series {
             colour: None,
             faint: false,
             dashed: false,
+            labels: None,
         }
+    }
+    /// Points that are not joined, each a dot with a name; as many names as points.
+    pub fn scattered(mut self, labels: impl Into<Vec<String>>) -> Self {
+        self.labels = Some(labels.into());
+        self
     }
     /// A shaded band (x, low, high) around the line, such as an interval over seeds.
     pub fn band(mut self, band: impl Into<Vec<(f64, f64, f64)>>) -> Self {

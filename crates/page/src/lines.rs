@@ -19,7 +19,7 @@ pub(crate) fn write(chart: &LineChart, language: Language, m: &mut Markup) {
             class: class(chart, i),
             name: series.name.clone(),
             value: match series.points.last() {
-                Some((_, y)) if !series.faint => chart.y.label(*y),
+                Some((_, y)) if !series.faint && series.labels.is_none() => chart.y.label(*y),
                 _ => String::new(),
             },
         })
@@ -123,6 +123,10 @@ fn draw(chart: &LineChart, frame: Frame, m: &mut Markup) -> f64 {
 
     for (i, series) in chart.series.iter().enumerate() {
         let class = class(chart, i);
+        if let Some(labels) = &series.labels {
+            scatter(series, labels, (&x, &y), &class, font, m);
+            continue;
+        }
         band(series, &x, &y, &class, m);
         let points = thin(series, &x, &y);
         m.element(
@@ -160,6 +164,38 @@ fn draw(chart: &LineChart, frame: Frame, m: &mut Markup) -> f64 {
     }
     marks(chart, &x, (top, bottom, right), font, m);
     height
+}
+
+/// A dot for every point, its name to the right of it, or to the left where there is no room.
+fn scatter(
+    series: &Series,
+    labels: &[String],
+    (x, y): (&Scale, &Scale),
+    class: &str,
+    font: f64,
+    m: &mut Markup,
+) {
+    for (index, point) in series.points.iter().enumerate() {
+        let (Some(cx), Some(cy)) = (x.at(point.0), y.at(point.1)) else {
+            continue;
+        };
+        let name = labels.get(index).map_or("", String::as_str);
+        let shape = format!("dot {class}");
+        let attributes: [(&str, &dyn std::fmt::Display); 4] = [
+            ("class", &shape),
+            ("cx", &Px(cx)),
+            ("cy", &Px(cy)),
+            ("r", &4),
+        ];
+        m.element("circle", &attributes, |m| {
+            m.leaf("title", &[], &format!("{} {name}", series.name));
+        });
+        let (anchor, at) = match x.clamped(f64::MAX) - cx < pixels(name, font) + 8.0 {
+            true => ("end", cx - 7.0),
+            false => ("start", cx + 7.0),
+        };
+        label(m, "over", anchor, (at, cy + font * 0.35), name);
+    }
 }
 
 fn band(series: &Series, x: &Scale, y: &Scale, class: &str, m: &mut Markup) {

@@ -23,6 +23,9 @@ fn everywhere(text: &str) -> Page {
         LineChart::new(text, axis(), axis())
             .note(text)
             .series(Series::new(text, [(0.0, 1.0), (1.0, 2.0)]))
+            .series(
+                Series::new(text, [(0.2, 1.0), (0.9, 2.0)]).scattered([text.into(), text.into()]),
+            )
             .area(0.0, 1.0, text)
             .mark(0.5, text),
     );
@@ -213,6 +216,46 @@ fn what_is_not_drawn_is_counted() {
         )),
     );
     assert!(page.finish().contains("Not drawn: 2 "));
+}
+
+#[test]
+fn scattered_points_are_named_and_not_joined() {
+    let chart = |series: Series| {
+        let mut page = Page::new("점");
+        page.lines(LineChart::new("", Axis::new("x", "").log(), Axis::new("y", "")).series(series));
+        page
+    };
+    let points = [(1e20, 30.0), (1e22, 60.0), (1e24, 80.0)];
+    let names = ["작은 것", "b", "c"].map(str::to_owned);
+    let page = chart(Series::new("가족", points).scattered(names));
+    let html = page.finish();
+    // the picture is drawn for a wide and for a narrow page
+    let drawn = html.matches("<svg").count();
+    assert!(
+        drawn > 0 && html.matches("<circle").count() == 3 * drawn,
+        "{html}"
+    );
+    assert_eq!(
+        html.matches("가족 작은 것").count(),
+        drawn,
+        "each dot says what it is"
+    );
+    assert!(!html.contains("class=\"line "), "nothing is joined");
+    // far apart in the terminal, so that a joined line would fill the columns between
+    let cells = |series: Series| {
+        let text = line_chart(
+            &LineChart::new("", Axis::new("x", "").log(), Axis::new("y", "")).series(series),
+            80,
+            12,
+            Ink::Plain,
+        );
+        text.chars()
+            .filter(|c| ('\u{2801}'..='\u{28ff}').contains(c))
+            .count()
+    };
+    let names = ["a", "b", "c"].map(str::to_owned);
+    assert!(cells(Series::new("", points).scattered(names)) <= 3);
+    assert!(cells(Series::new("", points)) > 10);
 }
 
 #[test]

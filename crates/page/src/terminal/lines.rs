@@ -42,7 +42,7 @@ pub fn line_chart(chart: &LineChart, columns: usize, rows: usize, ink: Ink) -> S
                 };
                 canvas.line(before.unwrap_or(here), here, pen);
             }
-            before = here;
+            before = here.filter(|_| chart.series[i].labels.is_none());
         }
     }
 
@@ -114,7 +114,8 @@ fn legend(chart: &LineChart, columns: usize, ink: Ink, marks: bool) -> String {
         } else {
             "━━".to_owned()
         };
-        let value = series.points.last().filter(|_| !series.faint);
+        let value = series.points.last();
+        let value = value.filter(|_| !series.faint && series.labels.is_none());
         let value = value.map_or(String::new(), |p| format!(" {}", chart.y.label(p.1)));
         let name = format!("{}{value}", single_line(&series.name));
         let takes = width(&key) + 1 + width(&name);
