@@ -2,10 +2,12 @@
 //!
 //! Nothing here changes what an artifact is meant to contain; that is said in recipes.
 
+mod cost;
 mod fault;
 mod gc;
 mod generate;
 mod logits;
+mod merge;
 mod plan;
 mod run;
 mod show;
@@ -54,6 +56,10 @@ enum Command {
     Gc(gc::Gc),
     /// Continue a text with a model
     Generate(generate::Generate),
+    /// Merge models by mergekit's YAML, or say which recipe that is
+    Merge(merge::Merge),
+    /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
+    Cost(cost::Cost),
     /// Write a model's logits for given token ids, to compare with other programs
     Logits(logits::Logits),
 }
@@ -70,21 +76,24 @@ impl Line {
             Command::Stages(command) => command.run(),
             Command::Gc(command) => command.run(),
             Command::Generate(command) => command.run(&self.machine),
+            Command::Merge(command) => command.run(self.machine),
+            Command::Cost(command) => command.run(),
             Command::Logits(command) => command.run(&self.machine),
         }
     }
 }
 
 /// Recipes inside the program, so that a fresh machine needs nothing else.
-const EMBEDDED: [(&str, &str); 2] = [
+const EMBEDDED: [(&str, &str); 3] = [
     ("tiny", include_str!("../../../recipes/tiny.toml")),
     ("family", include_str!("../../../recipes/family.toml")),
+    ("kanana", include_str!("../../../recipes/kanana.toml")),
 ];
 
 /// A recipe, and what it is bound to.
 #[derive(Args)]
 pub(crate) struct Chosen {
-    /// A recipe file, or the name of one inside the program (tiny, family)
+    /// A recipe file, or the name of one inside the program (tiny, family, kanana)
     #[arg(default_value = "tiny")]
     recipe: String,
     /// A file or folder for an input that the recipe names; may be given several times

@@ -34,6 +34,12 @@ impl Machine {
         Ok(Arc::new(Cpu::new(options)))
     }
 
+    /// Threads for work that is not the decoder's.
+    pub(crate) fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or_else(all).max(1)
+    }
+
     /// For people: processor, kernels, threads.
     pub(crate) fn describe(&self) -> String {
         self.cpu(Precision::Bf16)

@@ -1,16 +1,30 @@
 //! What stages say of models that are not made yet, so that a plan can count with them.
 //!
 //! A shape travels from step to step as plain quantities (`shape/layers` …), which the runner carries
-//! without understanding.
+//! without understanding. Costs are the report's (section on compute): 6·N·D FLOPs for training N
+//! parameters on D tokens, 2·N·D for a teacher's forward, and beside both the exact count of
+//! `model::Shape`. It knows no hardware: that is `command/cost`.
 
 use crate::kinds::Model;
 use model::checkpoint::Checkpoint;
-use model::{Rope, Shape};
+use model::{Recompute, Rope, Shape};
 use recipe::{Artifact, Quantity};
+use tensor::Precision;
+
+/// The size that a model goes by, such as 8e9 for "8B": said in a recipe, under `expected`.
+pub(crate) const NOMINAL: &str = "nominal parameters";
+/// How many tokens such a model would be trained on from scratch: said in a recipe, under `expected`.
+pub(crate) const FROM_SCRATCH: &str = "tokens from scratch";
+/// The part of a step's FLOPs that are forward passes of a teacher.
+pub(crate) const TEACHER: &str = "teacher FLOPs";
+/// Tokens of a training sequence.
+pub(crate) const SEQUENCE: &str = "training/sequence";
+/// What backward computes again: 0 nothing, 1 what is light, 2 whole blocks.
+pub(crate) const RECOMPUTE: &str = "training/recompute";
 
 /// Whether a quantity is for people; the others carry shapes from step to step.
 pub(crate) fn is_news(quantity: &Quantity) -> bool {
-    !quantity.name.starts_with("shape/")
+    !quantity.name.starts_with("shape/") && !quantity.name.starts_with("training/")
 }
 
 /// A shape, for the steps that come after: to be among what a stage expects of the model it makes.
@@ -60,7 +74,36 @@ pub(crate) fn shape_of(model: &Artifact<Model>) -> Option<Shape> {
     }
 }
 
-/// What goes on from a model to what is trained from it: its shape.
+/// What goes on from a model to what is trained from it: its shape, and the size it goes by.
 pub(crate) fn inherited(model: &Artifact<Model>) -> Vec<Quantity> {
-    shape_of(model).as_ref().map(shape).unwrap_or_default()
+    let nominal = model.expected(NOMINAL);
+    let nominal = nominal.map(|size| Quantity::new(NOMINAL, size));
+    let shape = shape_of(model).as_ref().map(shape);
+    nominal
+        .into_iter()
+        .chain(shape.into_iter().flatten())
+        .collect()
+}
+
+/// How a step trains, for the count of its memory.
+pub(crate) fn training(settings: &train::Settings) -> [Quantity; 2] {
+    let recompute = match settings.recompute {
+        Recompute::None => 0.0,
+        Recompute::Light => 1.0,
+        Recompute::Block => 2.0,
+    };
+    [
+        Quantity::new(SEQUENCE, settings.sequence as f64),
+        Quantity::new(RECOMPUTE, recompute),
+    ]
+}
+
+/// Bytes of activations of one row (token), as `model` allocates them.
+pub(crate) fn activation_bytes(shape: &Shape, rows: usize, recompute: f64, training: bool) -> f64 {
+    let recompute = match recompute as u8 {
+        0 => Recompute::None,
+        1 => Recompute::Light,
+        _ => Recompute::Block,
+    };
+    shape.activation_bytes(rows, recompute, Precision::Bf16, training) as f64
 }

@@ -5,6 +5,7 @@ mod evaluate;
 mod importance;
 mod ingest;
 mod init;
+mod merge;
 mod mix;
 mod pretrain;
 mod prune;
@@ -16,6 +17,10 @@ mod world;
 
 pub(crate) use evaluate::{Accuracy, Scores};
 pub(crate) use pretrain::copy_tokenizer;
+#[cfg(test)]
+pub(crate) use init::Init;
+#[cfg(test)]
+pub(crate) use pretrain::Pretrain;
 
 use crate::kinds;
 use recipe::Registry;
@@ -39,6 +44,7 @@ pub(crate) fn registry() -> Registry {
         .with::<upscale::Upscale>()
         .with::<importance::Importance>()
         .with::<prune::Prune>()
+        .with::<merge::Merge>()
         // out
         .with::<evaluate::Evaluate>()
         .with::<compare::Compare>()

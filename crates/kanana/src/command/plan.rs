@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use page::terminal::Ink;
 use page::{Cell, Column, Table};
-use recipe::{State, Step};
+use recipe::{Quantity, State, Step};
 use serde_json::json;
 
 /// Say what a run would do.
@@ -44,6 +44,11 @@ impl PlanCommand {
                 page::quantity(bytes as f64)
             ));
         }
+        for input in plan.planned() {
+            let expected: Vec<String> = input.expected.iter().map(written).collect();
+            let expected = expected.join(", ");
+            terminal::say(&format!("input {}: planned, {expected}", input.name));
+        }
         terminal::say(&table(plan.steps(), speed));
         if let Some(speed) = speed {
             let missing: f64 = plan
@@ -79,22 +84,11 @@ fn table(steps: &[Step], speed: Option<f64>) -> String {
             State::Missing => "to do".to_owned(),
             State::Damaged(why) => format!("damaged: {why}"),
         };
-        let mut expected: Vec<String> = step
+        let told = step
             .quantities
             .iter()
-            .filter(|quantity| forecast::is_news(quantity))
-            .map(|quantity| match quantity.name.strip_prefix("bytes of ") {
-                Some(what) => format!("{} {what}", binary(quantity.value)),
-                None if quantity.name.starts_with("parameters") && quantity.value >= 1e8 => {
-                    format!(
-                        "{}B {}",
-                        page::fixed(quantity.value / 1e9, 3),
-                        quantity.name
-                    )
-                }
-                None => format!("{} {}", page::quantity(quantity.value), quantity.name),
-            })
-            .collect();
+            .filter(|quantity| forecast::is_news(quantity));
+        let mut expected: Vec<String> = told.map(written).collect();
         if let (Some(flops), Some(speed)) = (quantity(step, "FLOPs"), speed) {
             expected.push(terminal::seconds(flops / speed));
         }
@@ -108,6 +102,21 @@ fn table(steps: &[Step], speed: Option<f64>) -> String {
         table.row(cells.map(Cell::from));
     }
     page::terminal::table(&table, 140, Ink::Plain)
+}
+
+/// A quantity as people say it.
+fn written(quantity: &Quantity) -> String {
+    match quantity.name.strip_prefix("bytes of ") {
+        Some(what) => format!("{} {what}", binary(quantity.value)),
+        None if quantity.name.starts_with("parameters") && quantity.value >= 1e8 => {
+            format!(
+                "{}B {}",
+                page::fixed(quantity.value / 1e9, 3),
+                quantity.name
+            )
+        }
+        None => format!("{} {}", page::quantity(quantity.value), quantity.name),
+    }
 }
 
 /// Bytes as people say them.

@@ -6,7 +6,7 @@ use crate::kinds;
 use crate::terminal::{self, TensorBoard};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use recipe::{About, Cancel, Cancelled, Kind as _, Plan, Resources};
+use recipe::{About, Cancel, Cancelled, Kind as _, Plan, Reporter, Resources, Store};
 use std::path::PathBuf;
 
 /// Run a recipe.
@@ -25,41 +25,48 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self, machine: Machine) -> Result<()> {
         let (plan, store) = self.chosen.plan()?;
-        let cancel = Cancel::new();
-        let asked = cancel.clone();
-        // The second Ctrl-C ends the process where it stands; the store survives that too.
-        ctrlc::set_handler(move || {
-            if asked.is_cancelled() {
-                std::process::exit(130);
-            }
-            asked.cancel();
-            terminal::note(
-                "\nstopping where the run can go on; press Ctrl-C again to stop at once",
-            );
-        })?;
-        let mut resources = Resources::new();
-        resources.cancel = cancel;
-        resources.about = About {
-            code: env!("CARGO_PKG_VERSION").to_owned(),
-            machine: machine.describe().into(),
-            command: command_line(),
-        };
-        let resources = resources.with(machine);
         let mut reporter = terminal::reporter(self.json);
         if let Some(folder) = &self.tensorboard {
             reporter = Box::new(TensorBoard::new(reporter, folder));
         }
-        match recipe::run(&plan, &store, &mut *reporter, &resources) {
-            Err(error) if error.is::<Cancelled>() => {
-                Err(error.context("stopped; the same command goes on from here"))
-            }
-            other => other,
-        }?;
-        drop(reporter);
+        make(&plan, &store, reporter, machine)?;
         if !self.json {
             pages(&plan)?;
         }
         Ok(())
+    }
+}
+
+/// Makes what a plan lacks, until it is done or someone presses Ctrl-C.
+pub(super) fn make(
+    plan: &Plan,
+    store: &Store,
+    mut reporter: Box<dyn Reporter>,
+    machine: Machine,
+) -> Result<()> {
+    let cancel = Cancel::new();
+    let asked = cancel.clone();
+    // The second Ctrl-C ends the process where it stands; the store survives that too.
+    ctrlc::set_handler(move || {
+        if asked.is_cancelled() {
+            std::process::exit(130);
+        }
+        asked.cancel();
+        terminal::note("\nstopping where the run can go on; press Ctrl-C again to stop at once");
+    })?;
+    let mut resources = Resources::new();
+    resources.cancel = cancel;
+    resources.about = About {
+        code: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: machine.describe().into(),
+        command: command_line(),
+    };
+    let resources = resources.with(machine);
+    match recipe::run(plan, store, &mut *reporter, &resources) {
+        Err(error) if error.is::<Cancelled>() => {
+            Err(error.context("stopped; the same command goes on from here"))
+        }
+        other => other,
     }
 }
 

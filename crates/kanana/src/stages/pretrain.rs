@@ -96,6 +96,7 @@ impl Stage for Pretrain {
             Quantity::disk(parameters * (12.0 * (self.train.keep + 1) as f64 + 4.0)),
         ];
         quantities.extend(forecast::inherited(&inputs.model));
+        quantities.extend(forecast::training(&self.train));
         quantities
     }
 

@@ -1,0 +1,421 @@
+//! From a plan to costs: by step, along the lineage of a model, and against training from scratch.
+//!
+//! The report's convention is 6·N·D FLOPs for N parameters and D tokens, with the sizes that models
+//! go by and without teachers' forward passes (2·N·D). Three counts stand side by side: `nominal`
+//! with those sizes, `counted` with the parameters of the shapes, `exact` with every product and
+//! attention score of the shapes. A model's cost is that of all training in its lineage, each step
+//! once; several models together cost the union of theirs. The saving is 1 − that / what training
+//! each from scratch costs, on the tokens that the recipe declares for it.
+
+use crate::forecast::{self, FROM_SCRATCH, NOMINAL, TEACHER};
+use crate::kinds::Model;
+use model::Shape;
+use recipe::{Kind as _, Plan, Step};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Add, AddAssign};
+
+/// One cost, counted in three ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Flops {
+    /// By the sizes that models go by.
+    pub(super) nominal: f64,
+    /// By the parameters of the shapes.
+    pub(super) counted: f64,
+    /// By every operation of the shapes.
+    pub(super) exact: f64,
+}
+
+impl Flops {
+    fn map(self, other: Flops, of: impl Fn(f64, f64) -> f64) -> Flops {
+        Flops {
+            nominal: of(self.nominal, other.nominal),
+            counted: of(self.counted, other.counted),
+            exact: of(self.exact, other.exact),
+        }
+    }
+
+    /// What part of `whole` this is, each way.
+    pub(super) fn share(self, whole: Flops) -> Flops {
+        self.map(whole, |part, whole| part / whole)
+    }
+
+    /// What part of `whole` is saved when only this is spent.
+    pub(super) fn saving(self, whole: Flops) -> Flops {
+        self.map(whole, |spent, whole| 1.0 - spent / whole)
+    }
+}
+
+impl Add for Flops {
+    type Output = Flops;
+    fn add(self, other: Flops) -> Flops {
+        self.map(other, |a, b| a + b)
+    }
+}
+
+impl AddAssign for Flops {
+    fn add_assign(&mut self, other: Flops) {
+        *self = *self + other;
+    }
+}
+
+/// How large a model is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Size {
+    /// What it goes by, where the recipe says.
+    pub(super) nominal: Option<f64>,
+    pub(super) parameters: f64,
+    #[serde(skip)]
+    pub(super) shape: Option<Shape>,
+}
+
+impl Size {
+    /// `passes` · N · D, where forward and backward are 6 and forward alone is 2.
+    fn flops(&self, passes: f64, tokens: f64, sequence: Option<f64>) -> Flops {
+        let counted = passes * self.parameters * tokens;
+        let exact = match (&self.shape, sequence) {
+            (Some(shape), Some(sequence)) => {
+                shape.forward_flops_per_token(sequence as usize) * tokens * passes / 2.0
+            }
+            _ => counted,
+        };
+        Flops {
+            nominal: passes * self.nominal.unwrap_or(self.parameters) * tokens,
+            counted,
+            exact,
+        }
+    }
+}
+
+/// What one step costs.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct StepCost {
+    pub(super) name: String,
+    pub(super) stage: String,
+    /// Of the model that is trained, or of the teacher where only that runs.
+    pub(super) size: Size,
+    pub(super) tokens: f64,
+    /// Whether a model is trained, and not only a teacher asked.
+    pub(super) trains: bool,
+    pub(super) training: Flops,
+    pub(super) teacher: Flops,
+    pub(super) teacher_size: Option<Size>,
+    pub(super) sequence: Option<f64>,
+    pub(super) recompute: f64,
+}
+
+/// Models against training each of them from scratch.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Comparison {
+    /// The stage that they were derived by; empty for all together.
+    pub(super) derived_by: String,
+    pub(super) models: Vec<String>,
+    /// All training in their lineages.
+    pub(super) spent: Flops,
+    /// Of that, what came after the last surgery.
+    pub(super) after_surgery: Flops,
+    /// Teachers' forward passes in their lineages.
+    pub(super) teachers: Flops,
+    pub(super) from_scratch: Flops,
+    pub(super) saving: Flops,
+    pub(super) saving_with_teachers: Flops,
+    /// `after_surgery` as a part of `from_scratch`.
+    pub(super) after_surgery_share: Flops,
+}
+
+/// One model that is not trained any further, or that the recipe compares.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ModelCost {
+    pub(super) name: String,
+    pub(super) size: Size,
+    /// Training since the last surgery.
+    pub(super) own: Flops,
+    /// All training in its lineage.
+    pub(super) lineage: Flops,
+    /// Teachers' forward passes in its lineage.
+    pub(super) teachers: Flops,
+    pub(super) from_scratch: Option<Flops>,
+}
+
+/// Everything that a recipe costs.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Account {
+    pub(super) steps: Vec<StepCost>,
+    pub(super) models: Vec<ModelCost>,
+    pub(super) comparisons: Vec<Comparison>,
+    pub(super) training: Flops,
+    pub(super) teachers: Flops,
+    /// Steps that train on tokens and whose model's size nobody knows.
+    pub(super) unknown: Vec<String>,
+}
+
+/// What is known of a step while its followers are looked at; numbers are places among the costs.
+#[derive(Clone, Default)]
+struct Known {
+    size: Option<Size>,
+    lineage: BTreeSet<usize>,
+    /// The stage that made the untrained or cut model, and the lineage at that point.
+    derived: Option<(String, BTreeSet<usize>)>,
+    from_scratch: Option<Flops>,
+    trained_further: bool,
+}
+
+impl Account {
+    pub(super) fn of(plan: &Plan) -> Account {
+        let mut known: BTreeMap<String, Known> = BTreeMap::new();
+        let mut steps: Vec<StepCost> = Vec::new();
+        let mut unknown = Vec::new();
+        for step in plan.steps() {
+            let mut here = Known::default();
+            for record in step.inputs.values().flat_map(|inputs| inputs.records()) {
+                if let Some(before) = known.get(&record.name) {
+                    here.lineage.extend(&before.lineage);
+                }
+            }
+            let source = source(step);
+            let before = source.and_then(|name| known.get(name)).cloned();
+            let trains = quantity(step, "tokens").is_some() && step.kind == Model::NAME;
+            let teacher = input(step, "teacher").and_then(|name| known.get(name)?.size.clone());
+            here.size = size(step, before.as_ref(), trains);
+            if step.kind == Model::NAME {
+                let unread = before.as_ref().and_then(|before| before.derived.clone());
+                here.derived = match trains {
+                    true => unread,
+                    false => Some((step.stage.clone(), here.lineage.clone())),
+                };
+            }
+            match cost(step, &here, teacher, trains) {
+                Some(cost) => {
+                    here.lineage.insert(steps.len());
+                    if let (Some(tokens), Some(size)) = (quantity(step, FROM_SCRATCH), &here.size) {
+                        here.from_scratch = Some(size.flops(6.0, tokens, cost.sequence));
+                    }
+                    steps.push(cost);
+                    if let Some(before) = source.and_then(|name| known.get_mut(name)) {
+                        before.trained_further = trains;
+                    }
+                }
+                None if trains => unknown.push(step.name.clone()),
+                None => {}
+            }
+            known.insert(step.name.clone(), here);
+        }
+        let models = models(plan, &known, &steps);
+        Account {
+            comparisons: comparisons(plan, &known, &steps),
+            training: steps
+                .iter()
+                .fold(Flops::default(), |sum, step| sum + step.training),
+            teachers: steps
+                .iter()
+                .fold(Flops::default(), |sum, step| sum + step.teacher),
+            models,
+            steps,
+            unknown,
+        }
+    }
+
+    /// What to say of steps without a size, after a sentence.
+    pub(super) fn unknown_sentence(&self) -> String {
+        match self.unknown.is_empty() {
+            true => String::new(),
+            false => format!(
+                "; not known is the size of what {} train{}: give the step that makes it \
+                 expected = {{ parameters = … }}",
+                self.unknown.join(", "),
+                if self.unknown.len() == 1 { "s" } else { "" }
+            ),
+        }
+    }
+}
+
+fn quantity(step: &Step, name: &str) -> Option<f64> {
+    let found = step
+        .quantities
+        .iter()
+        .find(|quantity| quantity.name == name);
+    found.map(|quantity| quantity.value)
+}
+
+/// The name of what is bound to an input.
+fn input<'a>(step: &'a Step, binding: &str) -> Option<&'a str> {
+    let records = step.inputs.get(binding)?.records();
+    records.first().map(|record| record.name.as_str())
+}
+
+/// The model that a step goes on from.
+fn source(step: &Step) -> Option<&str> {
+    ["student", "model", "models"]
+        .into_iter()
+        .find_map(|binding| input(step, binding))
+}
+
+/// The size of the model that a step makes: as its stage says, or that of the model it trains.
+fn size(step: &Step, before: Option<&Known>, trains: bool) -> Option<Size> {
+    let before = before.and_then(|before| before.size.clone());
+    let shape = forecast::read_shape(|name| quantity(step, name));
+    let counted = || Some(shape.as_ref()?.parameters() as f64);
+    // What a recipe expects comes before what its shapes say: a published size may stand for a shape
+    // that was not published.
+    let parameters = quantity(step, "parameters").or_else(counted);
+    let nominal = quantity(step, NOMINAL);
+    let unchanged = |size: &Size| trains || Some(size.parameters) == parameters;
+    match before.filter(unchanged) {
+        Some(before) => Some(Size {
+            nominal: nominal.or(before.nominal),
+            parameters: before.parameters,
+            shape: shape.or(before.shape),
+        }),
+        None => Some(Size {
+            nominal,
+            parameters: parameters.or(nominal)?,
+            shape,
+        }),
+    }
+}
+
+fn cost(step: &Step, here: &Known, teacher: Option<Size>, trains: bool) -> Option<StepCost> {
+    let tokens = quantity(step, "tokens")?;
+    let asked = quantity(step, TEACHER);
+    let sequence = quantity(step, forecast::SEQUENCE);
+    if !trains && asked.is_none() && teacher.is_none() {
+        return None;
+    }
+    let training = match (&here.size, trains) {
+        (Some(size), true) => size.flops(6.0, tokens, sequence),
+        (None, true) => return None,
+        (_, false) => Flops::default(),
+    };
+    let mut forwards = teacher
+        .as_ref()
+        .map_or(Flops::default(), |size| size.flops(2.0, tokens, sequence));
+    if let Some(asked) = asked {
+        forwards.exact = asked;
+        if teacher.is_none() {
+            (forwards.nominal, forwards.counted) = (asked, asked);
+        }
+    }
+    Some(StepCost {
+        name: step.name.clone(),
+        stage: step.stage.clone(),
+        size: here
+            .size
+            .clone()
+            .filter(|_| trains)
+            .or_else(|| teacher.clone())?,
+        tokens,
+        trains,
+        training,
+        teacher: forwards,
+        teacher_size: teacher,
+        sequence,
+        recompute: quantity(step, forecast::RECOMPUTE).unwrap_or(1.0),
+    })
+}
+
+/// Sums over some of the costs.
+fn summed<'a>(
+    steps: &[StepCost],
+    places: impl IntoIterator<Item = &'a usize>,
+    of: impl Fn(&StepCost) -> Flops,
+) -> Flops {
+    let places = places.into_iter();
+    places.fold(Flops::default(), |sum, place| sum + of(&steps[*place]))
+}
+
+/// The costs that came after the last surgery.
+fn own(known: &Known) -> BTreeSet<usize> {
+    let before = known.derived.as_ref().map(|(_, lineage)| lineage);
+    let new = known
+        .lineage
+        .iter()
+        .filter(|place| before.is_none_or(|before| !before.contains(place)));
+    new.copied().collect()
+}
+
+fn models(plan: &Plan, known: &BTreeMap<String, Known>, steps: &[StepCost]) -> Vec<ModelCost> {
+    let mut models = Vec::new();
+    for step in plan.steps() {
+        let here = &known[&step.name];
+        let last = !here.trained_further
+            && steps
+                .iter()
+                .any(|cost| cost.name == step.name && cost.trains);
+        let Some(size) = here
+            .size
+            .clone()
+            .filter(|_| last || here.from_scratch.is_some())
+        else {
+            continue;
+        };
+        models.push(ModelCost {
+            name: step.name.clone(),
+            size,
+            own: summed(steps, &own(here), |step| step.training),
+            lineage: summed(steps, &here.lineage, |step| step.training),
+            teachers: summed(steps, &here.lineage, |step| step.teacher),
+            from_scratch: here.from_scratch,
+        });
+    }
+    models
+}
+
+fn comparisons(
+    plan: &Plan,
+    known: &BTreeMap<String, Known>,
+    steps: &[StepCost],
+) -> Vec<Comparison> {
+    let compared: Vec<(&str, &Known)> = plan
+        .steps()
+        .iter()
+        .map(|step| (step.name.as_str(), &known[&step.name]))
+        .filter(|(_, known)| known.from_scratch.is_some())
+        .collect();
+    // A model without a trained ancestor is its own from-scratch: it counts only among all.
+    let mut groups: BTreeMap<&str, Vec<(&str, &Known)>> = BTreeMap::new();
+    for one in &compared {
+        if let Some((stage, before)) = &one.1.derived
+            && !before.is_empty()
+        {
+            groups.entry(stage).or_default().push(*one);
+        }
+    }
+    let mut all: Vec<Comparison> = groups
+        .iter()
+        .map(|(stage, group)| compare(stage, group, steps))
+        .collect();
+    if all.len() > 1 || groups.values().flatten().count() < compared.len() {
+        all.push(compare("", &compared, steps));
+    }
+    all
+}
+
+fn compare(derived_by: &str, group: &[(&str, &Known)], steps: &[StepCost]) -> Comparison {
+    let lineage: BTreeSet<usize> = group
+        .iter()
+        .flat_map(|(_, known)| &known.lineage)
+        .copied()
+        .collect();
+    let after: BTreeSet<usize> = group.iter().flat_map(|(_, known)| own(known)).collect();
+    let spent = summed(steps, &lineage, |step| step.training);
+    let teachers = summed(steps, &lineage, |step| step.teacher);
+    let after_surgery = summed(steps, &after, |step| step.training);
+    let mut from_scratch = Flops::default();
+    for (_, known) in group {
+        from_scratch += known.from_scratch.unwrap_or_default();
+    }
+    Comparison {
+        derived_by: derived_by.to_owned(),
+        models: group.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        spent,
+        after_surgery,
+        teachers,
+        from_scratch,
+        saving: spent.saving(from_scratch),
+        saving_with_teachers: (spent + teachers).saving(from_scratch),
+        after_surgery_share: after_surgery.share(from_scratch),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! The report's figures, from the recipe of its family; and the rules on a small one.
+//!
+//! The stages that cut and deepen and teach are toys here: of the settings that the recipe gives they
+//! know what they need to say which shape comes out.
+
+use super::*;
+use crate::kinds::{self, Tokens};
+use anyhow::Result;
+use model::Shape;
+use recipe::{Artifact, Bindings, Context, Quantity, Recipe, Registry, Stage, Store, Writer};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Settings that are kept and not looked at.
+type Rest = Map<String, Value>;
+
+macro_rules! toy {
+    ($type:ident, $name:literal, $output:ty, { $($field:ident: $of:ty),* }, $estimate:expr) => {
+        #[derive(Serialize, Deserialize)]
+        struct $type {
+            #[serde(flatten)]
+            settings: Rest,
+        }
+        const _: () = {
+            // An input is checked by being there; not every toy looks at all of its.
+            #[allow(dead_code)]
+            #[derive(Deserialize)]
+            pub(super) struct Inputs {
+                $($field: Option<Artifact<$of>>),*
+            }
+            impl Stage for $type {
+                const NAME: &'static str = $name;
+                const SUMMARY: &'static str = "is a toy";
+                type Inputs = Inputs;
+                type Output = $output;
+                fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
+                    let estimate: fn(&Self, &Inputs) -> Vec<Quantity> = $estimate;
+                    estimate(self, inputs)
+                }
+                fn run(&self, _: Inputs, _: &mut Context<'_>, _: &mut Writer<$output>) -> Result<()> {
+                    anyhow::bail!("a toy does not run")
+                }
+            }
+        };
+    };
+}
+
+struct Measured;
+
+impl recipe::Kind for Measured {
+    const NAME: &'static str = "importance";
+}
+
+toy!(Upscale, "upscale", kinds::Model, { model: kinds::Model }, |stage, inputs| {
+    let shape = inputs.model.as_ref().and_then(forecast::shape_of);
+    let to = stage.settings["to"].as_u64().unwrap() as usize;
+    let shape = shape.map(|shape| Shape { layers: to, ..shape });
+    shape.as_ref().map(made).unwrap_or_default()
+});
+toy!(Importance, "importance", Measured, { model: kinds::Model, tokens: Tokens }, |_, _| {
+    vec![Quantity::tokens(8_388_608.0), Quantity::flops(1e17)]
+});
+toy!(Prune, "prune", kinds::Model, { model: kinds::Model, importance: Measured }, |stage, inputs| {
+    let Some(mut shape) = inputs.model.as_ref().and_then(forecast::shape_of) else {
+        return vec![];
+    };
+    let target = &stage.settings["shape"];
+    let number = |name: &str, old: usize| target[name].as_u64().map_or(old, |new| new as usize);
+    shape.width = number("width", shape.width);
+    shape.ffn = number("ffn", shape.ffn);
+    shape.query_heads = number("query_heads", shape.query_heads);
+    shape.tied |= target["tied"] == true;
+    made(&shape)
+});
+toy!(Distill, "distill", kinds::Model, { student: kinds::Model, teacher: kinds::Model, tokens: Tokens }, |stage, inputs| {
+    let settings: train::Settings = serde_json::from_value(stage.settings["train"].clone()).unwrap();
+    let tokens = settings.tokens as f64;
+    let mut quantities = vec![Quantity::tokens(tokens)];
+    // What the stage says in FLOPs is checked against what is counted from shapes.
+    if let Some(shape) = inputs.teacher.as_ref().and_then(forecast::shape_of) {
+        let flops = shape.forward_flops_per_token(settings.sequence) * tokens;
+        quantities.push(Quantity::new(TEACHER, flops));
+    }
+    quantities.extend(inputs.student.iter().flat_map(forecast::inherited));
+    quantities.extend(forecast::training(&settings));
+    quantities
+});
+
+fn made(shape: &Shape) -> Vec<Quantity> {
+    let mut quantities = forecast::shape(shape);
+    quantities.push(Quantity::parameters(shape.parameters() as f64));
+    quantities
+}
+
+/// The stages that there are, and toys in the place of those that there are not.
+fn registry() -> Registry {
+    Registry::new()
+        .kind::<Tokens>()
+        .with::<crate::stages::Init>()
+        .with::<crate::stages::Pretrain>()
+        .with::<Upscale>()
+        .with::<Importance>()
+        .with::<Prune>()
+        .with::<Distill>()
+}
+
+fn account(recipe: &str) -> Account {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    let recipe = Recipe::parse(recipe, "family.toml").unwrap();
+    Account::of(&Plan::new(&recipe, &registry(), &Bindings::new(), &store).unwrap())
+}
+
+fn family() -> Account {
+    account(include_str!("../../../../../../recipes/kanana.toml"))
+}
+
+/// A number as it is printed with so many digits that mean something.
+fn digits(value: f64, decimals: usize) -> String {
+    format!("{value:.decimals$e}")
+}
+
+#[test]
+fn the_family_saves_what_the_report_says() {
+    let account = family();
+    let deeper = &account
+        .comparisons
+        .iter()
+        .find(|one| one.derived_by == "upscale");
+    let deeper = deeper.expect("models derived by upscale");
+    assert_eq!(deeper.models, ["essence-9.8b", "flag-32.5b"]);
+    let percent = |share: f64| format!("{:.2}", 100.0 * share);
+    assert_eq!(percent(deeper.saving.nominal), "11.06");
+    assert_eq!(percent(deeper.after_surgery_share.nominal), "6.67");
+    // the published shapes counted, the unpublished at their published size
+    assert_eq!(percent(deeper.saving.counted), "10.94");
+    // every product and score: near, and not the same
+    assert!((deeper.saving.exact - deeper.saving.counted).abs() < 0.01);
+    assert!(deeper.saving.exact != deeper.saving.counted);
+    // deepening asks no teacher
+    assert_eq!(deeper.saving_with_teachers, deeper.saving);
+
+    let smaller = account
+        .comparisons
+        .iter()
+        .find(|one| one.derived_by == "prune")
+        .unwrap();
+    assert_eq!(smaller.models.len(), 6);
+    let all = account.comparisons.last().unwrap();
+    assert_eq!((all.derived_by.as_str(), all.models.len()), ("", 10));
+    assert_eq!(all.spent, account.training);
+    assert!(all.saving_with_teachers.nominal < all.saving.nominal);
+}
+
+#[test]
+fn models_cost_what_the_report_says() {
+    let account = family();
+    let model = |name: &str| {
+        account
+            .models
+            .iter()
+            .find(|model| model.name == name)
+            .unwrap()
+    };
+    assert_eq!(digits(model("flag-32.5b").lineage.nominal, 2), "5.21e23");
+    assert_eq!(digits(model("essence-9.8b").lineage.nominal, 2), "1.56e23");
+    assert_eq!(digits(model("8b").lineage.nominal, 2), "1.44e23");
+    assert_eq!(digits(model("4.5b").own.nominal, 1), "8.1e21");
+    let nano = model("nano-2.1b");
+    assert_eq!(digits(nano.own.nominal, 2), "3.78e21");
+    // two teachers' forwards lie in its lineage, its own and that of 4.5B
+    assert_eq!(digits(nano.teachers.nominal / 2.0, 1), "4.8e21");
+    let lineage = model("8b").lineage.nominal + model("4.5b").own.nominal + nano.own.nominal;
+    assert!((nano.lineage.nominal / lineage - 1.0).abs() < 1e-12);
+    // shapes that are published count to their published sizes, those of ours near them
+    for model in &account.models {
+        let nominal = model.size.nominal.expect("the recipe declares it");
+        let counted = model.size.shape.as_ref().unwrap().parameters() as f64;
+        assert!(
+            (counted / nominal - 1.0).abs() < 0.02,
+            "{}: {counted}",
+            model.name
+        );
+    }
+}
+
+#[test]
+fn what_is_declared_and_what_is_counted_agree_on_teachers() {
+    for step in family().steps.iter().filter(|step| step.stage == "distill") {
+        let teacher = step.teacher_size.as_ref().unwrap();
+        let counted = teacher.flops(2.0, step.tokens, step.sequence);
+        assert!((step.teacher.exact / counted.exact - 1.0).abs() < 1e-12);
+        assert!(step.trains && step.training.exact > step.training.counted);
+    }
+}
+
+const SMALL: &str = r#"
+seed = 1
+[inputs]
+text = { kind = "tokens", expected = { tokens = 1e9 } }
+[[step]]
+name = "seed"
+stage = "init"
+with = { shape = { layers = 2, width = 64, ffn = 128, query_heads = 2, vocabulary = 500 } }
+[[step]]
+name = "grown"
+stage = "pretrain"
+inputs = { model = "seed", tokens = "text" }
+with = { train = { tokens = 1_000_000, sequence = 128 } }
+"#;
+
+#[test]
+fn without_sizes_and_baselines_there_is_a_cost_all_the_same() {
+    let account = account(SMALL);
+    assert!(account.comparisons.is_empty() && account.unknown.is_empty());
+    let [step] = &account.steps[..] else {
+        panic!("one step trains: {:?}", account.steps)
+    };
+    let shape = step.size.shape.as_ref().unwrap();
+    assert_eq!(step.training.nominal, shape.flops_6nd(1e6));
+    assert_eq!(step.training.nominal, step.training.counted);
+    assert_eq!(step.training.exact, shape.flops_per_token(128) * 1e6);
+    assert_eq!(account.models.len(), 1);
+}
+
+#[test]
+fn a_step_is_paid_for_once_however_many_models_come_of_it() {
+    let twice = format!(
+        "{SMALL}{}",
+        ["one", "other"]
+            .map(|name| {
+                format!(
+                    "[[step]]\nname = \"{name}-deep\"\nstage = \"upscale\"\ninputs = {{ model = \"grown\" }}\nwith = {{ to = 3 }}\n\
+                     [[step]]\nname = \"{name}\"\nstage = \"pretrain\"\ninputs = {{ model = \"{name}-deep\", tokens = \"text\" }}\n\
+                     expected = {{ \"tokens from scratch\" = 1_000_000 }}\nwith = {{ train = {{ tokens = 1000, sequence = 128 }} }}\n"
+                )
+            })
+            .concat()
+    );
+    let account = account(&twice);
+    let [both] = &account.comparisons[..] else {
+        panic!("{:?}", account.comparisons)
+    };
+    let base = account.steps[0].training;
+    let each = account.steps[1].training;
+    assert_eq!(both.spent.counted, base.counted + 2.0 * each.counted);
+    assert_eq!(both.after_surgery.counted, 2.0 * each.counted);
+    assert!((both.from_scratch.counted - 2000.0 * each.counted).abs() < 1e-3 * each.counted);
+    // the parent is a model of the family too, though it has no baseline
+    let names: Vec<&str> = account
+        .models
+        .iter()
+        .map(|model| model.name.as_str())
+        .collect();
+    assert_eq!(names, ["grown", "one", "other"]);
+}
