@@ -10,7 +10,8 @@
 //! | `multiply.rs` | how a large product is cut into tiles |
 //! | `product.rs`, `few.rs` | linear layers: many rows, few rows |
 //! | `attention.rs`, `attention/` | attention forward, backward, and with a cache |
-//! | `cross_entropy.rs` | the head: losses and gradients without whole logits |
+//! | `head.rs` | how rows pass by a head without whole logits |
+//! | `cross_entropy.rs`, `distillation.rs`, `likeliest.rs` | what is asked of their logits |
 //! | `norm.rs`, `rope.rs`, `swiglu.rs`, `vector.rs` | what is limited by memory |
 //! | `adamw.rs` | the optimizer's step |
 //!
@@ -25,9 +26,12 @@ mod arena;
 mod array;
 mod attention;
 mod cross_entropy;
+mod distillation;
 mod few;
+mod head;
 mod kernels;
 mod lanes;
+mod likeliest;
 mod multiply;
 mod norm;
 mod pack;
@@ -48,7 +52,9 @@ use half::bf16;
 use crate::device::{
     AdamW, Backward, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision, Rotation, Values,
 };
+use crate::distillation::{Distillation, Kept, Taught, Teacher};
 use array::{Buffer, Storage, Weight, typed};
+use head::Side;
 use multiply::Engine;
 use team::Team;
 use tile::Tile;
@@ -327,6 +333,16 @@ impl Forward for Cpu {
         let outcomes = self.judge(hidden_nd, head_vd, targets_n);
         outcomes.iter().map(|row| (row.loss, row.best)).collect()
     }
+    fn likeliest(
+        &self,
+        n: usize,
+        hidden_nd: &CpuArray,
+        head_vd: &CpuMatrix,
+        k: usize,
+        temperature: f32,
+    ) -> Kept {
+        self.find_likeliest(n, hidden_nd, head_vd, k, temperature)
+    }
 }
 
 impl Backward for Cpu {
@@ -403,6 +419,22 @@ impl Backward for Cpu {
             Some(grads) => self.judge_and_learn(hidden_nd, head_vd, targets_n, weights_n, z, grads),
         };
         outcomes.iter().map(|row| (row.loss, row.log_z)).collect()
+    }
+    fn distill(
+        &self,
+        hidden_nd: &CpuArray,
+        head_vd: &CpuMatrix,
+        teacher: Teacher<'_, Self>,
+        targets_n: &[u32],
+        weights_n: &[f32],
+        distillation: Distillation,
+        grads: Option<Grads<'_, Self>>,
+    ) -> Vec<Taught> {
+        let student = Side {
+            hidden: hidden_nd,
+            head: head_vd,
+        };
+        self.teach(student, &teacher, targets_n, weights_n, distillation, grads)
     }
     fn adamw(
         &self,

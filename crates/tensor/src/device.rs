@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::distillation::{Distillation, Kept, Taught, Teacher};
+
 /// The precision in which products read their operands. Accumulation is always f32, and so are
 /// master weights, the residual stream and gradients of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +257,17 @@ pub trait Forward: Send + Sync + 'static {
         head_vd: &Self::Matrix,
         targets_n: &[u32],
     ) -> Vec<(f32, bool)>;
+    /// The k likeliest tokens of n rows by `softmax(h·headᵀ / temperature)` and the probability of
+    /// the rest, `1 ≤ k ≤ v`; of two equally likely the one with the lower id. Whole logits never
+    /// exist.
+    fn likeliest(
+        &self,
+        n: usize,
+        hidden_nd: &Self::Array,
+        head_vd: &Self::Matrix,
+        k: usize,
+        temperature: f32,
+    ) -> Kept;
 }
 
 /// What training adds.
@@ -336,6 +349,23 @@ pub trait Backward: Forward {
         z: f32,
         grads: Option<Grads<'_, Self>>,
     ) -> Vec<(f32, f32)>;
+    /// The divergence of a student from its teacher, with a share of cross-entropy, over chunked
+    /// heads: loss of row r = `w_r · (soft · D + hard · (−log p[target] + z · log²Z))`; see
+    /// [`Divergence`](crate::Divergence) for D and its gradient.
+    ///
+    /// With `grads`, writes the gradient of Σ_r loss_r by the student's output and head; the teacher
+    /// has none. Whole logits of neither exist. Rows of weight 0 cost no gradient.
+    #[allow(clippy::too_many_arguments)]
+    fn distill(
+        &self,
+        hidden_nd: &Self::Array,
+        head_vd: &Self::Matrix,
+        teacher: Teacher<'_, Self>,
+        targets_n: &[u32],
+        weights_n: &[f32],
+        distillation: Distillation,
+        grads: Option<Grads<'_, Self>>,
+    ) -> Vec<Taught>;
     /// One optimizer step on f32 masters and moments; clears the gradient.
     fn adamw(
         &self,

@@ -16,6 +16,7 @@
 
 mod cpu;
 mod device;
+mod distillation;
 mod reference;
 
 pub use cpu::{Cpu, CpuArray, CpuMatrix, CpuOptions, Kernels};
@@ -23,4 +24,5 @@ pub use device::{
     AdamW, Backward, Collective, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision,
     Rotation, Values,
 };
+pub use distillation::{Distillation, Divergence, Kept, Likeliest, Taught, Teacher};
 pub use reference::{Grid, Numbers, Reference};

@@ -10,8 +10,10 @@
 
 mod attention;
 mod backward;
+mod distillation;
 
 use crate::device::{Forward, Heads, KeyValue, Mask, Precision, Rotation, Values};
+use crate::distillation::Kept;
 use half::bf16;
 
 /// The naive device. See the module's first lines.
@@ -402,6 +404,17 @@ impl Forward for Reference {
             ((log_sum_exp(&logits) - of_target) as f32, likeliest)
         };
         targets_n.iter().enumerate().map(judge).collect()
+    }
+
+    fn likeliest(
+        &self,
+        n: usize,
+        hidden_nd: &Numbers,
+        head_vd: &Grid,
+        k: usize,
+        temperature: f32,
+    ) -> Kept {
+        self.find_likeliest(n, hidden_nd, head_vd, k, temperature)
     }
 }
 

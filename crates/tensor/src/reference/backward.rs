@@ -5,6 +5,7 @@
 
 use super::{Grid, Numbers, Reference, holds, log_sum_exp, sigmoid, stacked};
 use crate::device::{AdamW, Backward, Collective, Forward, Grads, Heads, Mask, Parameter};
+use crate::distillation::{Distillation, Taught, Teacher};
 
 impl Backward for Reference {
     /// `dtable[t, j] += Σ_{r: ids[r] = t} dx[r, j]`.
@@ -219,6 +220,20 @@ impl Backward for Reference {
                 .for_each(|(at, x)| grads.head_vd.add(at, x));
         }
         losses
+    }
+
+    fn distill(
+        &self,
+        hidden_nd: &Numbers,
+        head_vd: &Grid,
+        teacher: Teacher<'_, Self>,
+        targets_n: &[u32],
+        weights_n: &[f32],
+        distillation: Distillation,
+        grads: Option<Grads<'_, Self>>,
+    ) -> Vec<Taught> {
+        let student = (hidden_nd, head_vd);
+        self.teach(student, &teacher, targets_n, weights_n, distillation, grads)
     }
 
     /// With g the scaled gradient and t the step: `m ← β₁m + (1 − β₁)g`, `v ← β₂v + (1 − β₂)g²`,

@@ -11,6 +11,7 @@
 
 mod attention;
 mod check;
+mod distillation;
 mod head;
 mod norm;
 mod numbers;

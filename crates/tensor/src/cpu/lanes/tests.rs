@@ -37,6 +37,32 @@ fn exponentials_have_seven_digits() {
     }
 }
 
+struct Logarithms<'a>(&'a mut [f32]);
+
+impl Work for Logarithms<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for span in spans::<L>(self.0.len()) {
+            f32::put(f32::get::<L>(self.0, span).ln_1p(), self.0, span);
+        }
+    }
+}
+
+#[test]
+fn logarithms_have_six_digits() {
+    let inputs: Vec<f32> = (0..=10_000).map(|i| i as f32 * 1e-4).collect();
+    for kernels in Kernels::available() {
+        let mut found = inputs.clone();
+        kernels.apply(Logarithms(&mut found));
+        for (x, found) in inputs.iter().zip(found) {
+            let wanted = f64::from(*x).ln_1p();
+            let error = (f64::from(found) - wanted).abs();
+            assert!(error <= 3e-7 * wanted, "{kernels}: ln(1 + {x}) is {found}");
+        }
+    }
+}
+
 struct Round<'a>(&'a [f32], &'a mut [bf16]);
 
 impl Work for Round<'_> {
