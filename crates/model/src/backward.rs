@@ -30,7 +30,12 @@ impl<D: Backward> Decoder<D> {
             heads.kv * heads.dim,
         );
         let light = tape.recompute == Recompute::Light;
-        let t = &mut tape.buffers;
+        let (t, states) = (&mut tape.buffers, &tape.dstates);
+        let of_state = |blocks: usize, dx: &mut D::Array| {
+            for (_, dstate) in states.iter().filter(|state| state.0 == blocks) {
+                device.add(dstate, dx, n * d);
+            }
+        };
 
         // Through the last norm, into an empty gradient of the residual stream.
         device.clear(t.dx_nd.shared_mut());
@@ -43,6 +48,7 @@ impl<D: Backward> Decoder<D> {
             t.dx_nd.shared_mut(),
             &mut gradients.norm,
         );
+        of_state(shape.layers, t.dx_nd.shared_mut());
 
         let layers = self.weights.layers.iter().zip(&mut gradients.layers);
         for (l, (block, gradient)) in layers.enumerate().rev() {
@@ -186,6 +192,7 @@ impl<D: Backward> Decoder<D> {
                 t.dx_nd.shared_mut(),
                 &mut gradient.attn_norm,
             );
+            of_state(l, t.dx_nd.shared_mut());
         }
 
         // Tied, the head's gradient is already in the same array; the two add up.

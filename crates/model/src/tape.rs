@@ -29,6 +29,10 @@ pub struct Tape<D: Forward> {
     /// Gradient with respect to `hidden_nd`, `[n, d]` in f32: written by the objective, read by
     /// backward. Empty unless the tape is for training.
     pub dhidden_nd: D::Array,
+    /// Gradients with respect to [`state`](Tape::state), `[n, d]` in f32, by how many blocks it has
+    /// passed: for an objective that looks below the last norm. Backward adds them to what comes from
+    /// above.
+    pub dstates: Vec<(usize, D::Array)>,
     pub(crate) buffers: Buffers<Slots<D::Array>>,
     pub(crate) recompute: Recompute,
     pub(crate) training: bool,
@@ -52,12 +56,22 @@ impl<D: Forward> Tape<D> {
         Tape {
             hidden_nd: decoder.device.activation(rows * shape.width),
             dhidden_nd: decoder.device.zeros(gradient_rows * shape.width),
+            dstates: vec![],
             buffers: Buffers::of(shape, recompute, training).map(allocate),
             recompute,
             training,
             filled: 0,
             rows,
         }
+    }
+
+    /// The residual stream of the last forward pass after so many blocks (0: the embeddings), `[n, d]`.
+    ///
+    /// # Panics
+    /// When the tape is not for training, and keeps none.
+    pub fn state(&self, blocks: usize) -> &D::Array {
+        assert!(self.training, "only a tape for training keeps states");
+        self.buffers.x_nd.of(blocks)
     }
 
     /// The most rows it takes.

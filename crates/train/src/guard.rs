@@ -7,6 +7,10 @@
 //! batches, then four, because the batch that did the harm may lie before the one that shows it
 //! (PaLM skipped some hundreds). After `attempts` from one state it gives up.
 //!
+//! A model that was made larger or smaller is at its most fragile in its first steps, where there are
+//! no recent losses yet. [`FirstSteps`] asks for more there: a loss that rises from where it began,
+//! or a gradient beyond a limit, ends the run with what was seen; going back would repeat it.
+//!
 //! Here is only the judging; going back is the loop's.
 
 use std::collections::VecDeque;
@@ -14,7 +18,7 @@ use std::collections::VecDeque;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cursor, Skipped};
+use crate::{Cursor, Point, Skipped};
 
 /// When to trip, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +36,72 @@ pub struct GuardSettings {
     pub margin: f64,
     /// How often to go back to one and the same state before giving up. Default 4.
     pub attempts: u32,
+    /// What the first steps may not do, such as those of an up-scaled model. Not watched by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<FirstSteps>,
+}
+
+/// What ends a run in its first steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstSteps {
+    /// How many steps are watched.
+    pub steps: u64,
+    /// Nats a token above the first step's loss that are too many. Default 0.5.
+    #[serde(default = "rise")]
+    pub rise: f64,
+    /// A norm of the gradient, before clipping, that is too large; not given, any will do.
+    #[serde(default)]
+    pub gradient: Option<f64>,
+}
+
+fn rise() -> f64 {
+    0.5
+}
+
+impl FirstSteps {
+    /// Why the run must end before the step after those `taken`, if it must.
+    pub fn judge(&self, taken: &[Point], loss: f64, gradient_norm: f64) -> Option<String> {
+        if taken.len() as u64 >= self.steps {
+            return None;
+        }
+        let begun = taken.first().map_or(loss, |first| first.loss);
+        let reason = if !loss.is_finite() || !gradient_norm.is_finite() {
+            "the loss or the gradient is not finite".to_owned()
+        } else if loss > begun + self.rise {
+            format!(
+                "the loss is {loss:.3}, {:.3} above the {begun:.3} it began with, and \
+                 guard.first.rise is {}",
+                loss - begun,
+                self.rise
+            )
+        } else if let Some(limit) = self.gradient.filter(|limit| gradient_norm > *limit) {
+            format!(
+                "the gradient's norm is {gradient_norm:.3}, and guard.first.gradient is {limit}"
+            )
+        } else {
+            return None;
+        };
+        let shown = taken.len().saturating_sub(8);
+        let list = |of: &dyn Fn(&Point) -> f64, last: f64| {
+            let values = taken[shown..].iter().map(of).chain([last]);
+            let values: Vec<String> = values.map(|value| format!("{value:.3}")).collect();
+            values.join(", ")
+        };
+        Some(format!(
+            "step {} of the first {} is not stable: {reason}; the losses up to it were {}, the \
+             gradient's norms {}, the rates {}",
+            taken.len() + 1,
+            self.steps,
+            list(&|point| point.loss, loss),
+            list(&|point| point.gradient_norm, gradient_norm),
+            taken[shown..]
+                .iter()
+                .map(|point| format!("{:.2e}", point.rate))
+                .collect::<Vec<_>>()
+                .join(", "),
+        ))
+    }
 }
 
 impl Default for GuardSettings {
@@ -43,6 +113,7 @@ impl Default for GuardSettings {
             threshold: 10.0,
             margin: 1.0,
             attempts: 4,
+            first: None,
         }
     }
 }
@@ -68,6 +139,16 @@ impl GuardSettings {
             self.attempts >= 1,
             "guard.attempts = 0: to never go back, set guard.enabled = false"
         );
+        if let Some(first) = &self.first {
+            ensure!(
+                first.steps >= 2 && first.rise >= 0.0 && first.gradient.is_none_or(|x| x > 0.0),
+                "guard.first has steps = {}, rise = {} and gradient = {:?}: wanted at least 2 steps, a \
+                 rise from 0 and a gradient above 0; to watch nothing leave guard.first out",
+                first.steps,
+                first.rise,
+                first.gradient
+            );
+        }
         Ok(())
     }
 }
@@ -194,6 +275,45 @@ mod tests {
         };
         assert!(calm.judge(&asleep, 30.0, 1.0).is_none());
         assert!(calm.judge(&asleep, f64::NAN, 1.0).is_some());
+    }
+
+    #[test]
+    fn first_steps_may_not_rise() {
+        let first = FirstSteps {
+            steps: 4,
+            rise: 0.5,
+            gradient: Some(10.0),
+        };
+        let taken = |losses: &[f64]| -> Vec<Point> {
+            let point = |&loss: &f64| Point {
+                tokens: 1,
+                loss,
+                rate: 1e-3,
+                gradient_norm: 1.0,
+            };
+            losses.iter().map(point).collect()
+        };
+        // losses so far, the next, its gradient, whether it ends the run
+        for (so_far, loss, norm, ends) in [
+            (&[][..], 9.0, 1.0, false),
+            (&[], 9.0, 11.0, true),
+            (&[], f64::NAN, 1.0, true),
+            (&[3.0, 2.9], 3.4, 1.0, false),
+            (&[3.0, 2.0], 3.6, 1.0, true),
+            (&[3.0, 2.9, 2.8, 2.7], 9.0, 99.0, false),
+        ] {
+            let found = first.judge(&taken(so_far), loss, norm);
+            assert_eq!(found.is_some(), ends, "{so_far:?} {loss} {norm}: {found:?}");
+        }
+        let evidence = first.judge(&taken(&[3.0, 2.5]), 7.25, 1.0).unwrap();
+        for word in [
+            "step 3",
+            "3.000, 2.500, 7.250",
+            "4.250 above",
+            "guard.first.rise",
+        ] {
+            assert!(evidence.contains(word), "{word}: {evidence}");
+        }
     }
 
     #[test]

@@ -9,9 +9,11 @@
 //! no clock and no terminal: see [`Watch`].
 
 mod amount;
+mod apart;
 mod curve;
 mod guard;
 pub mod law;
+mod lessons;
 mod objective;
 mod optimizer;
 mod packing;
@@ -26,12 +28,17 @@ mod train;
 mod watch;
 
 pub use amount::Amount;
+pub use apart::{Apart, GroupApart, Worst, apart};
 pub use curve::{Curve, Event, GroupScore, Point, Score, SkippedDocument, Validation};
-pub use guard::{GuardSettings, GuardState};
-pub use objective::{LanguageModel, Losses, Objective, Output};
+pub use guard::{FirstSteps, GuardSettings, GuardState};
+pub use lessons::{LessonSettings, Lessons, Seen, Teaching, teach};
+pub use objective::{
+    Compared, Distillation, DistillationSettings, Hidden, LanguageModel, Losses, Objective, Output,
+    Source,
+};
 pub use optimizer::{Decay, Optimizer, OptimizerSettings};
 pub use packing::{Cursor, Documents, Examples, Order, Piece, Skipped, Stream};
-pub use schedule::{Form, Schedule, Shape as ScheduleShape};
+pub use schedule::{Chosen, Form, Schedule, Shape as ScheduleShape};
 pub use settings::Settings;
 pub use shards::{Description, Document, DocumentView, Group, ShardSettings, ShardWriter, Shards};
 pub use state::State;

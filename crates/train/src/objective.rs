@@ -3,13 +3,16 @@
 //! One loop and one backward pass serve every objective on this shelf; an objective is one file
 //! and its line here.
 
+mod distillation;
 mod language_model;
 
+use anyhow::Result;
 use model::{Decoder, Gradients, Tape};
 use tensor::Backward;
 
 use crate::Examples;
 
+pub use distillation::{Compared, Distillation, DistillationSettings, Hidden, Source};
 pub use language_model::LanguageModel;
 
 /// The decoder after a forward pass, and where gradients go.
@@ -34,5 +37,8 @@ pub trait Objective<D: Backward> {
     /// The losses of a micro-batch's rows, and the gradient of `share · Σ rows` (regularisers
     /// included) written to `output`. `share` is one over the targets of the whole batch, so the
     /// gradient of a batch does not depend on how it is cut into micro-batches.
-    fn losses(&mut self, output: Output<'_, D>, examples: &Examples, share: f32) -> Losses;
+    ///
+    /// # Errors
+    /// What the objective reads beside the output, such as a teacher's cache, cannot be read.
+    fn losses(&mut self, output: Output<'_, D>, examples: &Examples, share: f32) -> Result<Losses>;
 }

@@ -9,7 +9,7 @@
 //! It does not choose the peak: see [`law`](crate::law).
 
 use anyhow::{Result, bail, ensure};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Amount;
 
@@ -26,6 +26,36 @@ pub enum Shape {
     Cosine,
     /// The peak, after the warm-up.
     Constant,
+}
+
+/// A shape, or none, so that a stage may have a default of its own; equal to and written as the
+/// shape that counts.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Chosen(Option<Shape>);
+
+impl Chosen {
+    /// The shape: multi-step where none is given.
+    pub fn shape(self) -> Shape {
+        self.0.unwrap_or_default()
+    }
+
+    /// With another default.
+    pub fn or(self, default: Shape) -> Self {
+        Chosen(self.0.or(Some(default)))
+    }
+}
+
+impl PartialEq for Chosen {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape() == other.shape()
+    }
+}
+
+impl Serialize for Chosen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.shape().serialize(serializer)
+    }
 }
 
 /// How the last part of a warm-up–stable–decay schedule falls.
@@ -45,8 +75,8 @@ pub enum Form {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
-    /// `multi-step` (default), `wsd`, `cosine` or `constant`.
-    pub shape: Shape,
+    /// `multi-step` (default; in distillation `cosine`), `wsd`, `cosine` or `constant`.
+    pub shape: Chosen,
     /// The highest rate; not given, DeepSeek's scaling law chooses it.
     pub peak: Option<f64>,
     /// Linear warm-up, tokens or a share of the horizon. Default 0.01.
@@ -69,7 +99,7 @@ pub struct Schedule {
 impl Default for Schedule {
     fn default() -> Self {
         Schedule {
-            shape: Shape::MultiStep,
+            shape: Chosen::default(),
             peak: None,
             warm_up: Amount::Share(0.01),
             horizon: None,
@@ -83,6 +113,11 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// The shape, multi-step where none is given.
+    pub fn shape(&self) -> Shape {
+        self.shape.shape()
+    }
+
     /// Tokens of the whole plan, for a stage of `tokens`.
     pub fn horizon(&self, tokens: u64) -> u64 {
         self.horizon.unwrap_or(self.offset + tokens)
@@ -126,12 +161,10 @@ impl Schedule {
                  factor from 0"
             );
         }
+        let shape = self.shape();
         let stray = |name: &str, given: bool, shapes: &[Shape]| -> Result<()> {
-            if given && !shapes.contains(&self.shape) {
-                bail!(
-                    "schedule.{name} says nothing to shape {:?}: leave it out",
-                    self.shape
-                );
+            if given && !shapes.contains(&shape) {
+                bail!("schedule.{name} says nothing to shape {shape:?}: leave it out");
             }
             Ok(())
         };
@@ -150,7 +183,7 @@ impl Schedule {
             return at / warm_up;
         }
         let share = at / (horizon as f64).max(1.0);
-        match self.shape {
+        match self.shape() {
             Shape::Constant => 1.0,
             Shape::MultiStep => match &self.levels {
                 None => level(&[(0.8, 0.316), (0.9, 0.1)], share),

@@ -26,7 +26,7 @@ const FORMAT: u32 = 1;
 /// Bytes of one row of the document table.
 const ROW: usize = 32;
 
-const TABLE: &str = "documents.table";
+pub(crate) const TABLE: &str = "documents.table";
 const IDS: &str = "documents.ids";
 const DESCRIPTION: &str = "shards.json";
 

@@ -7,13 +7,13 @@
 //!
 //! It knows no recipe, clock or terminal ([`Watch`]), and no objective ([`Objective`]).
 
-mod checks;
+pub(crate) mod checks;
 mod rewind;
 mod validation;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use model::{Decoder, Gradients, Tape};
 use tensor::Backward;
 
@@ -189,6 +189,16 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
         self.state.guard.begin(self.state.cursor);
         let (loss, cursor) = self.gradient(count)?;
         let norm = optimizer::norm(&*self.training.decoder.device, &self.gradients);
+        if let Some(first) = &settings.guard.first
+            && let Some(evidence) = first.judge(&self.state.curve.points, loss, norm)
+        {
+            bail!(
+                "training stops after {} tokens: {evidence}. Lower schedule.peak or lengthen \
+                 schedule.warm_up, and look at what made the model (the `guard` stage compares it \
+                 with the one before)",
+                self.state.tokens
+            );
+        }
         if let Some(reason) = self.state.guard.judge(&settings.guard, loss, norm) {
             return Ok(Some(Trip { reason, to: cursor }));
         }
@@ -255,7 +265,7 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
             tape: &mut self.tape,
             gradients: &mut self.gradients,
         };
-        let losses = self.objective.losses(output, &self.examples, share);
+        let losses = self.objective.losses(output, &self.examples, share)?;
         decoder.backward(&self.examples.batch, &mut self.tape, &mut self.gradients);
         for loss in losses.rows {
             sum += f64::from(loss);

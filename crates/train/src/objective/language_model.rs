@@ -3,6 +3,7 @@
 //! `loss = −log p[target] + z · log²Z`, z = 5e-6 in the report (PaLM's regulariser keeps the
 //! softmax's normaliser near one). The loss that is reported is without z-loss.
 
+use anyhow::Result;
 use tensor::{Backward, Grads};
 
 use super::{Losses, Objective, Output};
@@ -23,7 +24,7 @@ impl LanguageModel {
 }
 
 impl<D: Backward> Objective<D> for LanguageModel {
-    fn losses(&mut self, output: Output<'_, D>, examples: &Examples, share: f32) -> Losses {
+    fn losses(&mut self, output: Output<'_, D>, examples: &Examples, share: f32) -> Result<Losses> {
         let Output {
             decoder,
             tape,
@@ -42,8 +43,8 @@ impl<D: Backward> Objective<D> for LanguageModel {
             self.z,
             Some(grads),
         );
-        Losses {
+        Ok(Losses {
             rows: rows.into_iter().map(|(loss, _)| loss).collect(),
-        }
+        })
     }
 }

@@ -14,6 +14,8 @@ pub struct Examples {
     pub targets: Vec<u32>,
     /// The document that each target belongs to.
     pub documents: Vec<u64>,
+    /// Where the token that each row is fed lies: its document, and its place there.
+    pub fed: Vec<(u64, u64)>,
 }
 
 impl Default for Examples {
@@ -27,6 +29,7 @@ impl Default for Examples {
             },
             targets: vec![],
             documents: vec![],
+            fed: vec![],
         }
     }
 }
@@ -44,6 +47,19 @@ impl Examples {
         self.batch.starts.truncate(1);
         self.targets.clear();
         self.documents.clear();
+        self.fed.clear();
+    }
+
+    /// Appends a piece as a segment of its own, fed whole, without targets: for a decoder that is
+    /// only asked.
+    pub(crate) fn segment(&mut self, shards: &Shards, piece: Piece) {
+        let tokens = &shards.document(piece.document).tokens;
+        let tokens = &tokens[piece.from as usize..piece.to as usize];
+        self.batch.ids.extend_from_slice(tokens);
+        self.batch.positions.extend(0..tokens.len() as u32);
+        self.batch.starts.push(self.batch.ids.len() as u32);
+        let places = piece.from..piece.to;
+        self.fed.extend(places.map(|token| (piece.document, token)));
     }
 
     /// Appends a window: the pieces hold one token more than it has rows.
@@ -68,6 +84,8 @@ impl Examples {
             let positions = begun - start..begun - start + tokens.len();
             self.batch.positions.extend(positions.map(|at| at as u32));
             self.batch.ids.extend_from_slice(tokens);
+            let places = piece.from..piece.to;
+            self.fed.extend(places.map(|token| (piece.document, token)));
             // The first token of the window is a target of the window before.
             let targets = if begun > first { tokens } else { &tokens[1..] };
             self.targets.extend_from_slice(targets);
@@ -76,6 +94,7 @@ impl Examples {
         // The last token is fed by the next window; a segment that held only it goes, too.
         self.batch.ids.pop();
         self.batch.positions.pop();
+        self.fed.pop();
         let end = self.batch.ids.len() as u32;
         if self.batch.starts.last() != Some(&end) {
             self.batch.starts.push(end);

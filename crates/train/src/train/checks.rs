@@ -52,7 +52,7 @@ pub(super) fn agree<D: Backward>(training: &Training<'_, D>) -> Result<()> {
 }
 
 /// Ids come from a file, and one that is damaged must not reach the device.
-pub(super) fn ids(examples: &Examples, shards: &Shards) -> Result<()> {
+pub(crate) fn ids(examples: &Examples, shards: &Shards) -> Result<()> {
     let vocabulary = shards.vocabulary();
     let ids = examples.batch.ids.iter().chain(&examples.targets);
     if let Some(id) = ids.copied().find(|&id| id as usize >= vocabulary) {

@@ -134,7 +134,12 @@ struct Poisoned {
 }
 
 impl Objective<Reference> for Poisoned {
-    fn losses(&mut self, output: Output<'_, Reference>, examples: &Examples, share: f32) -> Losses {
+    fn losses(
+        &mut self,
+        output: Output<'_, Reference>,
+        examples: &Examples,
+        share: f32,
+    ) -> Result<Losses> {
         let Output {
             decoder,
             tape,
@@ -145,7 +150,7 @@ impl Objective<Reference> for Poisoned {
             tape: &mut *tape,
             gradients: &mut *gradients,
         };
-        let mut losses = LanguageModel::new(0.0).losses(inner, examples, share);
+        let mut losses = LanguageModel::new(0.0).losses(inner, examples, share)?;
         if examples
             .documents
             .iter()
@@ -153,7 +158,7 @@ impl Objective<Reference> for Poisoned {
         {
             (self.how)(&mut losses, &decoder.device, &mut tape.dhidden_nd);
         }
-        losses
+        Ok(losses)
     }
 }
 
