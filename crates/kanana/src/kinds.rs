@@ -107,6 +107,33 @@ impl Kind for Importance {
     }
 }
 
+/// What a teacher says of every token of some shards.
+pub(crate) struct Lessons;
+
+impl Kind for Lessons {
+    const NAME: &'static str = "lessons";
+    fn check(path: &Path) -> Result<()> {
+        train::Lessons::open(path).map(drop)
+    }
+}
+
+/// What a guard looked at, and found within its limits: `evidence.json`.
+pub(crate) struct Evidence;
+
+impl Evidence {
+    pub(crate) const FILE: &'static str = "evidence.json";
+}
+
+impl Kind for Evidence {
+    const NAME: &'static str = "evidence";
+    fn check(path: &Path) -> Result<()> {
+        let file = path.join(Self::FILE);
+        std::fs::metadata(&file)
+            .with_context(|| format!("wanted evidence in {}", file.display()))?;
+        Ok(())
+    }
+}
+
 /// What a model answered: `scores.json`.
 pub(crate) struct Scores;
 

@@ -1,7 +1,9 @@
 //! The shelf of stages, in the order of the life cycle: one file each, one line here.
 
 mod compare;
+mod distill;
 mod evaluate;
+mod guard;
 mod importance;
 mod ingest;
 mod init;
@@ -10,17 +12,18 @@ mod mix;
 mod pretrain;
 mod prune;
 mod report;
+mod teach;
 mod tokenize;
 mod train_tokenizer;
 mod upscale;
 mod world;
 
 pub(crate) use evaluate::{Accuracy, Scores};
-pub(crate) use pretrain::copy_tokenizer;
 #[cfg(test)]
 pub(crate) use init::Init;
 #[cfg(test)]
 pub(crate) use pretrain::Pretrain;
+pub(crate) use pretrain::copy_tokenizer;
 
 use crate::kinds;
 use recipe::Registry;
@@ -45,6 +48,9 @@ pub(crate) fn registry() -> Registry {
         .with::<importance::Importance>()
         .with::<prune::Prune>()
         .with::<merge::Merge>()
+        .with::<teach::Teach>()
+        .with::<distill::Distill>()
+        .with::<guard::Guard>()
         // out
         .with::<evaluate::Evaluate>()
         .with::<compare::Compare>()

@@ -23,13 +23,9 @@ pub(crate) struct PlanCommand {
 impl PlanCommand {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
         let (plan, _) = self.chosen.plan()?;
-        let flops: f64 = plan
-            .steps()
-            .iter()
-            .filter_map(|step| quantity(step, "FLOPs"))
-            .sum();
+        let all: f64 = plan.steps().iter().filter_map(flops).sum();
         // A speed is measured only where there is something to compute.
-        let speed = if flops > 0.0 {
+        let speed = if all > 0.0 {
             Some(machine.training_flops_per_second()?)
         } else {
             None
@@ -55,7 +51,7 @@ impl PlanCommand {
                 .steps()
                 .iter()
                 .filter(|step| step.state != State::Cached)
-                .filter_map(|step| quantity(step, "FLOPs"))
+                .filter_map(flops)
                 .sum();
             terminal::say(&format!(
                 "Training alone: {} FLOPs, about {} here ({}).",
@@ -68,11 +64,14 @@ impl PlanCommand {
     }
 }
 
-fn quantity(step: &Step, name: &str) -> Option<f64> {
-    step.quantities
-        .iter()
-        .find(|quantity| quantity.name == name)
+/// All that a step computes, a teacher's part included.
+fn flops(step: &Step) -> Option<f64> {
+    let counted = step.quantities.iter();
+    let counted: Vec<f64> = counted
+        .filter(|quantity| quantity.name.ends_with("FLOPs"))
         .map(|quantity| quantity.value)
+        .collect();
+    (!counted.is_empty()).then(|| counted.iter().sum())
 }
 
 fn table(steps: &[Step], speed: Option<f64>) -> String {
@@ -89,7 +88,7 @@ fn table(steps: &[Step], speed: Option<f64>) -> String {
             .iter()
             .filter(|quantity| forecast::is_news(quantity));
         let mut expected: Vec<String> = told.map(written).collect();
-        if let (Some(flops), Some(speed)) = (quantity(step, "FLOPs"), speed) {
+        if let (Some(flops), Some(speed)) = (flops(step), speed) {
             expected.push(terminal::seconds(flops / speed));
         }
         let cells = [

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod cost;
+mod distill;
+mod guard;
 mod kill;
 mod merge;
 mod program;

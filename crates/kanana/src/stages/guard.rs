@@ -1,0 +1,375 @@
+//! Stops a run when surgery or training has done harm, with the evidence.
+//!
+//! Reads: a model before and after (pruned, up-scaled, merged, tuned), held-out tokens, optionally the
+//! model that training has made of the latter; or scores before and after.
+//! Writes: what was looked at and found within its limits, `evidence.json`. Where a limit is passed
+//! there is no artifact, and the run ends with the numbers and with where they were found.
+//! Mathematics in `train` (apart): KL(before ‖ after), the largest difference of a logit, the rise of
+//! the loss right after, the share of that rise that training has won back, the drop of accuracy.
+//!
+//! The first steps of a run are watched from within, by `train.guard.first` of `pretrain` and
+//! `distill`: `{ steps = 32, rise = 0.5, gradient = 50.0 }`.
+
+mod drops;
+
+use crate::device::Machine;
+use crate::kinds::{self, Evidence, Model, Tokens};
+use crate::stages::pretrain;
+use anyhow::{Result, bail, ensure};
+use model::{Decoder, Use};
+use recipe::{Artifact, Context, Stage, Writer};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tensor::{Cpu, Precision};
+use tokenizer::Tokenizer;
+use train::{Apart, Curve, Shards, Worst};
+
+/// Settings: limits, of which at least one must be given, and how to look.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Guard {
+    /// Nats a token that KL(before ‖ after) may be on average.
+    divergence: Option<f64>,
+    /// How far a logit may be from what it was.
+    logit: Option<f64>,
+    /// Nats a token that the loss may rise right after.
+    rise: Option<f64>,
+    /// Share of the rise that `trained` must have won back, 0 to 1.
+    recovered: Option<f64>,
+    /// How far the accuracy of any evaluation may drop, 0 to 1.
+    drop: Option<f64>,
+    /// Evaluations of fewer questions are not judged. Default 30.
+    least_questions: usize,
+    /// Tokens to compare models on, whole documents. Default 32768.
+    sample_tokens: u64,
+    /// Tokens in a window; not given, the models' context, at most 512.
+    sequence: Option<usize>,
+    /// What products read: `bf16` (default) or `f32`.
+    precision: Precision,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Guard {
+            divergence: None,
+            logit: None,
+            rise: None,
+            recovered: None,
+            drop: None,
+            least_questions: 30,
+            sample_tokens: 32_768,
+            sequence: None,
+            precision: Precision::Bf16,
+        }
+    }
+}
+
+/// Inputs.
+#[derive(Deserialize)]
+pub(crate) struct Inputs {
+    before: Option<Artifact<Model>>,
+    after: Option<Artifact<Model>>,
+    trained: Option<Artifact<Model>>,
+    tokens: Option<Artifact<Tokens>>,
+    scores_before: Option<Artifact<kinds::Scores>>,
+    scores_after: Option<Artifact<kinds::Scores>>,
+}
+
+/// `evidence.json`.
+#[derive(Default, Serialize)]
+struct Seen {
+    /// Every limit, in the order of the settings.
+    checks: Vec<Check>,
+    /// The models before and after.
+    apart: Option<Apart>,
+    /// The models before and after training.
+    trained: Option<Apart>,
+    /// What the loss on the run's own validation was on the way: tokens, nats a token.
+    recovery: Vec<(u64, f64)>,
+    /// Every evaluation that both have.
+    evaluations: Vec<drops::Drop>,
+}
+
+/// A limit and what was found.
+#[derive(Serialize)]
+struct Check {
+    what: &'static str,
+    limit: f64,
+    found: f64,
+    tripped: bool,
+    /// Where it was found, a sentence.
+    evidence: String,
+}
+
+impl Stage for Guard {
+    const NAME: &'static str = "guard";
+    const SUMMARY: &'static str =
+        "stops a run where surgery or training has done harm, with evidence";
+    type Inputs = Inputs;
+    type Output = Evidence;
+
+    fn check(&self, inputs: &Inputs) -> Result<()> {
+        let limits = [
+            ("divergence", self.divergence),
+            ("logit", self.logit),
+            ("rise", self.rise),
+            ("recovered", self.recovered),
+            ("drop", self.drop),
+        ];
+        ensure!(
+            limits.iter().any(|limit| limit.1.is_some()),
+            "a guard without a limit guards nothing: give at least one of divergence, logit, rise, \
+             recovered, drop"
+        );
+        for (name, limit) in limits {
+            let share = name == "recovered" || name == "drop";
+            let most = if share { 1.0 } else { f64::MAX };
+            ensure!(
+                limit.is_none_or(|limit| (0.0..=most).contains(&limit)),
+                "{name} = {}: wanted {}",
+                limit.unwrap_or_default(),
+                if share {
+                    "a share, 0 to 1"
+                } else {
+                    "a limit from 0"
+                }
+            );
+        }
+        let models = self.compares();
+        ensure!(
+            !models
+                || (inputs.before.is_some() && inputs.after.is_some() && inputs.tokens.is_some()),
+            "divergence, logit, rise and recovered compare models: give `before`, `after` and \
+             held-out `tokens`"
+        );
+        ensure!(
+            self.recovered.is_none() || inputs.trained.is_some(),
+            "recovered asks what training has won back: give `trained`, the model it has made"
+        );
+        ensure!(
+            self.drop.is_none()
+                || (inputs.scores_before.is_some() && inputs.scores_after.is_some()),
+            "drop compares evaluations: give `scores_before` and `scores_after`"
+        );
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<Evidence>,
+    ) -> Result<()> {
+        let mut seen = Seen::default();
+        if let (true, Some(before), Some(after), Some(tokens)) = (
+            self.compares(),
+            &inputs.before,
+            &inputs.after,
+            &inputs.tokens,
+        ) {
+            let bench = Bench::open(self, before, tokens, context)?;
+            context.check_cancelled()?;
+            let apart = bench.apart(self, after, tokens)?;
+            self.judge_surgery(&bench, &apart, &mut seen);
+            if let (Some(limit), Some(trained)) = (self.recovered, &inputs.trained) {
+                context.check_cancelled()?;
+                let won = bench.apart(self, trained, tokens)?;
+                if trained.file(Model::TRAINING).is_file() {
+                    let curve: Curve = trained.json(Model::TRAINING)?;
+                    let course = curve.validations.iter();
+                    seen.recovery = course.map(|at| (at.tokens, at.total.loss)).collect();
+                }
+                seen.checks
+                    .push(recovery(limit, &apart, &won, &seen.recovery));
+                seen.trained = Some(won);
+            }
+            seen.apart = Some(apart);
+        }
+        if let (Some(limit), Some(before), Some(after)) =
+            (self.drop, &inputs.scores_before, &inputs.scores_after)
+        {
+            seen.evaluations = drops::compare(before, after)?;
+            let check = drops::judge(limit, self.least_questions, &seen.evaluations)?;
+            seen.checks.push(check);
+        }
+
+        for check in &seen.checks {
+            context.message(&format!("{}: {}", check.what, check.evidence));
+            out.note(check.what, check.found);
+        }
+        let tripped: Vec<&str> = seen
+            .checks
+            .iter()
+            .filter(|check| check.tripped)
+            .map(|check| check.evidence.as_str())
+            .collect();
+        if !tripped.is_empty() {
+            bail!(
+                "a limit is passed: {}. What came of it must not be built on: look at what made it, or \
+                 raise the limit if this was expected",
+                tripped.join("; ")
+            );
+        }
+        out.json(Evidence::FILE, &seen)
+    }
+}
+
+impl Guard {
+    fn compares(&self) -> bool {
+        [self.divergence, self.logit, self.rise, self.recovered]
+            .iter()
+            .any(Option::is_some)
+    }
+
+    fn judge_surgery(&self, bench: &Bench, apart: &Apart, seen: &mut Seen) {
+        let mut check = |what: &'static str, limit: Option<f64>, found: f64, evidence: String| {
+            let Some(limit) = limit else { return };
+            seen.checks.push(Check {
+                what,
+                limit,
+                found,
+                // What is not a number is beyond every limit.
+                tripped: found.is_nan() || found > limit,
+                evidence: format!("{evidence} (the limit is {limit})"),
+            });
+        };
+        let all = &apart.all;
+        check(
+            "divergence",
+            self.divergence,
+            all.divergence,
+            format!(
+                "what the model says is {:.4} nats a token from what it said before, over {} tokens; \
+                 most of all, {:.2}, {}",
+                all.divergence,
+                all.tokens,
+                apart.divergence.value,
+                bench.place(&apart.divergence)
+            ),
+        );
+        check(
+            "logit",
+            self.logit,
+            apart.logit.value,
+            format!(
+                "a logit is {:.4} from what it was, that of the token {}",
+                apart.logit.value,
+                bench.place(&apart.logit)
+            ),
+        );
+        let groups: Vec<String> = apart
+            .groups
+            .iter()
+            .map(|group| format!("{} {:+.3}", group.name, group.after - group.before))
+            .collect();
+        check(
+            "rise",
+            self.rise,
+            all.after - all.before,
+            format!(
+                "the loss is {:.4} nats a token and was {:.4} before, {:+.4} (by group: {}); it rose \
+                 most, by {:.2}, {}",
+                all.after,
+                all.before,
+                all.after - all.before,
+                groups.join(", "),
+                apart.rise.value,
+                bench.place(&apart.rise)
+            ),
+        );
+    }
+}
+
+/// What a model is compared on.
+struct Bench {
+    before: Decoder<Cpu>,
+    device: Arc<Cpu>,
+    shards: Shards,
+    tokenizer: Option<Tokenizer>,
+    micro_batch: Option<usize>,
+}
+
+impl Bench {
+    fn open(
+        guard: &Guard,
+        before: &Artifact<Model>,
+        tokens: &Artifact<Tokens>,
+        context: &Context<'_>,
+    ) -> Result<Self> {
+        pretrain::same_tokenizer(before, tokens)?;
+        let machine = context.resource::<Machine>()?.clone();
+        let device = machine.cpu(guard.precision)?;
+        Ok(Bench {
+            before: Decoder::load(before.path(), device.clone(), Use::Infer)?,
+            device,
+            shards: Shards::open(tokens.path())?,
+            tokenizer: Tokenizer::load(tokens.path()).ok(),
+            micro_batch: machine.micro_batch,
+        })
+    }
+
+    fn apart(
+        &self,
+        guard: &Guard,
+        after: &Artifact<Model>,
+        tokens: &Artifact<Tokens>,
+    ) -> Result<Apart> {
+        pretrain::same_tokenizer(after, tokens)?;
+        let after = Decoder::load(after.path(), self.device.clone(), Use::Infer)?;
+        let context = self.before.shape.context.min(after.shape.context);
+        let sequence = guard.sequence.unwrap_or(context.min(512));
+        let rows = self.micro_batch.unwrap_or(4096);
+        train::apart(
+            &self.before,
+            &after,
+            &self.shards,
+            guard.sample_tokens,
+            sequence,
+            (rows / sequence.max(1)).max(1),
+        )
+    }
+
+    /// Where something was found, in words.
+    fn place(&self, worst: &Worst) -> String {
+        let token = match &self.tokenizer {
+            Some(tokenizer) => format!("{:?}", tokenizer.decode_with_specials(&[worst.id])),
+            None => worst.id.to_string(),
+        };
+        format!(
+            "{token} after token {} of document {}",
+            worst.token, worst.document
+        )
+    }
+}
+
+/// What training has won back of what surgery has cost.
+fn recovery(limit: f64, cut: &Apart, trained: &Apart, course: &[(u64, f64)]) -> Check {
+    let (before, right_after, now) = (cut.all.before, cut.all.after, trained.all.after);
+    let rise = right_after - before;
+    // Where nothing was lost, everything is won back.
+    let found = if rise > 0.0 {
+        (right_after - now) / rise
+    } else {
+        1.0
+    };
+    let course: Vec<String> = course
+        .iter()
+        .map(|(tokens, loss)| format!("{loss:.3} at {}", page::quantity(*tokens as f64)))
+        .collect();
+    Check {
+        what: "recovered",
+        limit,
+        found,
+        tripped: found.is_nan() || found < limit,
+        evidence: format!(
+            "the loss was {before:.4} nats a token, {right_after:.4} right after and is {now:.4} after \
+             training: {:.1} % of the rise is won back (the limit is {:.1} %){}",
+            100.0 * found,
+            100.0 * limit,
+            match course.is_empty() {
+                true => String::new(),
+                false => format!("; the validation on the way was {}", course.join(", ")),
+            }
+        ),
+    }
+}
