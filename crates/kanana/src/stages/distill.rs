@@ -85,6 +85,13 @@ fn yes() -> bool {
 /// The report's peak rate, and what it was used for: parameters of the student and tokens.
 const REPORTED: (f64, u64, u64) = (1.2e-4, 2_087_000_000, 300_000_000_000);
 
+/// The report's peak rate, carried to another budget.
+fn peak(parameters: u64, tokens: u64) -> f64 {
+    let (reported, its_parameters, its_tokens) = REPORTED;
+    let ours = law::peak(law::flops(parameters, tokens));
+    reported * ours / law::peak(law::flops(its_parameters, its_tokens))
+}
+
 /// Inputs.
 #[derive(Deserialize)]
 pub(crate) struct Inputs {
@@ -176,10 +183,8 @@ impl Stage for Distill {
             (None, None) => unreachable!("one of the two was checked to be there"),
         };
         if settings.schedule.peak.is_none() {
-            let (peak, parameters, tokens) = REPORTED;
-            let ours = law::flops(decoder.shape.parameters() as u64, settings.horizon());
-            let law = law::peak(ours) / law::peak(law::flops(parameters, tokens));
-            settings.schedule.peak = Some(peak * law);
+            let parameters = decoder.shape.parameters() as u64;
+            settings.schedule.peak = Some(peak(parameters, settings.horizon()));
         }
         let mut objective = Distillation::new(
             self.settings(),
@@ -265,5 +270,36 @@ impl Distill {
             tokens: &inputs.tokens,
             validation: inputs.validation.as_ref(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reported_rate_is_carried_to_other_budgets() {
+        assert_eq!(peak(REPORTED.1, REPORTED.2), 1.2e-4);
+        // 2^24 times less compute, 2^3 times the rate.
+        let less = peak(REPORTED.1 >> 12, REPORTED.2 >> 12);
+        assert!((less / 1.2e-4 - 8.0).abs() < 0.01, "{less}");
+    }
+
+    #[test]
+    fn a_cosine_unless_another_is_given() {
+        let read = |schedule: &str| -> ScheduleShape {
+            let text = format!(r#"{{"train": {{"tokens": 9, "sequence": 3{schedule}}}}}"#);
+            let read: Distill = serde_json::from_str(&text).unwrap();
+            read.train.schedule.shape.shape()
+        };
+        assert_eq!(read(""), ScheduleShape::Cosine);
+        assert_eq!(
+            read(r#", "schedule": {"peak": 1e-3}"#),
+            ScheduleShape::Cosine
+        );
+        assert_eq!(
+            read(r#", "schedule": {"shape": "constant"}"#),
+            ScheduleShape::Constant
+        );
     }
 }

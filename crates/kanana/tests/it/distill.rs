@@ -292,6 +292,16 @@ fn what_does_not_fit_a_student() {
 }
 
 #[test]
+fn the_recipe_plans() {
+    let trial = Trial::new();
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes/distill.toml");
+    let plan = trial.ok(&["plan", recipe]);
+    for word in ["smallest", "teacher FLOPs", "recovery"] {
+        assert!(plan.contains(word), "{word:?}:\n{plan}");
+    }
+}
+
+#[test]
 fn lessons_that_were_cut_short() {
     let trial = run(&recipe(), &["lessons"]);
     let part = trial.artifact("lessons").join("lessons-00000.part");
