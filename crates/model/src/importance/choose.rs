@@ -1,7 +1,7 @@
 //! From importance to what is kept: scores by the aggregations of Table 15, and the largest of them.
 //!
-//! A score at a site is one of the four sums' means: of m or q over sequences (mean), or the root of
-//! the mean square (L2). Over sites it is summed, for what is shared by all layers over all of them.
+//! A score at a site is the mean over sequences of m or of q, or the root of the sum of their squares
+//! (L2). Over sites it is summed, for what is shared by all layers over all of them.
 //! Ties keep the lower index; what is kept stays in order, so that keeping everything is no change.
 
 use super::{BLOCKS, CHANNELS, Importance, NEURONS, NEURONS_GATE_UP, QUERY_HEADS, Ranking, Target};
