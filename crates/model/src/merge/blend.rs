@@ -242,7 +242,8 @@ impl Blend<'_> {
         Ok(kept)
     }
 
-    /// Gives what is kept of each difference the sum of magnitudes of the whole.
+    /// Gives what is kept of each difference the sum of magnitudes of the whole. That is mergekit's
+    /// rule; DARE's paper divides by the density, which is the same where chance is even.
     fn rescale(&self, kept: &mut [Kept]) -> Result<()> {
         let thinned: Vec<usize> = (0..kept.len())
             .filter(|input| matches!(kept[*input], Kept::Largest { .. } | Kept::Masked { .. }))
@@ -352,7 +353,7 @@ impl Blend<'_> {
                 Ok(made)
             }
             (Formula::Differences(differences), Facts::Kept(kept)) => {
-                self.from_base(differences, kept, part)
+                self.deltas_added(differences, kept, part)
             }
             _ => unreachable!("facts are those of the formula"),
         }
@@ -375,7 +376,7 @@ impl Blend<'_> {
     }
 
     /// The base and the weighted sum of what is kept of the differences.
-    fn from_base(&self, how: &Differences, kept: &[Kept], part: usize) -> Result<Vec<f32>> {
+    fn deltas_added(&self, how: &Differences, kept: &[Kept], part: usize) -> Result<Vec<f32>> {
         let mut made = self.load(self.base(), part)?;
         let others: Vec<usize> = self.others().collect();
         let mut deltas = Vec::with_capacity(others.len());
@@ -387,34 +388,46 @@ impl Blend<'_> {
             delta.iter_mut().for_each(|x| *x *= weight);
             deltas.push((weight, delta));
         }
+        let mut sum = vec![0.0f32; made.len()];
+        for (_, delta) in &deltas {
+            sum.iter_mut().zip(delta).for_each(|(sum, x)| *sum += x);
+        }
         let whole: f32 = deltas.iter().map(|(weight, _)| weight).sum();
         let whole = if whole.abs() < 1e-8 { 1.0 } else { whole };
-        for (index, made) in made.iter_mut().enumerate() {
-            let sum: f32 = deltas.iter().map(|(_, delta)| delta[index]).sum();
-            let (mut mixed, divisor) = match how.elect {
-                false => (sum, whole),
-                true => elected(&deltas, index, sum),
-            };
-            if how.normalize {
-                mixed /= divisor;
-            }
+        let (mut mixed, divisors) = match how.elect {
+            false => (sum, vec![whole; made.len()]),
+            true => elected(&deltas, &sum),
+        };
+        if how.normalize {
+            let divided = mixed.iter_mut().zip(&divisors);
+            divided.for_each(|(x, divisor)| *x /= divisor);
+        }
+        for (made, mixed) in made.iter_mut().zip(mixed) {
             *made += mixed * how.lambda;
         }
         Ok(made)
     }
 }
 
-/// The sum of those that have the elected sign, that of the sum of all, and of their weights.
-fn elected(deltas: &[(f32, Vec<f32>)], index: usize, sum: f32) -> (f32, f32) {
-    let (mut mixed, mut divisor) = (0.0, 0.0);
+/// For each number the sum of those that have the elected sign, that of the sum of all, and of their
+/// weights; 1 where none has it.
+fn elected(deltas: &[(f32, Vec<f32>)], sum: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let mut mixed = vec![0.0f32; sum.len()];
+    let mut divisors = vec![0.0f32; sum.len()];
     for (weight, delta) in deltas {
-        let x = delta[index];
-        if if sum >= 0.0 { x > 0.0 } else { x < 0.0 } {
-            mixed += x;
-            divisor += weight;
+        for (((mixed, divisor), &sum), &x) in
+            mixed.iter_mut().zip(&mut divisors).zip(sum).zip(delta)
+        {
+            // without branches, so that many are done at once
+            let agrees = (x > 0.0) & (sum >= 0.0) | (x < 0.0) & (sum < 0.0);
+            *mixed += if agrees { x } else { 0.0 };
+            *divisor += if agrees { *weight } else { 0.0 };
         }
     }
-    (mixed, if divisor == 0.0 { 1.0 } else { divisor })
+    for divisor in &mut divisors {
+        *divisor = if *divisor == 0.0 { 1.0 } else { *divisor };
+    }
+    (mixed, divisors)
 }
 
 fn subtract(values: &mut [f32], base: &[f32]) {

@@ -58,29 +58,9 @@ pub(super) fn boundaries(blend: &Blend<'_>, wanted: &[(usize, f64)]) -> Result<V
         "a tensor of {numbers} numbers is beyond what can be counted in 32 bits"
     );
     let inputs: Vec<usize> = wanted.iter().map(|(input, _)| *input).collect();
-    let counted = |bins: usize, bin: &(dyn Fn(usize, u32) -> Option<usize> + Sync)| {
-        folded(
-            blend.threads,
-            blend.parts.count(),
-            || vec![vec![0u32; bins]; inputs.len()],
-            |counts, part| {
-                blend.each_difference(&inputs, part, |which, difference| {
-                    for x in difference {
-                        if let Some(bin) = bin(which, magnitude(*x)) {
-                            counts[which][bin] += 1;
-                        }
-                    }
-                })
-            },
-            |mut one, other| {
-                for (one, other) in one.iter_mut().flatten().zip(other.iter().flatten()) {
-                    *one += *other;
-                }
-                one
-            },
-        )
-    };
-    let upper = counted(1 << 16, &|_, bits| Some((bits >> LOW_BITS) as usize))?;
+    let upper = counted(blend, &inputs, 1 << 16, |_, bits| {
+        Some((bits >> LOW_BITS) as usize)
+    })?;
     let buckets: Vec<(usize, u64)> = wanted
         .iter()
         .zip(&upper)
@@ -89,7 +69,7 @@ pub(super) fn boundaries(blend: &Blend<'_>, wanted: &[(usize, f64)]) -> Result<V
             boundary_bin(counts, keep)
         })
         .collect();
-    let lower = counted(1 << LOW_BITS, &|which, bits| {
+    let lower = counted(blend, &inputs, 1 << LOW_BITS, |which, bits| {
         let within = (bits >> LOW_BITS) as usize == buckets[which].0;
         within.then_some((bits & ((1 << LOW_BITS) - 1)) as usize)
     })?;
@@ -110,6 +90,36 @@ pub(super) fn boundaries(blend: &Blend<'_>, wanted: &[(usize, f64)]) -> Result<V
         count_equal(blend, &inputs, &crowded, &mut found)?;
     }
     Ok(found)
+}
+
+/// How many numbers of each input's difference fall into each bin.
+fn counted(
+    blend: &Blend<'_>,
+    inputs: &[usize],
+    bins: usize,
+    bin: impl Fn(usize, u32) -> Option<usize> + Sync,
+) -> Result<Vec<Vec<u32>>> {
+    folded(
+        blend.threads,
+        blend.parts.count(),
+        || vec![vec![0u32; bins]; inputs.len()],
+        |counts, part| {
+            blend.each_difference(inputs, part, |which, difference| {
+                let counts = &mut counts[which];
+                for x in difference {
+                    if let Some(bin) = bin(which, magnitude(*x)) {
+                        counts[bin] += 1;
+                    }
+                }
+            })
+        },
+        |mut one, other| {
+            for (one, other) in one.iter_mut().flatten().zip(other.iter().flatten()) {
+                *one += *other;
+            }
+            one
+        },
+    )
 }
 
 /// The bin that holds the `keep`-th largest, and how many of that bin are kept.

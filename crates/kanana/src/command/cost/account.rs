@@ -137,10 +137,21 @@ pub(super) struct ModelCost {
     pub(super) from_scratch: Option<Flops>,
 }
 
+/// All steps of one stage.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct StageCost {
+    pub(super) stage: String,
+    pub(super) steps: usize,
+    pub(super) tokens: f64,
+    pub(super) training: Flops,
+    pub(super) teacher: Flops,
+}
+
 /// Everything that a recipe costs.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Account {
     pub(super) steps: Vec<StepCost>,
+    pub(super) stages: Vec<StageCost>,
     pub(super) models: Vec<ModelCost>,
     pub(super) comparisons: Vec<Comparison>,
     pub(super) training: Flops,
@@ -203,6 +214,7 @@ impl Account {
         let models = models(plan, &known, &steps);
         Account {
             comparisons: comparisons(plan, &known, &steps),
+            stages: stages(&steps),
             training: steps
                 .iter()
                 .fold(Flops::default(), |sum, step| sum + step.training),
@@ -311,6 +323,30 @@ fn cost(step: &Step, here: &Known, teacher: Option<Size>, trains: bool) -> Optio
         sequence,
         recompute: quantity(step, forecast::RECOMPUTE).unwrap_or(1.0),
     })
+}
+
+/// By stage, in the order in which they first come.
+fn stages(steps: &[StepCost]) -> Vec<StageCost> {
+    let mut stages: Vec<StageCost> = Vec::new();
+    for step in steps {
+        let place = stages.iter().position(|one| one.stage == step.stage);
+        let place = place.unwrap_or_else(|| {
+            stages.push(StageCost {
+                stage: step.stage.clone(),
+                steps: 0,
+                tokens: 0.0,
+                training: Flops::default(),
+                teacher: Flops::default(),
+            });
+            stages.len() - 1
+        });
+        let stage = &mut stages[place];
+        stage.steps += 1;
+        stage.tokens += step.tokens;
+        stage.training += step.training;
+        stage.teacher += step.teacher;
+    }
+    stages
 }
 
 /// Sums over some of the costs.

@@ -41,6 +41,7 @@ pub(super) fn page(
     page.heading("Models");
     page.table(models(account));
     page.heading("Steps");
+    page.table(stages(account, cluster));
     page.table(steps(account, cluster));
     page.table(memory(account, cluster));
     if pictures {
@@ -190,6 +191,41 @@ fn spent(flops: f64) -> Cell {
     }
 }
 
+fn stages(account: &Account, cluster: &Cluster) -> Table {
+    let mut table = Table::new([
+        Column::text("stage"),
+        Column::number("steps", 0),
+        Column::text("tokens"),
+        Column::text("6ND, nominal"),
+        Column::text("exact"),
+        Column::text("teacher"),
+        Column::text("device-hours"),
+        Column::text("days"),
+    ])
+    .caption("by stage");
+    let all = account.stages.iter().map(|one| {
+        let name = one.stage.as_str();
+        (name, one.steps, one.tokens, one.training, one.teacher)
+    });
+    let tokens = account.steps.iter().map(|step| step.tokens).sum();
+    let (steps, training, teachers) = (account.steps.len(), account.training, account.teachers);
+    let together = ("together", steps, tokens, training, teachers);
+    for (name, steps, tokens, training, teacher) in all.chain([together]) {
+        let hours = cluster.device_hours(training.exact + teacher.exact);
+        table.row([
+            Cell::from(name),
+            Cell::from(steps),
+            Cell::from(page::quantity(tokens)),
+            spent(training.nominal),
+            spent(training.exact),
+            spent(teacher.exact),
+            Cell::from(page::quantity(hours)),
+            Cell::from(page::quantity(hours / cluster.devices() as f64 / 24.0)),
+        ]);
+    }
+    table
+}
+
 fn steps(account: &Account, cluster: &Cluster) -> Table {
     let mut table = Table::new([
         Column::text("step"),
@@ -202,7 +238,7 @@ fn steps(account: &Account, cluster: &Cluster) -> Table {
         Column::text("device-hours"),
         Column::text("days"),
     ])
-    .caption("what each step costs");
+    .caption("by step");
     for step in &account.steps {
         let needs = cluster.needs(step);
         table.row([
@@ -217,23 +253,6 @@ fn steps(account: &Account, cluster: &Cluster) -> Table {
             Cell::from(page::quantity(needs.hours / 24.0)),
         ]);
     }
-    table.row([
-        Cell::from("together"),
-        Cell::from(""),
-        Cell::from(""),
-        Cell::from(""),
-        spent(account.training.nominal),
-        spent(account.training.exact),
-        spent(account.teachers.exact),
-        Cell::from(page::quantity(
-            cluster.device_hours(account.training.exact + account.teachers.exact),
-        )),
-        Cell::from(page::quantity(
-            cluster.device_hours(account.training.exact + account.teachers.exact)
-                / cluster.devices() as f64
-                / 24.0,
-        )),
-    ]);
     table
 }
 

@@ -3,9 +3,25 @@
 use super::mergekit::Folders;
 use anyhow::{Context as _, Result};
 use model::merge::Config;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::path::Path;
+
+/// The order in which a person would write what is in a table.
+const ORDER: [&str; 12] = [
+    "merge_method",
+    "base_model",
+    "model",
+    "layer_range",
+    "filter",
+    "value",
+    "sources",
+    "models",
+    "slices",
+    "parameters",
+    "dtype",
+    "out_dtype",
+];
 
 /// The name of the step.
 pub(super) const STEP: &str = "merged";
@@ -13,7 +29,7 @@ pub(super) const STEP: &str = "merged";
 pub(super) fn write(from: &Path, seed: u64, config: &Config, folders: &Folders) -> Result<String> {
     let mut text = format!(
         "# The merge of {}, as a recipe: `kanana run` makes the same of it.\nseed = {seed}\n\n[inputs]\n",
-        from.file_name().map_or(from.into(), Path::new).display()
+        from.file_name().map_or(from, Path::new).display()
     );
     for (name, folder) in folders {
         let folder = std::path::absolute(folder)
@@ -27,7 +43,7 @@ pub(super) fn write(from: &Path, seed: u64, config: &Config, folders: &Folders) 
         writeln!(
             text,
             "{} = {{ kind = \"model\", path = {} }}",
-            quoted(name),
+            key(name),
             quoted(folder)
         )?;
     }
@@ -38,7 +54,7 @@ pub(super) fn write(from: &Path, seed: u64, config: &Config, folders: &Folders) 
         names.join(", ")
     )?;
     let settings = serde_json::to_value(config)?;
-    for (name, value) in settings.as_object().into_iter().flatten() {
+    for (name, value) in settings.as_object().map(in_order).into_iter().flatten() {
         let nothing = match value {
             Value::Null => true,
             Value::Array(list) => list.is_empty(),
@@ -71,7 +87,7 @@ fn inline(value: &Value) -> String {
             format!("[{}]", list.join(", "))
         }
         Value::Object(map) => {
-            let given = map.iter().filter(|(_, value)| {
+            let given = in_order(map).into_iter().filter(|(_, value)| {
                 !value.is_null() && value.as_object().is_none_or(|inner| !inner.is_empty())
             });
             let pairs: Vec<String> = given
@@ -80,6 +96,28 @@ fn inline(value: &Value) -> String {
             format!("{{ {} }}", pairs.join(", "))
         }
         plain => plain.to_string(),
+    }
+}
+
+fn in_order(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut pairs: Vec<_> = map.iter().collect();
+    pairs.sort_by_key(|(name, _)| {
+        ORDER
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or(ORDER.len())
+    });
+    pairs
+}
+
+/// A key of TOML, in quotes only where it needs them.
+fn key(name: &str) -> String {
+    match name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    {
+        true => name.to_owned(),
+        false => quoted(name),
     }
 }
 

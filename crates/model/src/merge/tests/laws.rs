@@ -77,6 +77,26 @@ fn passthrough_of_all_layers_changes_no_bit() {
 }
 
 #[test]
+fn half_precision_is_read_as_it_was_written() {
+    let bench = Bench::new();
+    let given = models([("a", bench.random("a", &shape(), 6))]);
+    let halved = json!({ "merge_method": "passthrough", "models": [{ "model": "a" }], "out_dtype": "float16" });
+    let halved = bench.merge(halved, &given, None, 2).unwrap();
+    let again = models([("half", Checkpoint::open(&halved).unwrap())]);
+    for parameters in [json!({}), json!({ "scale": 1 })] {
+        // once by copying bytes, once by way of f32
+        let config = json!({ "merge_method": "passthrough", "models": [{ "model": "half" }], "parameters": parameters });
+        assert!(bytes(&bench.merge(config, &again, None, 2).unwrap()) == bytes(&halved));
+    }
+    let exact = tensors(&bench.0.path().join("a/model.safetensors"));
+    close(
+        &tensors(&halved.join("model.safetensors")),
+        &exact,
+        1.0 / 2048.0,
+    );
+}
+
+#[test]
 fn shards_are_cut_where_asked_for() {
     let bench = Bench::new();
     let shape = shape();

@@ -150,6 +150,18 @@ fn the_family_saves_what_the_report_says() {
     assert_eq!((all.derived_by.as_str(), all.models.len()), ("", 10));
     assert_eq!(all.spent, account.training);
     assert!(all.saving_with_teachers.nominal < all.saving.nominal);
+
+    let stages: Vec<(&str, usize)> = account
+        .stages
+        .iter()
+        .map(|one| (one.stage.as_str(), one.steps))
+        .collect();
+    assert_eq!(stages, [("pretrain", 8), ("distill", 6)]);
+    let taught = &account.stages[1];
+    assert_eq!(taught.teacher, account.teachers);
+    // added in another order
+    let together = (taught.training + account.stages[0].training).share(account.training);
+    assert!((together.nominal - 1.0).abs() < 1e-12 && (together.counted - 1.0).abs() < 1e-12);
 }
 
 #[test]
