@@ -10,7 +10,7 @@ struct Thirds;
 impl Masks for Thirds {
     fn fill(&self, place: Place<'_>, _: f64, keep: &mut [bool]) {
         for (index, keep) in keep.iter_mut().enumerate() {
-            *keep = (place.start + index + place.model.len()) % 3 != 0;
+            *keep = !(place.start + index + place.model.len()).is_multiple_of(3);
         }
     }
 }
