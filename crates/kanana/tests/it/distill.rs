@@ -295,7 +295,7 @@ fn what_does_not_fit_a_student() {
 fn the_recipe_plans() {
     let trial = Trial::new();
     let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes/distill.toml");
-    let plan = trial.ok(&["plan", recipe]);
+    let plan = trial.ok(&["plan", recipe, "--json"]);
     for word in ["smallest", "teacher FLOPs", "recovery"] {
         assert!(plan.contains(word), "{word:?}:\n{plan}");
     }
