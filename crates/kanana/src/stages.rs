@@ -19,10 +19,6 @@ mod upscale;
 mod world;
 
 pub(crate) use evaluate::{Accuracy, Scores};
-#[cfg(test)]
-pub(crate) use init::Init;
-#[cfg(test)]
-pub(crate) use pretrain::Pretrain;
 pub(crate) use pretrain::copy_tokenizer;
 
 use crate::kinds;

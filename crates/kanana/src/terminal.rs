@@ -83,7 +83,9 @@ pub(crate) fn seconds(seconds: f64) -> String {
     match whole {
         0..60 => format!("{seconds:.1} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
+        3600..172_800 => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
+        172_800..63_072_000 => format!("{} days", whole / 86_400),
+        _ => format!("{} years", page::quantity(seconds / 31_536_000.0)),
     }
 }
 

@@ -64,6 +64,26 @@ fn a_recipe_can_be_planned_and_counted_without_its_text() {
     assert!(!page.contains("<script"));
 }
 
+/// The report's family, by the name that it has inside the program: planned and counted, never run.
+#[test]
+fn the_report_s_family_is_planned_and_counted() {
+    let trial = Trial::new();
+    let plan = trial.ok(&["plan", "kanana"]);
+    for parameters in ["8.030B", "9.775B", "4.513B", "2.087B", "1.279B", "0.635B"] {
+        assert!(
+            plan.contains(parameters),
+            "{parameters} is missing:\n{plan}"
+        );
+    }
+    let cost = trial.ok(&["cost", "kanana"]);
+    // the report's saving and its share, with the sizes that the models go by; and ours beside it
+    for share in ["11.06 %", "6.67 %", "10.94 %"] {
+        assert!(cost.contains(share), "{share} is missing:\n{cost}");
+    }
+    let said = trial.fails(&["run", "kanana"]);
+    assert!(said.contains("is planned and not there"), "{said}");
+}
+
 #[test]
 fn memory_is_shared_as_the_layout_says() {
     let trial = Trial::new();

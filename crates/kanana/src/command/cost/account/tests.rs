@@ -1,114 +1,14 @@
 //! The report's figures, from the recipe of its family; and the rules on a small one.
-//!
-//! The stages that cut and deepen and teach are toys here: of the settings that the recipe gives they
-//! know what they need to say which shape comes out.
 
 use super::*;
-use crate::kinds::{self, Tokens};
-use anyhow::Result;
-use model::Shape;
-use recipe::{Artifact, Bindings, Context, Quantity, Recipe, Registry, Stage, Store, Writer};
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
-/// Settings that are kept and not looked at.
-type Rest = Map<String, Value>;
-
-macro_rules! toy {
-    ($type:ident, $name:literal, $output:ty, { $($field:ident: $of:ty),* }, $estimate:expr) => {
-        #[derive(Serialize, Deserialize)]
-        struct $type {
-            #[serde(flatten)]
-            settings: Rest,
-        }
-        const _: () = {
-            // An input is checked by being there; not every toy looks at all of its.
-            #[allow(dead_code)]
-            #[derive(Deserialize)]
-            pub(super) struct Inputs {
-                $($field: Option<Artifact<$of>>),*
-            }
-            impl Stage for $type {
-                const NAME: &'static str = $name;
-                const SUMMARY: &'static str = "is a toy";
-                type Inputs = Inputs;
-                type Output = $output;
-                fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
-                    let estimate: fn(&Self, &Inputs) -> Vec<Quantity> = $estimate;
-                    estimate(self, inputs)
-                }
-                fn run(&self, _: Inputs, _: &mut Context<'_>, _: &mut Writer<$output>) -> Result<()> {
-                    anyhow::bail!("a toy does not run")
-                }
-            }
-        };
-    };
-}
-
-struct Measured;
-
-impl recipe::Kind for Measured {
-    const NAME: &'static str = "importance";
-}
-
-toy!(Upscale, "upscale", kinds::Model, { model: kinds::Model }, |stage, inputs| {
-    let shape = inputs.model.as_ref().and_then(forecast::shape_of);
-    let to = stage.settings["to"].as_u64().unwrap() as usize;
-    let shape = shape.map(|shape| Shape { layers: to, ..shape });
-    shape.as_ref().map(made).unwrap_or_default()
-});
-toy!(Importance, "importance", Measured, { model: kinds::Model, tokens: Tokens }, |_, _| {
-    vec![Quantity::tokens(8_388_608.0), Quantity::flops(1e17)]
-});
-toy!(Prune, "prune", kinds::Model, { model: kinds::Model, importance: Measured }, |stage, inputs| {
-    let Some(mut shape) = inputs.model.as_ref().and_then(forecast::shape_of) else {
-        return vec![];
-    };
-    let target = &stage.settings["shape"];
-    let number = |name: &str, old: usize| target[name].as_u64().map_or(old, |new| new as usize);
-    shape.width = number("width", shape.width);
-    shape.ffn = number("ffn", shape.ffn);
-    shape.query_heads = number("query_heads", shape.query_heads);
-    shape.tied |= target["tied"] == true;
-    made(&shape)
-});
-toy!(Distill, "distill", kinds::Model, { student: kinds::Model, teacher: kinds::Model, tokens: Tokens }, |stage, inputs| {
-    let settings: train::Settings = serde_json::from_value(stage.settings["train"].clone()).unwrap();
-    let tokens = settings.tokens as f64;
-    let mut quantities = vec![Quantity::tokens(tokens)];
-    // What the stage says in FLOPs is checked against what is counted from shapes.
-    if let Some(shape) = inputs.teacher.as_ref().and_then(forecast::shape_of) {
-        let flops = shape.forward_flops_per_token(settings.sequence) * tokens;
-        quantities.push(Quantity::new(TEACHER, flops));
-    }
-    quantities.extend(inputs.student.iter().flat_map(forecast::inherited));
-    quantities.extend(forecast::training(&settings));
-    quantities
-});
-
-fn made(shape: &Shape) -> Vec<Quantity> {
-    let mut quantities = forecast::shape(shape);
-    quantities.push(Quantity::parameters(shape.parameters() as f64));
-    quantities
-}
-
-/// The stages that there are, and toys in the place of those that there are not.
-fn registry() -> Registry {
-    Registry::new()
-        .kind::<Tokens>()
-        .with::<crate::stages::Init>()
-        .with::<crate::stages::Pretrain>()
-        .with::<Upscale>()
-        .with::<Importance>()
-        .with::<Prune>()
-        .with::<Distill>()
-}
+use crate::stages;
+use recipe::{Bindings, Recipe, Store};
 
 fn account(recipe: &str) -> Account {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store")).unwrap();
     let recipe = Recipe::parse(recipe, "family.toml").unwrap();
-    Account::of(&Plan::new(&recipe, &registry(), &Bindings::new(), &store).unwrap())
+    Account::of(&Plan::new(&recipe, &stages::registry(), &Bindings::new(), &store).unwrap())
 }
 
 fn family() -> Account {
@@ -242,7 +142,7 @@ fn a_step_is_paid_for_once_however_many_models_come_of_it() {
         ["one", "other"]
             .map(|name| {
                 format!(
-                    "[[step]]\nname = \"{name}-deep\"\nstage = \"upscale\"\ninputs = {{ model = \"grown\" }}\nwith = {{ to = 3 }}\n\
+                    "[[step]]\nname = \"{name}-deep\"\nstage = \"upscale\"\ninputs = {{ model = \"grown\" }}\nwith = {{ plan = \"interleaved\", to = 3 }}\n\
                      [[step]]\nname = \"{name}\"\nstage = \"pretrain\"\ninputs = {{ model = \"{name}-deep\", tokens = \"text\" }}\n\
                      expected = {{ \"tokens from scratch\" = 1_000_000 }}\nwith = {{ train = {{ tokens = 1000, sequence = 128 }} }}\n"
                 )
