@@ -408,19 +408,24 @@ fn comparisons(
         .filter(|(_, known)| known.from_scratch.is_some())
         .collect();
     // A model without a trained ancestor is its own from-scratch: it counts only among all.
-    let mut groups: BTreeMap<&str, Vec<(&str, &Known)>> = BTreeMap::new();
+    // In the recipe's order, so that what it does first is said first.
+    let mut groups: Vec<(&str, Vec<(&str, &Known)>)> = Vec::new();
     for one in &compared {
         if let Some((stage, before)) = &one.1.derived
             && !before.is_empty()
         {
-            groups.entry(stage).or_default().push(*one);
+            match groups.iter_mut().find(|(name, _)| name == stage) {
+                Some((_, group)) => group.push(*one),
+                None => groups.push((stage, vec![*one])),
+            }
         }
     }
     let mut all: Vec<Comparison> = groups
         .iter()
         .map(|(stage, group)| compare(stage, group, steps))
         .collect();
-    if all.len() > 1 || groups.values().flatten().count() < compared.len() {
+    let grouped: usize = groups.iter().map(|(_, group)| group.len()).sum();
+    if all.len() > 1 || grouped < compared.len() {
         all.push(compare("", &compared, steps));
     }
     all
