@@ -94,6 +94,16 @@ pub fn remove_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a folder that has nothing in it, and fails where something is; one that is not there is
+/// no error.
+pub fn remove_empty_dir(path: &Path) -> io::Result<()> {
+    match event(REMOVE).and_then(|()| fs::remove_dir(path)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(named("remove the folder", path, e)),
+        Ok(()) => sync_dir(&parent(path)),
+    }
+}
+
 /// Removes a file; one that is not there is no error.
 pub fn remove_file(path: &Path) -> io::Result<()> {
     match event(REMOVE).and_then(|()| fs::remove_file(path)) {

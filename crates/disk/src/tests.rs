@@ -22,7 +22,9 @@ fn script(folder: &Path) -> std::io::Result<()> {
     rename(&folder.join("a"), &folder.join("b"))?;
     link(&folder.join("b"), &folder.join("c"))?;
     remove_file(&folder.join("b"))?;
-    remove_dir(&folder.join("none"))
+    remove_dir(&folder.join("none"))?;
+    create_dir(&folder.join("empty"))?;
+    remove_empty_dir(&folder.join("empty"))
 }
 
 /// Every file under a final name is one of the whole versions.
@@ -42,6 +44,21 @@ fn check_whole(folder: &Path, clean: bool) {
             assert!(!pending.exists(), "{name} left its pending file");
         }
     }
+}
+
+#[test]
+fn a_folder_with_something_in_it_is_not_taken_for_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = folder.path().join("full");
+    create_dir(&full).unwrap();
+    write(&full.join("kept"), b"whole").unwrap();
+    let error = remove_empty_dir(&full).unwrap_err();
+    assert!(error.to_string().contains("cannot remove the folder"));
+    assert_eq!(std::fs::read(full.join("kept")).unwrap(), b"whole");
+    remove_file(&full.join("kept")).unwrap();
+    remove_empty_dir(&full).unwrap();
+    remove_empty_dir(&full).unwrap();
+    assert!(!full.exists());
 }
 
 #[test]
