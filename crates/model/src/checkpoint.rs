@@ -24,6 +24,9 @@ const SINGLE: &str = "model.safetensors";
 /// Where each tensor is, when it is.
 const INDEX: &str = "model.safetensors.index.json";
 
+/// Bytes of tensors in a file, beyond which another is begun: five gigabytes, as `transformers` does.
+pub const SHARD_BYTES: usize = 5_000_000_000;
+
 /// The type that weights are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

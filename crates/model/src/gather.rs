@@ -20,7 +20,7 @@ mod directory;
 mod indices;
 mod selection;
 
-pub use directory::{SHARD_BYTES, Stopped};
+pub use directory::Stopped;
 pub use selection::{Choice, Selection};
 
 use crate::table::Init;

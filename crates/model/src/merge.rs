@@ -70,6 +70,9 @@ pub struct Merged {
     pub shape: Shape,
     /// The type of its numbers.
     pub stored: Stored,
+    /// In what a model computes otherwise than the one whose configuration the result takes (rotation,
+    /// epsilon of the norms): a sentence each.
+    pub differences: Vec<String>,
 }
 
 /// Whether a configuration fits these models, and what comes of it; nothing is read but headers.
@@ -81,6 +84,7 @@ pub fn check(config: &Config, models: &Models) -> Result<Merged> {
     Ok(Merged {
         shape: plan.shape,
         stored: plan.stored,
+        differences: plan.differences,
     })
 }
 
@@ -129,5 +133,6 @@ pub fn merge(
     Ok(Merged {
         shape: plan.shape,
         stored: plan.stored,
+        differences: plan.differences,
     })
 }

@@ -76,8 +76,8 @@ impl Budget {
     /// Every shape in the ranges that follows from `from` and fits, in the order of the ranges.
     ///
     /// # Errors
-    /// A range with nothing in it, a multiple that is no whole number of neurons, or nothing that
-    /// fits: the sentence says what is nearest.
+    /// A range with nothing in it, a multiple that makes no whole number of neurons of any width, or
+    /// nothing that fits: the sentence says what is nearest.
     pub fn candidates(&self, from: &Shape) -> Result<Vec<Candidate>> {
         self.check()?;
         let all = self.all(from)?;
@@ -123,6 +123,16 @@ impl Budget {
             !self.width.is_empty() && !self.ffn.is_empty() && !self.query_heads.is_empty(),
             "a budget needs at least one `width`, one `ffn` multiple and one of `query_heads` to try"
         );
+        for &multiple in &self.ffn {
+            ensure!(
+                self.width
+                    .iter()
+                    .any(|&width| neurons(width, multiple).is_some()),
+                "an ffn of {multiple} times a width is no whole number of neurons for any width of \
+                 {:?}; choose another multiple",
+                self.width
+            );
+        }
         Ok(())
     }
 
@@ -136,7 +146,10 @@ impl Budget {
         for &layers in &layers {
             for &width in &self.width {
                 for &multiple in &self.ffn {
-                    let ffn = neurons(width, multiple)?;
+                    // Widths and multiples that do not go together leave those that do.
+                    let Some(ffn) = neurons(width, multiple) else {
+                        continue;
+                    };
                     for &query_heads in &self.query_heads {
                         let target = Target {
                             layers: Some(layers),
@@ -166,14 +179,12 @@ impl Budget {
     }
 }
 
-fn neurons(width: usize, multiple: f64) -> Result<usize> {
+/// So many times a width, if that is a whole number; 1.1 is no binary fraction, and 1600 times it is
+/// meant to be 1760.
+fn neurons(width: usize, multiple: f64) -> Option<usize> {
     let ffn = width as f64 * multiple;
-    ensure!(
-        ffn >= 1.0 && ffn.fract() == 0.0,
-        "an ffn of {multiple} times a width of {width} is {ffn}, no whole number of neurons; choose \
-         another multiple"
-    );
-    Ok(ffn as usize)
+    let whole = ffn.round();
+    (whole >= 1.0 && (ffn - whole).abs() <= 1e-9 * whole).then_some(whole as usize)
 }
 
 /// A shape in a few words.
@@ -236,6 +247,24 @@ mod tests {
     }
 
     #[test]
+    fn multiples_are_decimal_and_go_with_the_widths_that_they_fit() {
+        let nano = Shape::named("2.1b").unwrap();
+        let budget = Budget {
+            width: vec![1600, 1601],
+            ffn: vec![1.1, 2.0],
+            query_heads: vec![24],
+            tolerance: 1.0,
+            ..table_16()
+        };
+        let candidates = budget.candidates(&nano).unwrap();
+        let found: Vec<_> = candidates
+            .iter()
+            .map(|c| (c.shape.width, c.shape.ffn))
+            .collect();
+        assert_eq!(found, [(1600, 1760), (1600, 3200), (1601, 3202)]);
+    }
+
+    #[test]
     fn what_does_not_fit_says_what_would() {
         let nano = Shape::named("2.1b").unwrap();
         let check = |change: fn(&mut Budget), words: &str| {
@@ -248,7 +277,11 @@ mod tests {
             |b| b.parameters = 0.1e9,
             "the nearest is 32 layers, width 1280, ffn 3840, 8 query heads, tied with 6",
         );
-        check(|b| b.ffn = vec![3.3], "no whole number of neurons");
+        check(|b| b.ffn = vec![3.0, 3.0003], "an ffn of 3.0003 times");
+        check(
+            |b| b.ffn = vec![f64::INFINITY],
+            "no whole number of neurons",
+        );
         check(|b| b.width = vec![], "at least one `width`");
         check(
             |b| b.width = vec![4096],

@@ -39,6 +39,10 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// More layers than any decoder has: so many are a slip, and even a list of them would be a
+    /// burden.
+    pub const MOST_LAYERS: usize = 10_000;
+
     /// Whether the numbers fit together.
     ///
     /// # Errors
@@ -60,6 +64,12 @@ impl Shape {
                 "a decoder's `{what}` of {size} is beyond anything that can be counted in 32 bits"
             );
         }
+        ensure!(
+            self.layers <= Shape::MOST_LAYERS,
+            "a decoder of {} layers was wanted; ask for at most {}",
+            self.layers,
+            Shape::MOST_LAYERS
+        );
         ensure!(
             self.query_heads.is_multiple_of(self.kv_heads),
             "query_heads ({}) must be a multiple of kv_heads ({}): each key–value head serves \

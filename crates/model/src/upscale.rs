@@ -10,6 +10,7 @@ use crate::gather::{Choice, Gather, Selection};
 use crate::{Axis, Shape};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A named way to choose layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,11 @@ impl Plan {
             to > from,
             "up-scaling makes a decoder deeper: {to} layers were wanted of {from}; ask for more than \
              {from}, or cut it with `prune`"
+        );
+        ensure!(
+            to <= Shape::MOST_LAYERS,
+            "a decoder of {to} layers was wanted; ask for at most {}",
+            Shape::MOST_LAYERS
         );
         Ok(match self {
             Plan::Solar => {
@@ -59,7 +65,7 @@ impl Plan {
     /// Nothing would be added.
     pub fn solar_dropping(from: usize, drop: usize) -> Result<Vec<usize>> {
         ensure!(
-            2 * drop < from,
+            drop < from.div_ceil(2),
             "dropping {drop} of {from} layers from each of two copies makes nothing deeper; drop \
              fewer than {}",
             from.div_ceil(2)
@@ -97,8 +103,9 @@ pub fn gather(from: &Shape, layers: &[usize], silent: bool) -> Result<Gather> {
 
 /// The places of a list whose layer has been there before.
 pub fn copies(layers: &[usize]) -> Vec<usize> {
+    let mut seen = BTreeSet::new();
     (0..layers.len())
-        .filter(|&at| layers[..at].contains(&layers[at]))
+        .filter(|&at| !seen.insert(layers[at]))
         .collect()
 }
 
@@ -145,6 +152,9 @@ mod tests {
             (Plan::Solar.layers(32, 32).err(), "more than 32"),
             (Plan::Solar.layers(32, 65).err(), "at most 64"),
             (Plan::solar_dropping(32, 16).err(), "fewer than 16"),
+            (Plan::solar_dropping(32, usize::MAX).err(), "fewer than 16"),
+            (Plan::Interleaved.layers(32, 1 << 60).err(), "at most 10000"),
+            (gather(&eight, &[0; 10_001], false).err(), "at most 10000"),
             (gather(&eight, &[0, 32], false).err(), "layers 0 to 31"),
             (gather(&eight, &[], false).err(), "at least one layer"),
         ] {

@@ -6,7 +6,7 @@
 
 use super::config::{config, generation_config};
 use super::header::Stored;
-use super::{Dtype, INDEX, SINGLE};
+use super::{Dtype, INDEX, SHARD_BYTES, SINGLE};
 use crate::{ParameterSpec, Shape, SpecialTokens, table};
 use anyhow::{Context, Result, ensure};
 use disk::AtomicFile;
@@ -29,7 +29,7 @@ impl Settings {
     pub fn of(dtype: Dtype) -> Self {
         Settings {
             dtype,
-            shard_bytes: 5_000_000_000,
+            shard_bytes: SHARD_BYTES,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From a checkpoint directory to a checkpoint directory, in a few megabytes of memory.
+//! From a checkpoint directory to a checkpoint directory, in some tens of megabytes of memory.
 //!
 //! Rows are read through a memory map, picked, and written, a block at a time; the map is opened anew
 //! for each, so that pages already read do not count. Every file is whole or absent; the
@@ -13,8 +13,6 @@ use std::path::Path;
 
 /// Numbers that are in memory at once.
 const BLOCK: usize = 1 << 22;
-/// Bytes of tensors in a file, beyond which another is begun.
-pub const SHARD_BYTES: usize = 5_000_000_000;
 
 impl Source for Checkpoint {
     fn rows(&self, spec: &ParameterSpec, rows: &[usize]) -> Result<Numbers> {
@@ -72,7 +70,18 @@ impl Gather {
         &self,
         from: &Checkpoint,
         to: &Path,
-        (stored, shard_bytes): (Stored, usize),
+        into: (Stored, usize),
+        progress: impl FnMut(u64, u64) -> bool,
+    ) -> Result<()> {
+        self.in_blocks(BLOCK, from, to, into, progress)
+    }
+
+    fn in_blocks(
+        &self,
+        block: usize,
+        from: &Checkpoint,
+        to: &Path,
+        into: (Stored, usize),
         mut progress: impl FnMut(u64, u64) -> bool,
     ) -> Result<()> {
         ensure!(
@@ -81,15 +90,14 @@ impl Gather {
         );
         let of = self.to.parameters() as u64;
         let mut done = 0;
-        let into = (stored, shard_bytes);
         checkpoint::stream(to, &self.to, &from.special, into, |spec, sink| {
             let part = self.part(spec);
-            let block = (BLOCK / part.widest()).max(1);
+            let block = (block / part.widest()).max(1);
             for start in (0..part.rows()).step_by(block) {
                 let rows = start..part.rows().min(start + block);
                 let numbers = part.fetch(rows, from)?;
                 done += numbers.values().len() as u64;
-                sink.push(&bytes(&numbers, stored))?;
+                sink.push(&bytes(&numbers, into.0))?;
                 ensure!(progress(done, of), Stopped);
             }
             Ok(())

@@ -145,12 +145,11 @@ fn side_by_side(before: &[f32], after: &[f32], d: usize) -> Vec<f32> {
 }
 
 impl Ranking {
-    /// How many of its places in a layer come before `place`.
+    /// How many of its places in a layer come before `place`; the last norm is in none, and alone
+    /// behind them.
     fn place_in(&self, place: Place) -> usize {
-        match place {
-            Place::LastNorm => 0,
-            _ => self.places.iter().position(|&p| p == place).unwrap_or(0),
-        }
+        let mut within = self.places.iter().filter(|&&p| p != Place::LastNorm);
+        within.position(|&p| p == place).unwrap_or(0)
     }
 }
 

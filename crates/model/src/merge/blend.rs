@@ -317,7 +317,7 @@ impl Blend<'_> {
                 let mut sum = vec![0.0; self.parts.range(part).len()];
                 for (input, weight) in weights.iter().enumerate() {
                     for (sum, x) in sum.iter_mut().zip(self.load(input, part)?) {
-                        // One rounding, as a fused multiply-add has, on any processor.
+                        // The product is exact; the sum is rounded alike on any processor.
                         *sum = (f64::from(*sum) + f64::from(x) * f64::from(*weight)) as f32;
                     }
                 }

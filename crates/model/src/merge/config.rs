@@ -30,7 +30,7 @@ pub enum Method {
     Passthrough,
 }
 
-/// Parameters by name; see [`Parameter`].
+/// Parameters by name; see [`PARAMETERS`].
 pub type Parameters = BTreeMap<String, Setting>;
 
 /// A model with what holds for it alone.
@@ -221,6 +221,11 @@ impl Config {
                 true => String::new(),
                 false => format!(" in slices[{number}]"),
             };
+            ensure!(
+                !names.is_empty(),
+                "a slice is of layers of at least one model, and `sources` is empty{place}: name one, \
+                 or leave the slice out"
+            );
             for (index, name) in names.iter().enumerate() {
                 ensure!(
                     !names[..index].contains(name),

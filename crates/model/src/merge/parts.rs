@@ -1,6 +1,6 @@
 //! Parts of a tensor over threads, so that neither memory nor results depend on how many there are.
 //!
-//! A part is some whole rows, as many as about a quarter of a million numbers take. Parts are cut by
+//! A part is some whole rows, as many as about an eighth of a million numbers take. Parts are cut by
 //! the tensor's shape alone and taken in their order: sums of fractions are added in that order,
 //! whole counts in any.
 

@@ -68,6 +68,8 @@ pub(super) struct Plan<'a> {
     pub(super) jobs: Vec<Job<'a>>,
     /// How the result is written.
     pub(super) stored: Stored,
+    /// In what the models compute otherwise than the one whose configuration the result takes.
+    pub(super) differences: Vec<String>,
 }
 
 struct Planner<'a> {
@@ -113,11 +115,17 @@ impl<'a> Planner<'a> {
         }
         let donor = self.config.donor().context("a merge names no model")?;
         let used = self.config.names();
+        let mut differences = Vec::new();
+        for name in &used {
+            self.check_heads(donor, name)?;
+            differences.extend(self.difference(donor, name));
+        }
         let shape = Shape {
             layers: slices.iter().map(Slice::layers).sum(),
             tied: used.iter().all(|name| self.models[*name].shape.tied),
             ..self.models[donor].shape.clone()
         };
+        shape.check()?;
         let mut jobs = Vec::new();
         let ends = [slices.first(), slices.last()].map(|slice| slice.expect("checked"));
         // The layer of the slice that each layer of the result is, and where the slice begins.
@@ -149,6 +157,7 @@ impl<'a> Planner<'a> {
             shape,
             stored: given.or(rounding).context("a merge has no tensors")?,
             jobs,
+            differences,
         })
     }
 
@@ -163,6 +172,35 @@ impl<'a> Planner<'a> {
             layers.saturating_sub(to - from)
         );
         Ok(())
+    }
+
+    /// The same matrix is other heads where these are cut otherwise, and no dimension tells.
+    fn check_heads(&self, donor: &str, name: &str) -> Result<()> {
+        let [one, other] = [donor, name].map(|name| &self.models[name].shape);
+        let heads = |shape: &Shape| (shape.query_heads, shape.kv_heads, shape.head_dim);
+        ensure!(
+            heads(one) == heads(other),
+            "{donor} has {} and {name} has {}: only models of one shape can be merged",
+            heads_in_words(one),
+            heads_in_words(other)
+        );
+        Ok(())
+    }
+
+    /// A sentence where a model turns its heads or norms its rows otherwise than the donor.
+    fn difference(&self, donor: &str, name: &str) -> Option<String> {
+        let [one, other] = [donor, name].map(|name| &self.models[name].shape);
+        let mut what = Vec::new();
+        if one.rope != other.rope {
+            what.push("rotation of positions");
+        }
+        if one.norm_epsilon != other.norm_epsilon {
+            what.push("epsilon of the norms");
+        }
+        (!what.is_empty()).then(|| {
+            let what = what.join(" and another ");
+            format!("{name} has another {what} than {donor}: the result has that of {donor}")
+        })
     }
 
     /// Whole models of different depths are not of one shape.
@@ -270,6 +308,13 @@ impl<'a> Planner<'a> {
     }
 }
 
+fn heads_in_words(shape: &Shape) -> String {
+    format!(
+        "{} query heads for {} key–value heads of {} numbers",
+        shape.query_heads, shape.kv_heads, shape.head_dim
+    )
+}
+
 /// The narrowest type that holds both.
 fn promoted(one: Stored, other: Stored) -> Stored {
     if one == other { one } else { Stored::F32 }
@@ -290,7 +335,7 @@ impl Lookup<'_> {
         let differences = |thinning, elect, rescale, normalize| -> Result<Formula> {
             Ok(Formula::Differences(Differences {
                 weights: self.weights(base)?,
-                densities: self.of_inputs("density", base, Some(1.0))?,
+                densities: self.densities(base, thinning)?,
                 thinning,
                 elect,
                 rescale: self.flag("rescale")?.unwrap_or(rescale) && thinning != Thinning::None,
@@ -299,10 +344,19 @@ impl Lookup<'_> {
             }))
         };
         match method {
-            Method::Linear => Ok(Formula::Linear {
-                weights: self.weights(None)?,
-                normalize: self.flag("normalize")?.unwrap_or(true),
-            }),
+            Method::Linear => {
+                let weights = self.weights(None)?;
+                let normalize = self.flag("normalize")?.unwrap_or(true);
+                let sizes: f32 = weights.iter().map(|weight| weight.abs()).sum();
+                ensure!(
+                    // Of fractions that should cancel, their rounding is left.
+                    !normalize || weights.iter().sum::<f32>().abs() > 1e-6 * sizes,
+                    "the weights of {} sum to 0, and a mean is divided by their sum: give other \
+                     weights, or `normalize = false`",
+                    self.tensor
+                );
+                Ok(Formula::Linear { weights, normalize })
+            }
             Method::Slerp => match self.number("t")? {
                 Some(t) => Ok(Formula::Slerp { t }),
                 None => bail!("slerp needs the parameter `t`: 0 is the base, 1 the other"),
@@ -331,6 +385,18 @@ impl Lookup<'_> {
     fn weights(&self, base: Option<usize>) -> Result<Vec<f32>> {
         let weights = self.of_inputs("weight", base, None)?;
         Ok(weights.into_iter().map(|weight| weight as f32).collect())
+    }
+
+    fn densities(&self, base: Option<usize>, thinning: Thinning) -> Result<Vec<f64>> {
+        let densities = self.of_inputs("density", base, Some(1.0))?;
+        for (density, source) in densities.iter().zip(&self.slice.sources) {
+            ensure!(
+                thinning == Thinning::None || (0.0..=1.0).contains(density),
+                "the density of {} is {density}: a share of a difference is from 0 to 1",
+                source.model
+            );
+        }
+        Ok(densities)
     }
 
     /// A parameter of every input but the base, for which 0 stands.

@@ -58,7 +58,7 @@ impl Bench {
         let config = serde_json::from_value(config)?;
         let options = Options {
             threads,
-            shard_bytes: 5_000_000_000,
+            shard_bytes: checkpoint::SHARD_BYTES,
             progress: &mut |_, _| Ok(()),
         };
         let merged = merge(&config, models, masks, &folder, options)?;

@@ -73,11 +73,16 @@ fn a_directory_is_cut_as_in_memory_and_stops_when_told() {
         .with(Axis::Width, Choice::global([1, 4, 5, 9]))
         .with(Axis::Group, Choice::global([2, 0]));
     let gather = gather(selection).tied().unwrap().silent([2]).unwrap();
-    let to = tempdir().unwrap();
     let settings = (Stored::F32, 2000);
-    gather
-        .directory(&checkpoint, to.path(), settings, |_, _| true)
-        .unwrap();
+    // A block of all, and blocks of a few numbers: some rows of what is narrow, one of what is wide.
+    let [to, piecemeal] = [super::BLOCK, 7].map(|block| {
+        let to = tempdir().unwrap();
+        gather
+            .in_blocks(block, &checkpoint, to.path(), settings, |_, _| true)
+            .unwrap();
+        to
+    });
+    assert!(files(to.path()) == files(piecemeal.path()));
     let result = Checkpoint::open(to.path()).unwrap();
     assert_eq!(
         (&result.shape, &result.special),

@@ -22,7 +22,15 @@ fn mistakes_are_sentences() {
         ffn: 16,
         ..small.clone()
     };
+    // matrices of the same dimensions, cut into heads otherwise
+    let recut = Shape {
+        query_heads: 2,
+        kv_heads: 1,
+        head_dim: 12,
+        ..small.clone()
+    };
     let given = models([
+        ("recut", bench.random("recut", &recut, 6)),
         ("a", bench.random("a", &small, 1)),
         ("b", bench.random("b", &small, 2)),
         ("c", bench.random("c", &small, 3)),
@@ -55,6 +63,20 @@ fn mistakes_are_sentences() {
         json!({ "merge_method": "linear", "models": [with("a", 1.0), with("d", 1.0)] }),
         "names a model d, which is not given; given are a, b, c",
     );
+    check(
+        json!({ "merge_method": "linear", "models": [with("a", 1.0), with("recut", 1.0)] }),
+        "a has 4 query heads for 2 key–value heads of 6 numbers and recut has 2 query heads for 1 key–value heads of 12 numbers: only models of one shape",
+    );
+    check(
+        json!({ "merge_method": "linear", "models": [with("a", 1.0), with("b", -1.0)] }),
+        "the weights of model.embed_tokens.weight sum to 0",
+    );
+    for density in [-0.1, 1.5] {
+        check(
+            json!({ "merge_method": "ties", "base_model": "a", "models": [{ "model": "b", "parameters": { "weight": 1, "density": density } }] }),
+            &format!("the density of b is {density}: a share"),
+        );
+    }
     check(
         json!({ "merge_method": "linear", "models": [with("a", 1.0), with("a", 1.0)] }),
         "a is merged with itself",
@@ -114,6 +136,15 @@ fn mistakes_are_sentences() {
     );
     check(slice(1, 1), "at least one");
     check(
+        json!({ "merge_method": "passthrough", "slices": [{ "sources": [] }] }),
+        "`sources` is empty in slices[0]",
+    );
+    let whole = json!({ "sources": [{ "model": "a", "layer_range": [0, 2] }] });
+    check(
+        json!({ "merge_method": "passthrough", "slices": vec![whole; 5001] }),
+        "a decoder of 10002 layers was wanted",
+    );
+    check(
         json!({ "merge_method": "ties", "base_model": "b", "slices": [{ "sources": [{ "model": "a", "layer_range": [0, 2] }] }] }),
         "ties needs the layers of its base_model in slices[0]",
     );
@@ -137,6 +168,43 @@ fn mistakes_are_sentences() {
     assert!(
         error.to_string().contains("keeps numbers by a mask"),
         "{error}"
+    );
+}
+
+#[test]
+fn what_is_computed_otherwise_is_told_and_no_mistake() {
+    let bench = Bench::new();
+    let small = Shape {
+        vocabulary: 23,
+        ..shape()
+    };
+    let turned = Shape {
+        norm_epsilon: 1e-6,
+        rope: Rope {
+            base: 10_000.0,
+            ..small.rope.clone()
+        },
+        ..small.clone()
+    };
+    let given = models([
+        ("a", bench.random("a", &small, 1)),
+        ("b", bench.random("b", &small, 2)),
+        ("turned", bench.random("turned", &turned, 3)),
+    ]);
+    let told = |other: &str| {
+        let config = json!({
+            "merge_method": "linear", "parameters": { "weight": 1 },
+            "models": [{ "model": "a" }, { "model": other }],
+        });
+        let config = serde_json::from_value(config).unwrap();
+        check(&config, &given).unwrap().differences
+    };
+    assert!(told("b").is_empty());
+    assert_eq!(
+        told("turned"),
+        [
+            "turned has another rotation of positions and another epsilon of the norms than a: the result has that of a"
+        ]
     );
 }
 

@@ -33,11 +33,22 @@ fn threads_change_no_bit() {
             .zip(1..)
             .map(|(name, seed)| (name, bench.random(name, &shape, seed))),
     );
-    for method in ["linear", "ties", "dare_ties", "dare_linear", "model_stock"] {
+    let (two, three) = (&["a", "c"][..], &["a", "b", "c"][..]);
+    for (method, names, by_row) in [
+        ("linear", three, false),
+        ("slerp", two, false),
+        ("ties", three, false),
+        ("dare_ties", three, false),
+        ("dare_linear", three, false),
+        ("model_stock", three, false),
+        ("model_stock", three, true),
+    ] {
+        let list: Vec<Value> = names.iter().map(|name| json!({ "model": name })).collect();
         let config = json!({
-            "merge_method": method, "base_model": "c",
-            "parameters": { "weight": 0.4, "density": 0.37, "rescale": true },
-            "models": [{ "model": "a" }, { "model": "b" }, { "model": "c" }],
+            "merge_method": method, "base_model": "c", "models": list,
+            "parameters": {
+                "weight": 0.4, "density": 0.37, "rescale": true, "t": 0.3, "filter_wise": by_row,
+            },
         });
         let merged = [1, 2, 5].map(|threads| {
             let folder = bench.merge(config.clone(), &given, Some(&Thirds), threads);
@@ -133,7 +144,7 @@ fn a_merge_that_is_stopped_leaves_no_checkpoint() {
     let config = json!({ "merge_method": "linear", "models": [{ "model": "a", "parameters": { "weight": 1 } }] });
     let options = Options {
         threads: 2,
-        shard_bytes: 5_000_000_000,
+        shard_bytes: checkpoint::SHARD_BYTES,
         progress: &mut |_, _| anyhow::bail!("stopped"),
     };
     let error = merge(
