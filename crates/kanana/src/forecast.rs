@@ -45,10 +45,10 @@ pub(crate) fn shape(shape: &Shape) -> Vec<Quantity> {
     numbers.into()
 }
 
-/// The shape that some quantities say.
+/// The shape that some quantities say, if there can be such a one.
 pub(crate) fn read_shape(expected: impl Fn(&str) -> Option<f64>) -> Option<Shape> {
     let number = |name: &str| Some(expected(&format!("shape/{name}"))? as usize);
-    Some(Shape {
+    let shape = Shape {
         layers: number("layers")?,
         width: number("width")?,
         ffn: number("ffn")?,
@@ -61,7 +61,8 @@ pub(crate) fn read_shape(expected: impl Fn(&str) -> Option<f64>) -> Option<Shape
         // Neither has a part in any count.
         norm_epsilon: 1e-5,
         rope: Rope::default(),
-    })
+    };
+    shape.check().is_ok().then_some(shape)
 }
 
 /// The shape of a model, whether it is there or only expected.
@@ -98,7 +99,7 @@ pub(crate) fn training(settings: &train::Settings) -> [Quantity; 2] {
     ]
 }
 
-/// Bytes of activations of one row (token), as `model` allocates them.
+/// Bytes of activations of so many rows (tokens) at once, as `model` allocates them.
 pub(crate) fn activation_bytes(shape: &Shape, rows: usize, recompute: f64, training: bool) -> f64 {
     let recompute = match recompute as u8 {
         0 => Recompute::None,
@@ -106,4 +107,25 @@ pub(crate) fn activation_bytes(shape: &Shape, rows: usize, recompute: f64, train
         _ => Recompute::Block,
     };
     shape.activation_bytes(rows, recompute, Precision::Bf16, training) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{read_shape, shape};
+    use model::Shape;
+    use recipe::Quantity;
+
+    #[test]
+    fn a_shape_that_cannot_be_is_not_believed() {
+        let there = Shape::named("8b").expect("a shape");
+        let read = |quantities: &[Quantity]| {
+            read_shape(|name| Some(quantities.iter().find(|q| q.name == name)?.value))
+        };
+        let mut quantities = shape(&there);
+        assert_eq!(read(&quantities).map(|shape| shape.layers), Some(32));
+        for impossible in [-1.0, f64::NAN, 1e18] {
+            quantities[0].value = impossible;
+            assert_eq!(read(&quantities), None);
+        }
+    }
 }

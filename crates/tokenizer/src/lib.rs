@@ -23,7 +23,7 @@ mod train;
 
 pub use facts::VocabularyFacts;
 pub use fertility::{Fertility, FertilityCounter, FertilityRow};
-pub use save::{CONFIG, SPECIAL_TOKENS_MAP, TOKENIZER};
+pub use save::{CHAT_TEMPLATE, CONFIG, SPECIAL_TOKENS_MAP, TOKENIZER};
 pub use special::{BEGIN_OF_TEXT, END_OF_TEXT, NAMED_SPECIALS, special_tokens};
 pub use stream::Utf8Stream;
 pub use tokenizer::Tokenizer;

@@ -12,6 +12,8 @@ pub const TOKENIZER: &str = "tokenizer.json";
 pub const CONFIG: &str = "tokenizer_config.json";
 /// The same tokens once more, for older readers.
 pub const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
+/// How a chat is written, where that lies in a file of its own: not read here, but carried along.
+pub const CHAT_TEMPLATE: &str = "chat_template.jinja";
 
 impl Tokenizer {
     /// The files by name: `tokenizer.json` byte for byte as it was loaded or trained.

@@ -10,8 +10,9 @@ use super::Where;
 use crate::device::Machine;
 use crate::kinds::Model;
 use crate::{stages, terminal};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
+use disk::Lock;
 use recipe::{Bindings, Kind as _, Manifest, Plan, Recipe};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 const RECIPE: &str = "merge.toml";
 /// Files below this many bytes are copied, so that editing one leaves the store's alone.
 const SMALL: u64 = 64 << 20;
+/// The ending of the lock beside a folder that is being written.
+const LOCK: &str = ".lock";
 
 /// Merge models by mergekit's configuration file.
 #[derive(Args)]
@@ -57,9 +60,7 @@ impl Merge {
         let store = self.store.open()?;
         let plan = Plan::new(&recipe, &stages::registry(), &Bindings::new(), &store)?;
         let step = plan.steps().first().context("the recipe has one step")?;
-        let pending = pending(&out);
-        disk::remove_dir(&pending)?;
-        disk::create_dir(&pending)?;
+        let (pending, lock) = begin(&out)?;
         disk::write(&pending.join(RECIPE), text.as_bytes())?;
         if !self.recipe_only {
             super::run::make(&plan, &store, terminal::reporter(self.json), machine)?;
@@ -79,9 +80,12 @@ impl Merge {
             }
             Model::check(&pending)?;
         }
-        // An empty folder stands in the way of the finished one.
-        disk::remove_dir(&out)?;
+        // An empty folder stands in the way of the finished one; one that has been filled meanwhile
+        // is somebody's work.
+        disk::remove_empty_dir(&out)
+            .with_context(|| format!("what was made is whole, in {}", pending.display()))?;
         disk::rename(&pending, &out)?;
+        lock.remove()?;
         if !self.json {
             let what = if self.recipe_only {
                 RECIPE
@@ -94,9 +98,44 @@ impl Merge {
     }
 }
 
-/// Where the folder is filled before it gets its name.
-fn pending(out: &Path) -> PathBuf {
+/// The folder that is filled before it gets its name, empty, and the lock that keeps others off it.
+fn begin(out: &Path) -> Result<(PathBuf, Lock)> {
+    if let Some(folder) = out.parent() {
+        disk::create_dir(folder)?;
+    }
+    let held = beside(out, LOCK);
+    let Some(lock) = Lock::try_new(&held)? else {
+        bail!(
+            "{} is being written by {}: wait for it, or choose another folder",
+            out.display(),
+            Lock::holder(&held)
+        );
+    };
+    let pending = beside(out, disk::PENDING);
+    ensure!(
+        is_ours(&pending),
+        "{} is there, where {} would be filled, and no merge has begun it: choose another folder, or \
+         remove that one first",
+        pending.display(),
+        out.display()
+    );
+    disk::remove_dir(&pending)?;
+    disk::create_dir(&pending)?;
+    Ok((pending, lock))
+}
+
+/// What lies beside the folder under its name and an ending.
+fn beside(out: &Path, ending: &str) -> PathBuf {
     let mut name = out.as_os_str().to_os_string();
-    name.push(disk::PENDING);
+    name.push(ending);
     PathBuf::from(name)
+}
+
+/// Whether a merge that ended early left this folder, or nothing is there: the recipe comes first.
+fn is_ours(pending: &Path) -> bool {
+    let Ok(files) = std::fs::read_dir(pending) else {
+        return !pending.exists();
+    };
+    let mut names = files.flatten().map(|file| file.file_name()).peekable();
+    names.peek().is_none() || names.any(|name| name.to_string_lossy().starts_with(RECIPE))
 }

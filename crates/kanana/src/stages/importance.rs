@@ -60,7 +60,7 @@ impl Stage for Importance {
     type Output = kinds::Importance;
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
-        let tokens = (self.sequences * self.sequence as u64) as f64;
+        let tokens = self.tokens() as f64;
         let mut quantities = vec![Quantity::tokens(tokens)];
         if let Some(shape) = forecast::shape_of(&inputs.model) {
             let rows = rows(None, self.sequence);
@@ -89,7 +89,7 @@ impl Stage for Importance {
                 inputs.model.name(),
                 shape.context
             );
-            Measured::enough(&shape, self.sequences * self.sequence as u64)?;
+            Measured::enough(&shape, self.tokens())?;
         }
         Ok(())
     }
@@ -140,6 +140,11 @@ impl Stage for Importance {
 }
 
 impl Importance {
+    /// Tokens in all; more than can be counted are refused once the text is there.
+    fn tokens(&self) -> u64 {
+        self.sequences.saturating_mul(self.sequence as u64)
+    }
+
     /// Runs the calibration sequences, from where an attempt before this one got.
     fn measure(
         &self,
@@ -180,12 +185,7 @@ impl Importance {
             meter.add(&examples.batch, &rows);
             examples.clear();
             let done = meter.importance().sequences;
-            context.progress(
-                done * self.sequence as u64,
-                self.sequences * self.sequence as u64,
-                "tokens",
-                "",
-            );
+            context.progress(done * self.sequence as u64, self.tokens(), "tokens", "");
             if done >= saved + every {
                 meter.importance().save(&state)?;
                 saved = done;

@@ -16,13 +16,10 @@ use crate::stages::pretrain;
 use anyhow::{Context as _, Result, ensure};
 use chance::Chance;
 use model::Shape;
-use model::checkpoint::Checkpoint;
+use model::checkpoint::{Checkpoint, SHARD_BYTES, Stored};
 use model::merge::{Config, Merged, Models, Options, Slice, TokenizerSource};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
-
-/// Five gigabytes of tensors in a file, as everywhere.
-const SHARD_BYTES: usize = 5_000_000_000;
 
 /// Settings: `merge_method`, `models` or `slices`, `base_model`, `parameters`, `dtype`, `out_dtype`,
 /// `tokenizer_source`.
@@ -43,28 +40,33 @@ impl Stage for Merge {
     type Output = Model;
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
+        let mut stored = self.0.out_dtype.or(self.0.dtype).unwrap_or(Stored::F32);
         let shape = match self.opened(inputs) {
-            Ok(Some((_, merged))) => Some(merged.shape),
+            Ok(Some((_, merged))) => {
+                stored = merged.stored;
+                Some(merged.shape)
+            }
             // Models that are not there yet are expected to have a shape; slices change its depth.
             _ => inputs
                 .models
                 .iter()
                 .find_map(forecast::shape_of)
                 .map(|shape| {
-                    let layers = self.0.slices.iter().map(Slice::layers).sum();
+                    let layers = self.0.slices.iter().map(Slice::layers);
+                    let layers = layers.fold(0, usize::saturating_add);
                     Shape {
                         layers: if layers == 0 { shape.layers } else { layers },
                         ..shape
                     }
                 }),
         };
-        let Some(shape) = shape else {
+        let Some(shape) = shape.filter(|shape| shape.check().is_ok()) else {
             return vec![];
         };
         let parameters = shape.parameters() as f64;
         let mut quantities = vec![
             Quantity::parameters(parameters),
-            Quantity::disk(4.0 * parameters),
+            Quantity::disk(parameters * stored.bytes() as f64),
         ];
         quantities.extend(forecast::shape(&shape));
         quantities
@@ -105,9 +107,7 @@ impl Stage for Merge {
         let (models, _) = self
             .opened(&inputs)?
             .context("a model that is to be merged is not there")?;
-        let donor = self.0.donor().context("the merge names no model")?;
-        let donor = inputs.models.iter().find(|model| model.name() == donor);
-        let donor = donor.context("the merge's first model is not among its inputs")?;
+        let donor = self.donor(&inputs)?;
         for model in &inputs.models {
             if let Some(difference) = tokens::difference(donor.path(), model.path())? {
                 context.message(&format!(
@@ -121,7 +121,11 @@ impl Stage for Merge {
         let threads = context.resource::<Machine>()?.threads();
         let masks = Chance::new(context.seed());
         let watched: &Context<'_> = context;
-        let Merged { shape, stored } = model::merge::merge(
+        let Merged {
+            shape,
+            stored,
+            differences,
+        } = model::merge::merge(
             &self.0,
             &models,
             Some(&masks),
@@ -136,7 +140,9 @@ impl Stage for Merge {
             },
         )?;
         pretrain::copy_tokenizer(donor.path(), out.path())?;
-        tokens::copy_template(donor.path(), out.path())?;
+        for difference in differences {
+            context.message(&difference);
+        }
         out.note("method", self.0.merge_method.name());
         out.note("layers", shape.layers);
         out.note("parameters", shape.parameters());
@@ -146,6 +152,13 @@ impl Stage for Merge {
 }
 
 impl Merge {
+    /// The model whose configuration and tokenizer the result takes.
+    fn donor<'a>(&self, inputs: &'a Inputs) -> Result<&'a Artifact<Model>> {
+        let donor = self.0.donor().context("the merge names no model")?;
+        let donor = inputs.models.iter().find(|model| model.name() == donor);
+        donor.context("the merge's first model is not among its inputs")
+    }
+
     /// The models and what will come of them; `None` while one of them is not made yet.
     fn opened(&self, inputs: &Inputs) -> Result<Option<(Models, Merged)>> {
         if !inputs.models.iter().all(Artifact::exists) {
@@ -158,13 +171,20 @@ impl Merge {
         let models = inputs.models.iter().map(open).collect::<Result<Models>>()?;
         let merged = model::merge::check(&self.0, &models)?;
         if self.0.tokenizer_source == Some(TokenizerSource::Base) {
-            let (first, others) = inputs.models.split_first().context("no models")?;
-            for other in others {
-                if let Some(difference) = tokens::difference(first.path(), other.path())? {
+            let donor = self.donor(inputs)?;
+            ensure!(
+                donor.path().join(tokenizer::TOKENIZER).is_file(),
+                "tokenizer_source = \"base\" wants the tokenizer of {}, which has none: put its {} \
+                 there, or leave tokenizer_source out",
+                donor.name(),
+                tokenizer::TOKENIZER
+            );
+            for other in &inputs.models {
+                if let Some(difference) = tokens::difference(donor.path(), other.path())? {
                     anyhow::bail!(
                         "tokenizer_source = \"base\" wants one tokenizer for all models, and those of \
                          {} and {} differ ({difference}): merge models that share one",
-                        first.name(),
+                        donor.name(),
                         other.name()
                     );
                 }

@@ -114,6 +114,7 @@ pub(crate) fn copy_tokenizer(from: &Path, to: &Path) -> Result<()> {
         tokenizer::TOKENIZER,
         tokenizer::CONFIG,
         tokenizer::SPECIAL_TOKENS_MAP,
+        tokenizer::CHAT_TEMPLATE,
     ] {
         let file = from.join(name);
         if file.is_file() {

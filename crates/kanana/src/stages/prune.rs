@@ -88,6 +88,12 @@ impl Stage for Prune {
                 None => "neither",
             }
         );
+        ensure!(
+            self.budget.is_some() || self.candidate == first(),
+            "with.candidate is {}, and there is nothing to choose from: `shape` is one; leave \
+             `candidate` out, or give a `budget`",
+            self.candidate
+        );
         match forecast::shape_of(&inputs.model) {
             Some(from) => self.targets(&from).map(drop),
             None => Ok(()),

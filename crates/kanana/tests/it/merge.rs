@@ -82,7 +82,9 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 #[test]
 fn mergekits_file_is_read_and_its_recipe_makes_the_same() {
     let trial = trained();
-    let (first, second) = (trial.artifact("first"), trial.artifact("second"));
+    let (first, second) = (trial.path("talker"), trial.artifact("second"));
+    copy(&trial.artifact("first"), &first);
+    trial.write("talker/chat_template.jinja", "{{ messages }}");
     trial.write(
         "ties.yml",
         format!(
@@ -97,6 +99,7 @@ fn mergekits_file_is_read_and_its_recipe_makes_the_same() {
     let made = contents(&trial.path("out"));
     let names: Vec<&str> = made.iter().map(|(name, _)| name.as_str()).collect();
     for name in [
+        "chat_template.jinja",
         "config.json",
         "merge.toml",
         "model.safetensors",
@@ -123,7 +126,26 @@ fn mergekits_file_is_read_and_its_recipe_makes_the_same() {
     assert!(said.contains("is there and not an empty folder"), "{said}");
     trial.ok(&["merge", "ties.yml", "only", "--recipe-only"]);
     assert_eq!(contents(&trial.path("only")).len(), 1);
-    assert!(!trial.path("out.pending").exists());
+    for left in ["out.pending", "out.lock", "only.lock"] {
+        assert!(!trial.path(left).exists(), "{left}");
+    }
+
+    // what a merge left half-way is begun again, what somebody else put there is not touched
+    trial.write("again.pending/merge.toml", "");
+    trial.ok(&["merge", "ties.yml", "again", "--recipe-only"]);
+    assert_eq!(
+        contents(&trial.path("again")),
+        contents(&trial.path("only"))
+    );
+    trial.write("mine.pending/notes.txt", "mine");
+    let said = trial.fails(&["merge", "ties.yml", "mine"]);
+    assert!(said.contains("no merge has begun it"), "{said}");
+    assert_eq!(contents(&trial.path("mine.pending")).len(), 1);
+    let lock = disk::Lock::try_new(&trial.path("held.lock"));
+    let lock = lock.expect("a lock").expect("nobody else's");
+    let said = trial.fails(&["merge", "ties.yml", "held"]);
+    assert!(said.contains("held is being written by process"), "{said}");
+    drop(lock);
 }
 
 #[test]
@@ -146,6 +168,20 @@ fn what_cannot_be_merged_is_told() {
     check(
         "merge_method = \"passthrough\", slices = [{ sources = [{ model = \"first\", layer_range = [0, 2] }] }, { sources = [{ model = \"second\", layer_range = [0, 9] }] }]",
         "reaches beyond second, which has 2 layers",
+    );
+    copy(&trial.artifact("first"), &trial.path("bare"));
+    fs::remove_file(trial.path("bare/tokenizer.json")).expect("a tokenizer");
+    let recipe = with_merge(
+        "merge_method = \"linear\", base_model = \"bare\", models = [{ model = \"bare\" }, { model = \"second\" }], \
+         parameters = { weight = 1 }, tokenizer_source = \"base\"",
+    );
+    let recipe = recipe.replace("[\"first\", \"second\"]", "[\"second\", \"bare\"]");
+    let bare = "bare = { kind = \"model\", path = \"bare\" }";
+    trial.write("merge.toml", format!("{recipe}\n[inputs]\n{bare}\n"));
+    let said = trial.fails(&["plan", "merge.toml", "--only", "merged"]);
+    assert!(
+        said.contains("wants the tokenizer of bare, which has none"),
+        "{said}"
     );
     trial.write(
         "bad.yml",

@@ -356,6 +356,10 @@ fn what_cannot_be_cut_is_a_sentence_of_the_plan() {
         ("plan = \"solar\", to = 9", &["at most 8", "with.to"]),
         ("plan = \"solar\", to = 4", &["more than 4"]),
         ("plan = \"solar\"", &["`plan` with `to`"]),
+        (
+            "plan = \"interleaved\", to = 4_000_000_000",
+            &["at most 10000", "with.to"],
+        ),
         ("plan = \"interleaved\", drop = 1", &["another combination"]),
         ("plan = \"solar\", drop = 2", &["fewer than 2", "with.drop"]),
     ] {
@@ -373,6 +377,10 @@ fn what_cannot_be_cut_is_a_sentence_of_the_plan() {
         ("shape = { layers = 5 }", &["ask for 1 to 4"]),
         ("shape = { tied = false }", &["leave it out"]),
         ("", &["neither"]),
+        (
+            "candidate = 2, shape = { layers = 2 }",
+            &["with.candidate is 2", "leave `candidate` out"],
+        ),
         (
             "budget = { parameters = 1e3, width = [16, 24], ffn = [2.0], query_heads = [2, 4] }",
             &[
@@ -404,9 +412,13 @@ fn what_cannot_be_measured_is_a_sentence() {
     );
     check(
         "sequences = 200, sequence = 32",
-        "sequences = 9000, sequence = 32",
+        // times 32 it is more than 64 bits hold
+        "sequences = 576_460_752_303_423_488, sequence = 32",
         "matters",
-        &["9000 calibration sequences", "lower `sequences`"],
+        &[
+            "576460752303423488 calibration sequences",
+            "lower `sequences`",
+        ],
     );
     check(
         "inputs = { model = \"second\", importance = \"matters\" }",

@@ -1,11 +1,8 @@
-//! Whether two models' tokens mean the same, and what else of a tokenizer travels with a model.
+//! Whether two models' tokens mean the same.
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
-
-/// How a chat is written for a model.
-const TEMPLATE: &str = "chat_template.jinja";
 
 /// In what two tokenizers differ; `None` where they do not, or where one of the two has none.
 pub(super) fn difference(one: &Path, other: &Path) -> Result<Option<String>> {
@@ -33,24 +30,54 @@ pub(super) fn difference(one: &Path, other: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Of added tokens their ids and texts, of everything else all.
+/// Of added tokens their ids and texts, of a merge its two halves, however it is spelt; of everything
+/// else all.
 fn ids(value: &Value) -> Value {
-    match value {
-        Value::Array(list) if list.iter().all(Value::is_object) => list
-            .iter()
-            .map(|token| Value::from(vec![token["id"].clone(), token["content"].clone()]))
-            .collect(),
-        other => other.clone(),
-    }
+    let Value::Array(list) = value else {
+        return value.clone();
+    };
+    list.iter()
+        .map(|one| match one {
+            Value::Object(token) => json!([token.get("id"), token.get("content")]),
+            Value::String(halves) => halves.split(' ').collect(),
+            other => other.clone(),
+        })
+        .collect()
 }
 
-/// Copies a chat template that lies in a file of its own.
-pub(super) fn copy_template(from: &Path, to: &Path) -> Result<()> {
-    let file = from.join(TEMPLATE);
-    if file.is_file() {
-        let bytes =
-            std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        disk::write(&to.join(TEMPLATE), &bytes)?;
+#[cfg(test)]
+mod tests {
+    use super::difference;
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    /// A folder with a tokenizer of two letters and one merge.
+    fn folder(merge: Value, special: Value) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = json!({
+            "model": { "vocab": { "a": 0, "b": 1, "ab": 2 }, "merges": [merge] },
+            "added_tokens": [special],
+        });
+        let bytes = serde_json::to_vec(&tokenizer).unwrap();
+        disk::write(&folder.path().join(tokenizer::TOKENIZER), &bytes).unwrap();
+        folder
     }
-    Ok(())
+
+    #[test]
+    fn what_ids_stand_for_is_compared_and_not_how_it_is_spelt() {
+        let end = |id: u32| json!({ "id": id, "content": "<end>", "lstrip": id == 3 });
+        let one = folder(json!("a b"), end(3));
+        let compare = |other: &TempDir| difference(one.path(), other.path()).unwrap();
+        let mut spelt = end(3);
+        spelt["lstrip"] = json!(false);
+        assert_eq!(compare(&folder(json!(["a", "b"]), spelt)), None);
+        for (other, what) in [
+            (folder(json!(["b", "a"]), end(3)), "the merges"),
+            (folder(json!("a b"), end(4)), "the added tokens"),
+        ] {
+            let found = compare(&other).unwrap();
+            assert!(found.starts_with(what), "{found}");
+        }
+        assert_eq!(compare(&tempfile::tempdir().unwrap()), None);
+    }
 }
