@@ -15,8 +15,12 @@
 //!
 //! A teacher may also be known by its k likeliest tokens alone. Everything else is then one outcome
 //! for teacher and student alike, so D is that of k + 1 outcomes: never more than the whole one (the
-//! sum of a part is compared, not its members), and the gradient of a row's logits differs from the
-//! whole one's by at most 2·rest / T in sum, `rest` being the teacher's probability of the rest.
+//! sum of a part is compared, not its members). With `rest` the teacher's probability of that outcome,
+//! the gradient of a row's logits differs from the whole one's in sum by
+//! - forward: at most 2·rest / T;
+//! - Jensen–Shannon: at most 4·β·rest / T;
+//! - reverse: no multiple of `rest`, since what the student holds likely and the teacher does not
+//!   counts by log(q / p), however small p is.
 
 use crate::device::Forward;
 

@@ -339,7 +339,8 @@ fn a_student_that_is_its_teacher_has_nothing_to_learn() {
     on_every_device!(body);
 }
 
-/// All tokens kept is the whole teacher; fewer change D by what they cannot say, and no more.
+/// All tokens kept is the whole teacher; fewer change D by what they cannot say, and no more; with
+/// forward KL and Jensen–Shannon the gradient too, with reverse KL it knows no such bound.
 #[test]
 fn what_is_not_kept_bounds_what_is_lost() {
     fn body<D: Backward>(device: &D) {
@@ -353,8 +354,7 @@ fn what_is_not_kept_bounds_what_is_lost() {
         let hidden = device.upload(&numbers.list(n * d, 1.0));
         let their_head = device.matrix(v, d, Values::F32(&numbers.list(v * d, 2.0)));
         let theirs = device.upload(&numbers.list(n * d, 1.0));
-        let to = plain(Divergence::Forward);
-        let ask = |teacher: Teacher<'_, D>| {
+        let ask = |to: Distillation, teacher: Teacher<'_, D>| {
             let (mut dhidden, mut dhead) = (device.zeros(n * d), device.zeros(v * d));
             let grads = Grads {
                 hidden_nd: &mut dhidden,
@@ -365,47 +365,103 @@ fn what_is_not_kept_bounds_what_is_lost() {
             let divergences: Vec<f32> = rows.iter().map(|row| row.divergence).collect();
             (divergences, device.read(&dhead, v * d))
         };
-        let whole = ask(Teacher::Whole {
-            hidden: &theirs,
-            head: &their_head,
-        });
         let longest = device
             .read(&hidden, n * d)
             .chunks(d)
             .map(|row| f64::from(row.iter().map(|x| x * x).sum::<f32>()).sqrt())
             .fold(0.0, f64::max);
-        let mut before = f64::INFINITY;
-        for k in [1, 4, 16, 64, v] {
-            let found = device.likeliest(n, &theirs, &their_head, k, 1.0);
-            let kept = ask(Teacher::Likeliest(found.view()));
-            let rest: f64 = found.rest.iter().map(|&rest| f64::from(rest).exp()).sum();
-            for (kept, whole) in kept.0.iter().zip(&whole.0) {
-                assert!(*kept <= whole + 1e-5, "{kept} of {whole}");
-            }
-            // Each row's gradient of logits is off by at most 2·rest in sum, and the head's gradient
-            // is that times the row.
-            let apart: f64 = kept
-                .1
-                .iter()
-                .zip(&whole.1)
-                .map(|(a, b)| f64::from(a - b).powi(2))
-                .sum();
-            let bound = 2.0 * rest * longest + 1e-4;
-            assert!(
-                apart.sqrt() <= bound,
-                "k = {k}: {} of {bound}",
-                apart.sqrt()
+        let cases = [
+            (Divergence::Forward, 1.0, 2.0),
+            (Divergence::Forward, 2.0, 2.0),
+            (Divergence::JensenShannon(0.5), 1.0, 2.0),
+            (Divergence::JensenShannon(0.1), 2.0, 0.4),
+            (Divergence::Reverse, 1.0, f64::INFINITY),
+        ];
+        for (divergence, temperature, factor) in cases {
+            let to = Distillation {
+                temperature,
+                ..plain(divergence)
+            };
+            let whole = ask(
+                to,
+                Teacher::Whole {
+                    hidden: &theirs,
+                    head: &their_head,
+                },
             );
-            assert!(rest <= before, "more kept, less left");
-            before = rest;
-            if k == v {
-                let name = device.describe();
-                assert!(distance(&kept.0, &whole.0) < 1e-5, "{name}");
-                assert!(distance(&kept.1, &whole.1) < 1e-5, "{name}");
+            let mut before = f64::INFINITY;
+            for k in [1, 4, 16, 64, v] {
+                let found = device.likeliest(n, &theirs, &their_head, k, temperature);
+                let kept = ask(to, Teacher::Likeliest(found.view()));
+                let rest: f64 = found.rest.iter().map(|&rest| f64::from(rest).exp()).sum();
+                for (kept, whole) in kept.0.iter().zip(&whole.0) {
+                    assert!(*kept <= whole + 1e-5, "{kept} of {whole}");
+                }
+                // Each row's gradient of logits is off by at most factor·rest / T in sum, and the
+                // head's gradient is that times the row.
+                let apart = gap(&kept.1, &whole.1);
+                let bound = factor * (rest + 1e-5) / f64::from(temperature) * longest + 1e-4;
+                assert!(
+                    apart <= bound,
+                    "{divergence:?}, k = {k}: {apart} of {bound}"
+                );
+                assert!(rest <= before, "more kept, less left");
+                before = rest;
+                if k == v {
+                    let name = device.describe();
+                    assert!(distance(&kept.0, &whole.0) < 1e-5, "{name}");
+                    assert!(distance(&kept.1, &whole.1) < 1e-5, "{name}");
+                }
             }
         }
     }
     on_every_device!(body);
+}
+
+/// The length of a difference.
+fn gap(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+/// A teacher that leaves e⁻⁸ to two tokens, which the student holds as likely as the third: the heads
+/// are the unit matrix, so that outputs are logits and the gradient of the one is that of the other.
+#[test]
+fn reverse_is_not_bounded_by_what_is_not_kept() {
+    let device = Reference::new(Precision::F32);
+    let unit = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+    let head = tensor::Forward::matrix(&device, 3, 3, Values::F32(&unit));
+    let [hidden, theirs] =
+        [[0.0; 3], [0.0, -8.0, -16.0]].map(|row| tensor::Forward::upload(&device, &row));
+    let found = tensor::Forward::likeliest(&device, 1, &theirs, &head, 1, 1.0);
+    let rest = f64::from(found.rest[0]).exp();
+    for divergence in DIVERGENCES {
+        let ask = |teacher: Teacher<'_, Reference>| {
+            let mut dhidden = tensor::Forward::zeros(&device, 3);
+            let mut dhead = tensor::Forward::zeros(&device, 9);
+            let grads = Grads {
+                hidden_nd: &mut dhidden,
+                head_vd: &mut dhead,
+            };
+            let to = plain(divergence);
+            device.distill(&hidden, &head, teacher, &[0], &[1.0], to, Some(grads));
+            tensor::Forward::read(&device, &dhidden, 3)
+        };
+        let whole = ask(Teacher::Whole {
+            hidden: &theirs,
+            head: &head,
+        });
+        let kept = ask(Teacher::Likeliest(found.view()));
+        let pairs = whole.iter().zip(&kept);
+        let apart: f64 = pairs.map(|(a, b)| f64::from(a - b).abs()).sum();
+        match divergence {
+            Divergence::Reverse => assert!(apart > 1000.0 * rest, "{apart} for {rest}"),
+            _ => assert!(
+                apart <= 2.0 * rest + 1e-6,
+                "{divergence:?}: {apart} for {rest}"
+            ),
+        }
+    }
 }
 
 #[test]
