@@ -6,8 +6,8 @@
 //!   itself, and a table of them ([`part`]);
 //! - `lessons.json`: [`Description`], written last.
 //!
-//! A log-probability is kept to 2⁻¹¹ of a nat, down to −32; a row is brought back to a sum of 1 when
-//! it is read.
+//! A log-probability is kept to 2⁻¹¹ of a nat, down to −32, and what is no number is refused; a row is
+//! brought back to a sum of 1 when it is read.
 //!
 //! What a teacher says of a token depends on what it has seen before it, so lessons say which context
 //! that was ([`Seen`]). `documents`: each document from its own beginning, so that they serve every
@@ -89,8 +89,9 @@ pub struct Description {
     pub table: String,
     /// Tokens that were fed, each with its lesson.
     pub rows: u64,
-    /// Mean probability of what was not kept. A student's gradient by the logits of a row is off by
-    /// at most twice that, in sum and on average, over T.
+    /// Mean probability of what was not kept. With forward KL a student's gradient by the logits of
+    /// a row is off by at most 2·rest / T, in sum and on average; rounding adds up to 2⁻¹¹ / T and
+    /// the floor of −32 hardly anything. With other divergences it may be off by more (`tensor`).
     pub rest: f64,
     /// Bytes of each part.
     pub parts: Vec<u64>,

@@ -63,6 +63,9 @@ pub(super) struct PartWriter {
 
 impl PartWriter {
     /// Appends the lessons of tokens (document, place in it).
+    ///
+    /// # Errors
+    /// A probability that is no number, of which rounding would make certainty; nothing is appended.
     pub(super) fn add(
         &mut self,
         shards: &Shards,
@@ -70,6 +73,17 @@ impl PartWriter {
         found: Likeliest<'_>,
     ) -> Result<()> {
         let k = found.ids.len().checked_div(tokens.len()).unwrap_or(0);
+        for (row, &(document, token)) in tokens.iter().enumerate() {
+            let (log_p, rest) = (&found.log_p[row * k..(row + 1) * k], found.rest[row]);
+            // That nothing is left is −∞; everything else must be a number.
+            ensure!(
+                log_p.iter().all(|log_p| log_p.is_finite()) && rest < f32::INFINITY,
+                "what the teacher says of token {token} of document {document} ({}) is no number: \
+                 log-probabilities {log_p:?}, of all others {rest}; its weights are damaged, or its \
+                 products overflow: look at how it was trained",
+                shards.document(document).id
+            );
+        }
         for (row, &(document, token)) in tokens.iter().enumerate() {
             let held = self.rows.rest.len() as u64;
             let goes_on = self
@@ -384,7 +398,42 @@ fn decode(bytes: &[u8], rows: usize, k: usize, vocabulary: usize) -> Result<Kept
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toy;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        let place = toy::Place::new();
+        let tokens = [(3, 0), (3, 1)];
+        let sound = Kept {
+            ids: vec![3, 9, 0, 4],
+            log_p: vec![-1.0; 4],
+            rest: vec![-2.0, f32::NEG_INFINITY],
+        };
+        let add = |rows: &Kept| {
+            let mut part = PartWriter::default();
+            let said = part.add(&place.shards, &tokens, rows.view());
+            (said.map_err(|error| error.to_string()), part.count)
+        };
+        assert_eq!(add(&sound), (Ok(()), 2));
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut rows = sound.clone();
+            rows.log_p[3] = bad;
+            let (said, count) = add(&rows);
+            let said = said.unwrap_err();
+            assert!(
+                said.contains("token 1 of document 3 (문서-3)") && said.contains("no number"),
+                "{said}"
+            );
+            assert_eq!(count, 0, "nothing is kept of it");
+        }
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut rows = sound.clone();
+            rows.rest[0] = bad;
+            let said = add(&rows).0.unwrap_err();
+            assert!(said.contains("token 0 of document 3"), "{said}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -22,7 +22,9 @@ pub struct Teaching<'a, D: Forward> {
     pub shards: &'a Shards,
     /// How.
     pub settings: &'a LessonSettings,
-    /// Sequences that go through it at once: memory and speed, nothing else.
+    /// Sequences that go through it at once. Parts end where a batch does, and products of other
+    /// shapes round differently, so with another number the bytes differ and what is read agrees
+    /// only within the rounding of products and of what is kept.
     pub micro_batch: usize,
     /// Where the lessons go, and where parts are kept between attempts; the folder exists.
     pub dir: &'a Path,

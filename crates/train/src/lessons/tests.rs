@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
+use std::sync::Arc;
+
 use model::Decoder;
-use tensor::{Forward, Reference};
+use tensor::{Cpu, CpuOptions, Forward, Reference};
 
 use super::*;
 use crate::toy::{self, Place};
@@ -184,6 +186,72 @@ fn a_pass_that_was_stopped_ends_with_the_same_bytes() {
         let error = make(&place, &broken, &other, &mut |_, _| true).unwrap_err();
         assert!(error.to_string().contains("other settings"), "{error}");
     }
+}
+
+/// As [`Teaching::micro_batch`] says: other bytes, the same lessons but for rounding.
+#[test]
+fn another_micro_batch_says_the_same() {
+    let place = Place::new();
+    let device = Arc::new(Cpu::new(CpuOptions::default()));
+    let decoder = Decoder::init(toy::shape(), device, 7, 0.3).unwrap();
+    for seen in [Seen::Documents, Seen::Windows] {
+        let settings = settings(seen, 5);
+        let made = [1, 5].map(|micro_batch| {
+            let dir = folder(&place, &format!("{seen:?}-{micro_batch}"));
+            let teaching = Teaching {
+                decoder: &decoder,
+                shards: &place.shards,
+                settings: &settings,
+                micro_batch,
+                dir: &dir,
+                part_rows: Some(60),
+            };
+            let made = teach(&teaching, &mut |_, _| true).unwrap().unwrap();
+            (made, Lessons::open(&dir).unwrap())
+        });
+        let [(one, ones), (five, fives)] = &made;
+        assert!(one.parts.len() > five.parts.len(), "parts end with batches");
+        assert_eq!(one.rows, five.rows);
+        assert!(
+            (one.rest - five.rest).abs() < 1e-5,
+            "{} {}",
+            one.rest,
+            five.rest
+        );
+        let stream = Stream::new(&place.shards, Documents::Packed, Order::Shuffled, 7);
+        let (mut cursor, mut examples) = (Cursor::default(), Examples::default());
+        while (examples.fed.len() as u64) + 16 < one.rows {
+            stream.window(&mut cursor, 16, &mut examples);
+        }
+        let [a, b] = [ones, fives].map(|it| it.read(&place.shards, &examples.fed).unwrap());
+        assert_eq!(a.ids, b.ids);
+        let pairs = a.log_p.iter().zip(&b.log_p);
+        for (a, b) in pairs.chain(a.rest.iter().zip(&b.rest)) {
+            // Where rounding falls to the other side, a step of 2⁻¹¹, and what the row's sum shifts.
+            assert!((a - b).abs() < 1.0 / 1024.0, "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn a_teacher_that_says_no_number_teaches_nothing() {
+    let place = Place::new();
+    let dir = folder(&place, "broken");
+    let mut decoder = toy::decoder();
+    let device = decoder.device.clone();
+    device.write(&[f32::NAN; 16], &mut decoder.weights.norm);
+    let settings = settings(Seen::Documents, 3);
+    let teaching = Teaching {
+        decoder: &decoder,
+        shards: &place.shards,
+        settings: &settings,
+        micro_batch: 2,
+        dir: &dir,
+        part_rows: Some(60),
+    };
+    let error = teach(&teaching, &mut |_, _| true).unwrap_err().to_string();
+    assert!(error.contains("token 0 of document 0 (문서-0)"), "{error}");
+    assert!(files(&dir).is_empty(), "nothing is left of it");
 }
 
 #[test]
