@@ -106,6 +106,29 @@ impl DistillationSettings {
         Ok(())
     }
 
+    /// Whether a teacher of one shape can be asked beside a student of another, on sequences of so
+    /// many tokens.
+    ///
+    /// # Errors
+    /// A sentence that says what does not fit.
+    pub fn fits(&self, teacher: &Shape, student: &Shape, sequence: usize) -> Result<()> {
+        ensure!(
+            sequence <= teacher.context,
+            "sequence = {sequence}, but the teacher was made for a context of {}: shorten the \
+             sequence",
+            teacher.context
+        );
+        ensure!(
+            self.hidden == 0.0 || teacher.width == student.width,
+            "hidden = {} compares hidden states, but the teacher's are {} wide and the student's \
+             {}: that needs a projection, which is not offered; set hidden = 0",
+            self.hidden,
+            teacher.width,
+            student.width
+        );
+        same_vocabulary(teacher.vocabulary, student)
+    }
+
     /// What the device is asked for; z is cross-entropy's.
     fn question(&self, z: f32) -> tensor::Distillation {
         let square = match self.temperature_squared {
@@ -124,6 +147,16 @@ impl DistillationSettings {
             z,
         }
     }
+}
+
+fn same_vocabulary(vocabulary: usize, student: &Shape) -> Result<()> {
+    ensure!(
+        vocabulary == student.vocabulary,
+        "the teacher's vocabulary is {vocabulary} and the student's {}: a student learns from a \
+         teacher of the same tokenizer only, because each token of one must be that of the other",
+        student.vocabulary
+    );
+    Ok(())
 }
 
 /// Where the teacher's distributions come from.
@@ -157,24 +190,8 @@ impl<'a, D: Forward> Distillation<'a, D> {
         sequence: usize,
     ) -> Result<Self> {
         settings.check()?;
-        let (vocabulary, temperature) = match &source {
-            Source::Live(teacher) => {
-                ensure!(
-                    sequence <= teacher.shape.context,
-                    "sequence = {sequence}, but the teacher was made for a context of {}: shorten \
-                     the sequence",
-                    teacher.shape.context
-                );
-                ensure!(
-                    settings.hidden == 0.0 || teacher.shape.width == student.width,
-                    "hidden = {} compares hidden states, but the teacher's are {} wide and \
-                     the student's {}: that needs a projection, which is not offered; set hidden = 0",
-                    settings.hidden,
-                    teacher.shape.width,
-                    student.width
-                );
-                (teacher.shape.vocabulary, settings.temperature)
-            }
+        match &source {
+            Source::Live(teacher) => settings.fits(&teacher.shape, student, sequence)?,
             Source::Kept(lessons, shards) => {
                 lessons.fits(shards)?;
                 ensure!(
@@ -185,22 +202,17 @@ impl<'a, D: Forward> Distillation<'a, D> {
                     lessons.dir().display()
                 );
                 let description = lessons.description();
-                (description.vocabulary, description.settings.temperature)
+                same_vocabulary(description.vocabulary, student)?;
+                ensure!(
+                    settings.temperature == description.settings.temperature,
+                    "temperature = {}, but the teacher's distributions were kept at temperature {}: \
+                     what was not kept cannot be softened afterwards; use that temperature, or make \
+                     the cache again",
+                    settings.temperature,
+                    description.settings.temperature
+                );
             }
-        };
-        ensure!(
-            vocabulary == student.vocabulary,
-            "the teacher's vocabulary is {vocabulary} and the student's {}: a student learns from a \
-             teacher of the same tokenizer only, because each token of one must be that of the other",
-            student.vocabulary
-        );
-        ensure!(
-            temperature == settings.temperature,
-            "temperature = {}, but the teacher's distributions were kept at temperature \
-             {temperature}: what was not kept cannot be softened afterwards; use that temperature, or \
-             make the cache again",
-            settings.temperature
-        );
+        }
         Ok(Distillation {
             question: settings.question(z),
             settings,

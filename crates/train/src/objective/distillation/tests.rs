@@ -15,16 +15,27 @@ fn teacher(width: usize) -> Decoder<Reference> {
 }
 
 fn lessons(place: &Place, teacher: &Decoder<Reference>, k: usize, settings: &Settings) -> Lessons {
+    lessons_at(1.0, place, teacher, k, settings)
+}
+
+fn lessons_at(
+    temperature: f32,
+    place: &Place,
+    teacher: &Decoder<Reference>,
+    k: usize,
+    settings: &Settings,
+) -> Lessons {
     let asked = LessonSettings {
         likeliest: k,
-        temperature: 1.0,
+        temperature,
         seen: Seen::Windows,
         sequence: settings.sequence,
         documents: settings.documents,
         order: settings.order,
         seed: 7,
     };
-    let dir = place.dir.path().join(format!("lessons-{k}"));
+    let name = format!("lessons-{k}-{temperature}");
+    let dir = place.dir.path().join(name);
     std::fs::create_dir(&dir).unwrap();
     let teaching = Teaching {
         decoder: teacher,
@@ -145,6 +156,84 @@ fn a_kept_teacher_is_a_live_one_but_for_what_was_left_out() {
         }
         assert!(apart(&kept, &live) >= before, "k = {k}");
         before = apart(&kept, &live);
+    }
+}
+
+/// What the first step of a run with forward KL gives the decoder's output and the head, kept against
+/// live: a row's logits are off by at most 2·rest / T in sum and what rounding does, so its output by
+/// that times the longest row of the head, and the head by the sum of that times each row's output.
+#[test]
+fn what_is_left_out_bounds_the_first_gradient() {
+    let place = Place::new();
+    let teacher = teacher(32);
+    let settings = settings();
+    let mut examples = Examples::default();
+    let stream = crate::Stream::new(&place.shards, settings.documents, settings.order, 7);
+    let mut cursor = crate::Cursor::default();
+    for _ in 0..3 {
+        stream.window(&mut cursor, settings.sequence, &mut examples);
+    }
+    let (n, student) = (examples.rows(), toy::decoder());
+    let (d, v) = (student.shape.width, student.shape.vocabulary);
+    let share = 1.0 / n as f32;
+    let device = &student.device;
+    let length = |x: &[f32]| -> f64 {
+        let squares = x.iter().map(|&x| f64::from(x).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    let head = student.parameters().find(|(spec, _)| spec.name == "embed");
+    let (_, head) = head.expect("a tied head");
+    let longest = head.chunks(d).map(length).fold(0.0, f64::max);
+    for temperature in [1.0, 2.0] {
+        let how = DistillationSettings {
+            temperature,
+            temperature_squared: false,
+            ..DistillationSettings::default()
+        };
+        // The gradients of the output and of the head, and the output.
+        let first = |source: Source<'_, Reference>| -> [Vec<f32>; 3] {
+            let mut tape = Tape::new(&student, n, Recompute::None, true);
+            let mut gradients = student.gradients();
+            student.forward(&examples.batch, &mut tape);
+            let mut objective =
+                Distillation::new(how, 0.0, source, &student.shape, settings.sequence).unwrap();
+            let output = Output {
+                decoder: &student,
+                tape: &mut tape,
+                gradients: &mut gradients,
+            };
+            objective.losses(output, &examples, share).unwrap();
+            [
+                device.read(&tape.dhidden_nd, n * d),
+                device.read(gradients.head_mut(), v * d),
+                device.read(&tape.hidden_nd, n * d),
+            ]
+        };
+        let live = first(Source::Live(&teacher));
+        for k in [20, 12, 3] {
+            let lessons = lessons_at(temperature, &place, &teacher, k, &settings);
+            let kept = first(Source::Kept(&lessons, &place.shards));
+            let rests = lessons.read(&place.shards, &examples.fed).unwrap().rest;
+            let apart = |of: usize, part: std::ops::Range<usize>| -> f64 {
+                let pairs = live[of][part.clone()].iter().zip(&kept[of][part]);
+                length(&pairs.map(|(a, b)| a - b).collect::<Vec<f32>>())
+            };
+            let (mut of_head, mut beyond) = (0.0, false);
+            for (row, rest) in rests.iter().enumerate() {
+                let part = row * d..(row + 1) * d;
+                // Of log-probabilities kept to 2⁻¹² of a nat: the kept, and the sum of the row.
+                let off = 2.0 * f64::from(*rest).exp() + 1.0 / 1024.0;
+                let off = f64::from(share) * off / f64::from(temperature);
+                let (found, bound) = (apart(0, part.clone()), off * longest + 1e-7);
+                assert!(found <= bound, "k = {k}, row {row}: {found} of {bound}");
+                beyond |= found > 10.0 * f64::from(share) / 1024.0 * longest;
+                of_head += off * length(&live[2][part]);
+            }
+            let found = apart(1, 0..v * d);
+            assert!(found <= of_head + 1e-7, "k = {k}: {found} of {of_head}");
+            // It is what was left out, and not rounding, that the bound is needed for.
+            assert!(k > 3 || beyond, "k = {k}: all within what rounding does");
+        }
     }
 }
 
