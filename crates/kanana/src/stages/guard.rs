@@ -346,11 +346,21 @@ impl Bench {
 fn recovery(limit: f64, cut: &Apart, trained: &Apart, course: &[(u64, f64)]) -> Check {
     let (before, right_after, now) = (cut.all.before, cut.all.after, trained.all.after);
     let rise = right_after - before;
-    // Where nothing was lost, everything is won back.
-    let found = if rise > 0.0 {
-        (right_after - now) / rise
+    let sound = [before, right_after, now]
+        .iter()
+        .all(|loss| loss.is_finite());
+    let (found, said) = if !sound {
+        (f64::NAN, "what is no number cannot be won back".to_owned())
+    } else if rise > 0.0 {
+        let found = (right_after - now) / rise;
+        let said = format!("{:.1} % of the rise is won back", 100.0 * found);
+        (found, said)
+    } else if now <= before {
+        (1.0, "nothing was lost, then or later".to_owned())
     } else {
-        1.0
+        // Training itself has done the harm.
+        let said = "nothing was lost right after, and training has lost it since";
+        (0.0, said.to_owned())
     };
     let course: Vec<String> = course
         .iter()
@@ -360,16 +370,85 @@ fn recovery(limit: f64, cut: &Apart, trained: &Apart, course: &[(u64, f64)]) -> 
         what: "recovered",
         limit,
         found,
-        tripped: found.is_nan() || found < limit,
+        // A limit of 0 asks that training did no harm, whether there was a rise or not.
+        tripped: found.is_nan() || found < limit || (rise <= 0.0 && now > before),
         evidence: format!(
             "the loss was {before:.4} nats a token, {right_after:.4} right after and is {now:.4} after \
-             training: {:.1} % of the rise is won back (the limit is {:.1} %){}",
-            100.0 * found,
+             training: {said} (the limit is {:.1} %){}",
             100.0 * limit,
             match course.is_empty() {
                 true => String::new(),
                 false => format!("; the validation on the way was {}", course.join(", ")),
             }
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(before: f64, after: f64) -> Apart {
+        let mut apart = Apart::default();
+        (apart.all.before, apart.all.after) = (before, after);
+        apart
+    }
+
+    /// Losses before, right after and after training; the share found; a word of the evidence.
+    fn check(losses: [f64; 3], share: f64, tripped: bool, word: &str) {
+        let [before, right_after, now] = losses;
+        let check = recovery(0.5, &after(before, right_after), &after(before, now), &[]);
+        let same = check.found == share || check.found.is_nan() && share.is_nan();
+        assert!(same, "{losses:?}: {} for {share}", check.found);
+        assert_eq!(check.tripped, tripped, "{losses:?}: {}", check.evidence);
+        assert!(check.evidence.contains(word), "{}", check.evidence);
+    }
+
+    #[test]
+    fn what_training_has_won_back() {
+        check(
+            [3.0, 4.0, 3.25],
+            0.75,
+            false,
+            "75.0 % of the rise is won back",
+        );
+        check(
+            [3.0, 4.0, 3.75],
+            0.25,
+            true,
+            "25.0 % of the rise is won back",
+        );
+        check([3.0, 4.0, 5.0], -1.0, true, "-100.0 %");
+    }
+
+    /// A surgery that changed nothing, or for the better, leaves nothing to win back, but all to lose.
+    #[test]
+    fn where_nothing_was_lost_training_must_keep_it() {
+        check(
+            [3.0, 3.0, 3.0],
+            1.0,
+            false,
+            "nothing was lost, then or later",
+        );
+        check(
+            [3.0, 2.5, 2.0],
+            1.0,
+            false,
+            "nothing was lost, then or later",
+        );
+        check([3.0, 3.0, 9.0], 0.0, true, "training has lost it");
+        check([3.0, 2.5, 3.5], 0.0, true, "training has lost it");
+        assert!(recovery(0.0, &after(3.0, 3.0), &after(3.0, 9.0), &[]).tripped);
+    }
+
+    #[test]
+    fn what_is_no_number_trips() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for at in 0..3 {
+                let mut losses = [3.0, 4.0, 3.0];
+                losses[at] = bad;
+                check(losses, f64::NAN, true, "no number");
+            }
+        }
     }
 }

@@ -215,11 +215,22 @@ fn guard_of_recovery() {
     };
     trial.write("won.toml", format!("{LIFE}{}", step(0.2)));
     trial.ok(&["run", "won.toml", "--only", "watch"]);
-    let evidence = fs::read_to_string(trial.artifact("watch").join("evidence.json")).expect("it");
+    let text = fs::read_to_string(trial.artifact("watch").join("evidence.json")).expect("it");
+    let evidence: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let course: Vec<(u64, f64)> =
+        serde_json::from_value(evidence["recovery"].clone()).expect("tokens and losses");
+    let ([(0, first), .., (4096, last)], true) = (&course[..], course.is_sorted()) else {
+        panic!("from the first token to the last: {course:?}");
+    };
+    assert!(last < first, "{course:?}");
+    let check = &evidence["checks"][0];
+    let found = check["found"].as_f64().expect("a share");
     assert!(
-        evidence.contains("\"recovery\"") && evidence.contains("won back"),
-        "{evidence}"
+        check["what"] == "recovered" && check["tripped"] == false && (0.2..0.999).contains(&found),
+        "{check}"
     );
+    let said = check["evidence"].as_str().expect("a sentence");
+    assert!(said.contains("won back"), "{said}");
     trial.write("lost.toml", format!("{LIFE}{}", step(0.999)));
     let complaint = trial.fails(&["run", "lost.toml", "--only", "watch"]);
     for word in [
@@ -276,6 +287,21 @@ fn guard_of_a_drop() {
         said.err
     );
     assert!(run("good", "good").ok && run("poor", "good").ok);
+
+    // Of other questions nothing is compared.
+    poor["languages"]["all"]["questions"] = 19.into();
+    let told = poor["told"].as_object_mut().expect("a map");
+    let name = told.keys().next().expect("an evaluation").clone();
+    told.remove(&name);
+    trial.write("other/scores.json", poor.to_string());
+    let said = run("good", "other");
+    assert!(!said.ok && !said.err.contains("panicked"), "{}", said.err);
+    for word in [
+        "all asks 20 questions before and 19 after".to_owned(),
+        format!("{name} is only before"),
+    ] {
+        assert!(said.err.contains(&word), "{word:?}:\n{}", said.err);
+    }
 }
 
 #[test]

@@ -17,31 +17,53 @@ pub(super) struct Drop {
     pub(super) after: f64,
 }
 
-/// Every evaluation that both have.
+/// Every evaluation, which both must have taken alike.
+///
+/// # Errors
+/// A sentence that names what only one took, or what was asked a different number of questions.
 pub(super) fn compare(
     before: &Artifact<kinds::Scores>,
     after: &Artifact<kinds::Scores>,
 ) -> Result<Vec<Drop>> {
     let [before, after] = [before, after].map(|scores| scores.json::<Scores>(kinds::Scores::FILE));
     let (before, after) = (before?, after?);
-    let pairs = [
+    pair([
         (&before.languages, &after.languages),
         (&before.told, &after.told),
         (&before.relations, &after.relations),
-    ];
-    let of = |(before, after): (&BTreeMap<String, Accuracy>, &BTreeMap<String, Accuracy>)| {
-        let both = before
-            .iter()
-            .filter_map(|(name, before)| Some((name, before, after.get(name)?)));
-        let drops = both.map(|(name, before, after)| Drop {
-            name: name.clone(),
-            questions: before.questions.min(after.questions),
-            before: before.acc,
-            after: after.acc,
-        });
-        drops.collect::<Vec<_>>()
-    };
-    Ok(pairs.into_iter().flat_map(of).collect())
+    ])
+}
+
+type Accuracies = BTreeMap<String, Accuracy>;
+
+fn pair<const N: usize>(groups: [(&Accuracies, &Accuracies); N]) -> Result<Vec<Drop>> {
+    let (mut drops, mut unlike) = (Vec::new(), Vec::new());
+    for (before, after) in groups {
+        for (name, was) in before {
+            match after.get(name) {
+                Some(is) if is.questions == was.questions => drops.push(Drop {
+                    name: name.clone(),
+                    questions: was.questions,
+                    before: was.acc,
+                    after: is.acc,
+                }),
+                Some(is) => unlike.push(format!(
+                    "{name} asks {} questions before and {} after",
+                    was.questions, is.questions
+                )),
+                None => unlike.push(format!("{name} is only before")),
+            }
+        }
+        let new = after.keys().filter(|name| !before.contains_key(*name));
+        unlike.extend(new.map(|name| format!("{name} is only after")));
+    }
+    ensure!(
+        unlike.is_empty(),
+        "the scores before and after are not of the same evaluations, so that a drop could hide in \
+         what differs: {}; evaluate both models with the same questions and settings",
+        unlike.join(", ")
+    );
+    Ok(drops)
 }
 
 /// Whether any that has enough questions dropped too far.
@@ -52,8 +74,7 @@ pub(super) fn judge(limit: f64, least: usize, drops: &[Drop]) -> Result<Check> {
         .collect();
     ensure!(
         !judged.is_empty(),
-        "no evaluation of at least {least} questions is in both scores, so that no drop can be told \
-         from chance: ask more questions, or lower least_questions"
+        "no evaluation has at least {least} questions, so that no drop can be told from chance: ask more questions, or lower least_questions"
     );
     let fell = |drop: &Drop| drop.before - drop.after;
     let most = judged
@@ -122,6 +143,32 @@ mod tests {
         assert!(judge(0.1, 3, &drops).unwrap().evidence.contains("rare"));
         let error = judge(0.1, 1000, &drops).err().unwrap().to_string();
         assert!(error.contains("1000 questions"), "{error}");
+    }
+
+    #[test]
+    fn what_only_one_took_is_named() {
+        let took = |list: &[(&str, usize)]| -> Accuracies {
+            let accuracy = |questions| Accuracy {
+                questions,
+                ..Accuracy::default()
+            };
+            let all = list.iter();
+            all.map(|&(name, questions)| (name.to_owned(), accuracy(questions)))
+                .collect()
+        };
+        let before = took(&[("all", 40), ("en", 20), ("ko", 20)]);
+        assert_eq!(pair([(&before, &before)]).unwrap().len(), 3);
+        let after = took(&[("all", 40), ("ko", 19), ("ja", 21)]);
+        let error = pair([(&before, &before), (&before, &after)]);
+        let error = error.err().unwrap().to_string();
+        for word in [
+            "en is only before",
+            "ja is only after",
+            "ko asks 20 questions before and 19 after",
+        ] {
+            assert!(error.contains(word), "{word:?}: {error}");
+        }
+        assert!(!error.contains("all"), "{error}");
     }
 
     #[test]
