@@ -15,9 +15,9 @@ use tensor::Precision;
 pub(crate) const NOMINAL: &str = "nominal parameters";
 /// How many tokens such a model would be trained on from scratch: said in a recipe, under `expected`.
 pub(crate) const FROM_SCRATCH: &str = "tokens from scratch";
-/// The part of a step's FLOPs that are forward passes of a teacher.
+/// Forward passes of a teacher: beside a step's FLOPs, which are of training, and not among them.
 pub(crate) const TEACHER: &str = "teacher FLOPs";
-/// Tokens of a training sequence.
+/// Tokens of a sequence in training, or in the teacher that is asked.
 pub(crate) const SEQUENCE: &str = "training/sequence";
 /// What backward computes again: 0 nothing, 1 what is light, 2 whole blocks.
 pub(crate) const RECOMPUTE: &str = "training/recompute";
@@ -84,6 +84,42 @@ pub(crate) fn inherited(model: &Artifact<Model>) -> Vec<Quantity> {
         .into_iter()
         .chain(shape.into_iter().flatten())
         .collect()
+}
+
+/// What asking a teacher takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Asked {
+    /// Forward passes.
+    pub(crate) flops: f64,
+    /// Weights as inference holds them, and the activations of the rows in it at once.
+    pub(crate) bytes: f64,
+}
+
+/// What a teacher takes that is asked about `tokens` tokens in sequences of `sequence`, `rows` of them
+/// at once: exact where its shape is known, 2·N·D and the weights alone where only its size is.
+pub(crate) fn asked(
+    teacher: &Artifact<Model>,
+    tokens: f64,
+    [sequence, rows]: [usize; 2],
+    precision: Precision,
+) -> Option<Asked> {
+    let weight = match precision {
+        Precision::F32 => 4.0,
+        Precision::Bf16 => 2.0,
+    };
+    match shape_of(teacher) {
+        Some(shape) => {
+            let activations = shape.activation_bytes(rows, Recompute::None, precision, false);
+            Some(Asked {
+                flops: shape.forward_flops_per_token(sequence) * tokens,
+                bytes: weight * shape.parameters() as f64 + activations as f64,
+            })
+        }
+        None => teacher.expected("parameters").map(|parameters| Asked {
+            flops: 2.0 * parameters * tokens,
+            bytes: weight * parameters,
+        }),
+    }
 }
 
 /// How a step trains, for the count of its memory.

@@ -13,7 +13,7 @@ use crate::forecast;
 use crate::kinds::{Lessons, Model, Tokens};
 use crate::stages::pretrain::{self, Course};
 use anyhow::{Context as _, Result, ensure};
-use model::{Decoder, Dtype, Recompute, Use};
+use model::{Decoder, Dtype, Use};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Deserializer, Serialize};
 use tensor::Precision;
@@ -102,6 +102,19 @@ pub(crate) struct Inputs {
     validation: Option<Artifact<Tokens>>,
 }
 
+impl Inputs {
+    /// What a complaint of what does not fit begins with.
+    fn strangers(&self) -> String {
+        let of = self.teacher.as_ref().map(Artifact::name);
+        let of = of.or(self.lessons.as_ref().map(Artifact::name));
+        format!(
+            "{} cannot learn from {}",
+            self.student.name(),
+            of.unwrap_or_default()
+        )
+    }
+}
+
 impl Stage for Distill {
     const NAME: &'static str = "distill";
     const SUMMARY: &'static str = "trains a student to say what its teacher says";
@@ -114,25 +127,13 @@ impl Stage for Distill {
             return quantities;
         };
         let tokens = self.train.tokens as f64;
-        let shape = forecast::shape_of(teacher);
-        let flops = match &shape {
-            Some(shape) => Some(shape.forward_flops_per_token(self.train.sequence)),
-            None => teacher
-                .expected("parameters")
-                .map(|parameters| 2.0 * parameters),
-        };
-        // The report counts the student's training alone, so that the two stay apart.
-        quantities.extend(flops.map(|flops| Quantity::new(forecast::TEACHER, flops * tokens)));
-        if let Some(shape) = shape {
-            let rows = pretrain::rows(None, &self.train);
-            let activations = shape.activation_bytes(rows, Recompute::None, self.precision, false);
-            let bytes = match self.precision {
-                Precision::F32 => 4,
-                Precision::Bf16 => 2,
-            };
+        let rows = [self.train.sequence, pretrain::rows(None, &self.train)];
+        if let Some(asked) = forecast::asked(teacher, tokens, rows, self.precision) {
+            // The report counts the student's training alone, so that the two stay apart.
+            quantities.push(Quantity::new(forecast::TEACHER, asked.flops));
             for quantity in &mut quantities {
                 if quantity.name == "bytes of memory" {
-                    quantity.value += (bytes * shape.parameters() + activations) as f64;
+                    quantity.value += asked.bytes;
                 }
             }
         }
@@ -150,6 +151,13 @@ impl Stage for Distill {
             }
         );
         self.settings().check().context("with")?;
+        let student = forecast::shape_of(&inputs.student);
+        let teacher = inputs.teacher.as_ref().and_then(forecast::shape_of);
+        if let (Some(student), Some(teacher)) = (student, teacher) {
+            self.settings()
+                .fits(&teacher, &student, self.train.sequence)
+                .with_context(|| inputs.strangers())?;
+        }
         self.course(inputs, &self.train).check()
     }
 
@@ -193,15 +201,7 @@ impl Stage for Distill {
             &decoder.shape,
             settings.sequence,
         )
-        .with_context(|| {
-            let of = inputs.teacher.as_ref().map(Artifact::name);
-            let of = of.or(inputs.lessons.as_ref().map(Artifact::name));
-            format!(
-                "{} cannot learn from {}",
-                inputs.student.name(),
-                of.unwrap_or_default()
-            )
-        })?;
+        .with_context(|| inputs.strangers())?;
         let course = self.course(&inputs, &settings);
         course.run(decoder, &data, seed, &mut objective, context, out)
     }

@@ -8,11 +8,11 @@
 //! the tokens in one order, exactly what a live teacher would say.
 
 use crate::device::Machine;
+use crate::forecast;
 use crate::kinds::{Lessons, Model, Tokens};
 use crate::stages::pretrain;
 use anyhow::{Result, ensure};
-use model::checkpoint::Checkpoint;
-use model::{Decoder, Recompute, Use};
+use model::{Decoder, Use};
 use recipe::{Artifact, Cancelled, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 use tensor::Precision;
@@ -80,18 +80,12 @@ impl Stage for Teach {
         let mut quantities = vec![
             Quantity::tokens(tokens),
             Quantity::disk(tokens * (BYTES * self.likeliest as f64 + 4.0)),
+            Quantity::new(forecast::SEQUENCE, self.sequence as f64),
         ];
-        let shape = Checkpoint::open(inputs.teacher.path()).map(|checkpoint| checkpoint.shape);
-        if let Ok(shape) = shape {
-            let rows = 4096.max(self.sequence);
-            let activations = shape.activation_bytes(rows, Recompute::None, self.precision, false);
-            let memory = 4 * shape.parameters() + activations;
-            quantities.push(Quantity::flops(
-                tokens * shape.forward_flops_per_token(self.sequence),
-            ));
-            quantities.push(Quantity::memory(memory as f64));
-        } else if let Some(parameters) = inputs.teacher.expected("parameters") {
-            quantities.push(Quantity::flops(2.0 * tokens * parameters));
+        let rows = [self.sequence, 4096.max(self.sequence)];
+        if let Some(asked) = forecast::asked(&inputs.teacher, tokens, rows, self.precision) {
+            quantities.push(Quantity::new(forecast::TEACHER, asked.flops));
+            quantities.push(Quantity::memory(asked.bytes));
         }
         quantities
     }
@@ -158,12 +152,15 @@ impl Stage for Teach {
         out.note("bytes per token", bytes as f64 / description.rows as f64);
         context.message(&format!(
             "{} of the {} likeliest tokens each are kept, in {:.0} bytes a token; what is left out has \
-             a probability of {:.2e} on average, and a student's gradient by the logits of a token is \
-             off by at most twice that",
+             a probability of {:.2e} on average: with forward KL, and with it alone, a student's \
+             gradient by the logits of a token is for that off by at most {:.2e} on average (2·rest / \
+             T), and by a little more for the rounding of log-probabilities, to 2⁻¹¹ of a nat and \
+             down to −32",
             page::quantity(description.rows as f64),
             self.likeliest,
             bytes as f64 / description.rows as f64,
-            description.rest
+            description.rest,
+            2.0 * description.rest / f64::from(self.temperature)
         ));
         Ok(())
     }

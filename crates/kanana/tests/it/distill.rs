@@ -291,6 +291,97 @@ fn what_does_not_fit_a_student() {
     );
 }
 
+/// What is known of shapes is refused before anything runs.
+#[test]
+fn what_does_not_fit_is_refused_in_the_plan() {
+    let trial = Trial::new();
+    let model = |name: &str, vocabulary: usize, context: usize| {
+        format!(
+            "\n[[step]]\nname = \"{name}\"\nstage = \"init\"\n\
+             with = {{ shape = {{ layers = 1, width = 32, ffn = 32, query_heads = 1, kv_heads = 1, vocabulary = {vocabulary}, context = {context} }} }}\n"
+        )
+    };
+    let (wide, short) = (model("wide", 601, 64), model("short", 600, 16));
+    let student = "student = \"half\", teacher = \"second\"";
+    for (from, to, words) in [
+        (
+            "with = { train",
+            "with = { hidden = 1.0, train",
+            ["half cannot learn from second", "projection"],
+        ),
+        (
+            student,
+            "student = \"half\", teacher = \"wide\"",
+            ["half cannot learn from wide", "vocabulary is 601"],
+        ),
+        (
+            student,
+            "student = \"half\", teacher = \"short\"",
+            ["half cannot learn from short", "context of 16"],
+        ),
+    ] {
+        let taught = TAUGHT.replacen(from, to, 1);
+        trial.write("taught.toml", format!("{LIFE}{wide}{short}{taught}"));
+        let complaint = trial.fails(&["plan", "taught.toml"]);
+        for word in words {
+            assert!(complaint.contains(word), "{word:?}:\n{complaint}");
+        }
+    }
+}
+
+/// A teacher that is asked takes the same, whether its student waits for it or reads it later, and
+/// whether it is made by the recipe or brought to it.
+#[test]
+fn what_a_teacher_takes_is_planned() {
+    let trial = Trial::new();
+    let quantity = |step: &str, name: &str| -> Option<f64> {
+        let plan: Value =
+            serde_json::from_str(&trial.ok(&["plan", "planned.toml", "--json"])).expect("JSON");
+        let steps = plan["plan"]["steps"].as_array().expect("steps");
+        let step = steps.iter().find(|found| found["name"] == step);
+        let quantities = step.expect("the step")["quantities"].as_array().cloned();
+        let found = quantities.expect("quantities").into_iter();
+        let mut found = found.filter(|quantity| quantity["name"] == name);
+        found.next().and_then(|quantity| quantity["value"].as_f64())
+    };
+    let recipe = |inputs: &str, init: &str, precision: &str| {
+        trial.write(
+            "planned.toml",
+            format!(
+                "seed = 1\n[inputs]\ntext = {{ kind = \"tokens\", expected = {{ tokens = 1_000_000 }} }}\n{inputs}\n{init}\n\
+                 [[step]]\nname = \"young\"\nstage = \"init\"\nwith = {{ shape = {{ layers = 1, width = 64, ffn = 64, query_heads = 1, vocabulary = 500 }} }}\n\
+                 [[step]]\nname = \"kept\"\nstage = \"teach\"\ninputs = {{ teacher = \"old\", tokens = \"text\" }}\nwith = {{ sequence = 128, precision = \"{precision}\" }}\n\
+                 [[step]]\nname = \"live\"\nstage = \"distill\"\ninputs = {{ student = \"young\", teacher = \"old\", tokens = \"text\" }}\nwith = {{ precision = \"{precision}\", train = {{ tokens = 1_000_000, sequence = 128 }} }}\n\
+                 [[step]]\nname = \"alone\"\nstage = \"pretrain\"\ninputs = {{ model = \"young\", tokens = \"text\" }}\nwith = {{ precision = \"{precision}\", train = {{ tokens = 1_000_000, sequence = 128 }} }}\n"
+            ),
+        );
+    };
+    let made = "[[step]]\nname = \"old\"\nstage = \"init\"\nwith = { shape = { layers = 2, width = 256, ffn = 512, query_heads = 2, vocabulary = 500 } }";
+    let brought = "old = { kind = \"model\", expected = { parameters = 1_500_000 } }";
+    for (inputs, init) in [("", made), (brought, "")] {
+        let mut memory = Vec::new();
+        for precision in ["bf16", "f32"] {
+            recipe(inputs, init, precision);
+            let flops = ["kept", "live"].map(|step| quantity(step, "teacher FLOPs"));
+            assert!(flops[0] > Some(2e12) && flops[0] == flops[1], "{flops:?}");
+            assert_eq!(
+                quantity("kept", "FLOPs"),
+                None,
+                "a teacher's are not training"
+            );
+            assert_eq!(quantity("kept", "training/sequence"), Some(128.0));
+            let of = |step: &str| quantity(step, "bytes of memory").expect("memory");
+            let kept = of("kept");
+            assert!((of("live") - of("alone") - kept).abs() < 1.0, "{kept}");
+            memory.push(kept);
+        }
+        if inputs == brought {
+            assert_eq!(memory, [3e6, 6e6], "2 and 4 bytes a parameter");
+            assert_eq!(quantity("kept", "teacher FLOPs"), Some(3e12));
+        }
+    }
+}
+
 #[test]
 fn the_recipe_plans() {
     let trial = Trial::new();
