@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use check::Checked;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::artifact::Reference;
 use crate::inputs::Bound;
@@ -136,12 +136,13 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Something that does not exist, under a key that no contents can have.
-    fn reference(&self, registry: &Registry, store: &Store) -> Result<Reference> {
-        let said = serde_json::to_value(self)?;
+    /// Something that does not exist, under a key that no contents can have; nor does what is
+    /// expected enter it.
+    fn reference(&self, registry: &Registry, store: &Store) -> Reference {
+        let said = json!([self.name, self.kind, "planned"]);
         let key = key::short(key::canonical(&said).as_bytes());
         let path = store.folder(&self.name, &key);
-        Ok(Reference {
+        Reference {
             name: self.name.clone(),
             key,
             kind: self.kind.clone(),
@@ -149,7 +150,7 @@ impl Planned {
             expected: self.expected.clone(),
             path: path.clone(),
             record: path,
-        })
+        }
     }
 }
 
@@ -174,7 +175,7 @@ impl Plan {
                     kind: input.kind.clone(),
                     expected,
                 };
-                known.insert(name.to_string(), one.reference(registry, store)?);
+                known.insert(name.to_string(), one.reference(registry, store));
                 planned.push(one);
                 continue;
             };

@@ -501,6 +501,9 @@ fn what_is_expected_is_planned_with_and_never_enters_a_key() {
     let error = run(&plan, &place.store, &mut Silent, &Resources::new());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("is planned and not there"), "{error}");
+    // another size expected: the same keys
+    let larger = place.plan(&recipe(", expected = { bytes = 6e9, words = 1 }", ""));
+    assert_eq!(larger.unwrap().keys(), plan.keys());
     // what does not need it runs all the same
     let plan = plan.only(&["said"]).unwrap();
     assert!(plan.planned().is_empty());
