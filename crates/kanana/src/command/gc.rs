@@ -2,7 +2,7 @@
 
 use super::{Where, read_recipe};
 use crate::{stages, terminal};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use recipe::{Bindings, Plan, Recipe};
 
@@ -53,7 +53,19 @@ impl Gc {
                 .map(String::as_str)
                 .filter(|text| named(recipe, text));
             let bindings = Bindings::parse(bound)?;
-            keep.extend(Plan::new(recipe, &registry, &bindings, &store)?.keys());
+            let plan = Plan::new(recipe, &registry, &bindings, &store)?;
+            // Without its contents nobody knows the keys of what was made with it.
+            if let Some(input) = plan.planned().first() {
+                bail!(
+                    "{}: the input \"{}\" (of kind `{}`) is planned and not bound, so what was made \
+                     with it would go: add --input {}=PATH",
+                    recipe.origin(),
+                    input.name,
+                    input.kind,
+                    input.name
+                );
+            }
+            keep.extend(plan.keys());
         }
         ensure!(
             !keep.is_empty(),

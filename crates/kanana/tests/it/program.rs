@@ -120,6 +120,32 @@ fn gc_says_first_and_frees_only_what_nothing_needs() {
 }
 
 #[test]
+fn gc_touches_nothing_while_an_input_is_only_planned() {
+    let trial = Trial::new();
+    trial
+        .write("texts/one.txt", "오늘은 날이 맑습니다.\n")
+        .write(
+            "own.toml",
+            "seed = 1\n[inputs]\ntext = { kind = \"files\", expected = { bytes = 1e9 } }\n\
+         [[step]]\nname = \"corpus\"\nstage = \"ingest\"\ninputs = { files = \"text\" }\n",
+        );
+    trial.ok(&["run", "own.toml", "--input", "text=texts"]);
+    let made = contents(&trial.artifact("corpus"));
+    for words in [&["gc", "own.toml"][..], &["gc", "own.toml", "--yes"]] {
+        let said = trial.fails(words);
+        assert!(
+            said.contains(
+                "own.toml: the input \"text\" (of kind `files`) is planned and not bound"
+            ) && said.contains("add --input text=PATH"),
+            "{said}"
+        );
+    }
+    assert!(contents(&trial.artifact("corpus")) == made);
+    trial.ok(&["gc", "own.toml", "--input", "text=texts", "--yes"]);
+    assert!(contents(&trial.artifact("corpus")) == made);
+}
+
+#[test]
 fn the_family_has_the_sizes_of_the_report() {
     let plan = Trial::new().ok(&["plan", "family"]);
     for size in [
