@@ -2,12 +2,13 @@
 
 use super::Chosen;
 use crate::device::Machine;
+use crate::kinds::Model;
 use crate::{forecast, terminal};
 use anyhow::Result;
 use clap::Args;
 use page::terminal::Ink;
 use page::{Cell, Column, Table};
-use recipe::{Quantity, State, Step};
+use recipe::{Kind as _, Quantity, State, Step};
 use serde_json::json;
 
 /// Say what a run would do.
@@ -47,21 +48,33 @@ impl PlanCommand {
         }
         terminal::say(&table(plan.steps(), speed));
         if let Some(speed) = speed {
-            let missing: f64 = plan
-                .steps()
-                .iter()
-                .filter(|step| step.state != State::Cached)
-                .filter_map(flops)
-                .sum();
-            terminal::say(&format!(
-                "Training alone: {} FLOPs, about {} here ({}).",
-                page::quantity(missing),
-                terminal::seconds(missing / speed),
-                machine.describe()
-            ));
+            terminal::say(&left(plan.steps(), speed, &machine.describe()));
         }
         Ok(())
     }
+}
+
+/// What is left to compute: training, and apart from it what only runs a model forward, as a teacher
+/// or to measure importance.
+fn left(steps: &[Step], speed: f64, machine: &str) -> String {
+    let (mut all, mut training) = (0.0, 0.0);
+    for step in steps.iter().filter(|step| step.state != State::Cached) {
+        all += flops(step).unwrap_or(0.0);
+        if step.kind == Model::NAME {
+            let trained = step.quantities.iter().filter(|one| one.name == "FLOPs");
+            training += trained.map(|one| one.value).sum::<f64>();
+        }
+    }
+    let counted = match all > training {
+        true => format!(
+            "Training: {} FLOPs, and {} FLOPs of forward passes alone",
+            page::quantity(training),
+            page::quantity(all - training)
+        ),
+        false => format!("Training alone: {} FLOPs", page::quantity(training)),
+    };
+    let seconds = terminal::seconds(all / speed);
+    format!("{counted}, about {seconds} here ({machine}).")
 }
 
 /// All that a step computes, a teacher's part included.
