@@ -81,7 +81,7 @@ impl Cost {
             ensure!(count > 0, "--{flag} 0: wanted at least 1");
         }
         let (plan, _) = self.chosen.plan()?;
-        let account = Account::of(&plan);
+        let account = Account::of(&plan)?;
         ensure!(
             !account.steps.is_empty(),
             "the recipe {} trains nothing whose size is known before it runs, so there is no cost to \

@@ -64,6 +64,43 @@ fn a_recipe_can_be_planned_and_counted_without_its_text() {
     assert!(!page.contains("<script"));
 }
 
+/// A teacher's forward passes are no training, and take their time all the same.
+#[test]
+fn what_is_left_to_compute_is_told_apart() {
+    let trial = Trial::new();
+    let taught = format!(
+        "{PLANNED}\n[[step]]\nname = \"taught\"\nstage = \"distill\"\n\
+         inputs = {{ student = \"untrained\", teacher = \"trained\", tokens = \"text\" }}\n\
+         with = {{ train = {{ tokens = 1_000_000_000, sequence = 8192 }} }}\n"
+    );
+    trial
+        .write("planned.toml", PLANNED)
+        .write("taught.toml", taught);
+    let alone = trial.ok(&["plan", "planned.toml"]);
+    assert!(alone.contains("Training alone: "), "{alone}");
+
+    let json = trial.ok(&["plan", "taught.toml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let sum = |name: &str| -> f64 {
+        let steps = json["plan"]["steps"].as_array().expect("steps").iter();
+        let all = steps.flat_map(|step| step["quantities"].as_array().expect("quantities"));
+        let named = all.filter(|quantity| quantity["name"] == name);
+        named
+            .map(|quantity| quantity["value"].as_f64().expect("a number"))
+            .sum()
+    };
+    let wanted = format!(
+        "Training: {} FLOPs, and {} FLOPs of forward passes alone, about ",
+        page::quantity(sum("FLOPs")),
+        page::quantity(sum("teacher FLOPs"))
+    );
+    let said = trial.ok(&["plan", "taught.toml"]);
+    assert!(
+        sum("teacher FLOPs") > 0.0 && said.contains(&wanted),
+        "{wanted} is missing:\n{said}"
+    );
+}
+
 /// The report's family, by the name that it has inside the program: planned and counted, never run.
 #[test]
 fn the_report_s_family_is_planned_and_counted() {
@@ -166,6 +203,11 @@ fn what_cannot_be_counted_is_told() {
     check(
         &["plan", "bad.toml"],
         "bad.toml:5: inputs.text.expected.tokens: wanted a number from 0, and found -2000000000",
+    );
+    trial.write("bad.toml", PLANNED.replace("4_000_000_000", "0"));
+    check(
+        &["cost", "bad.toml"],
+        "step \"trained\", expected: \"tokens from scratch\" = 0 for 8000000000 parameters costs nothing",
     );
     // without `expected` an input must be bound
     trial.write(

@@ -4,13 +4,16 @@
 //! go by and without teachers' forward passes (2·N·D). Three counts stand side by side: `nominal`
 //! with those sizes, `counted` with the parameters of the shapes, `exact` with every product and
 //! attention score of the shapes. A model's cost is that of all training in its lineage, each step
-//! once; several models together cost the union of theirs. The saving is 1 − that / what training
-//! each from scratch costs, on the tokens that the recipe declares for it.
+//! once, teachers' included; several models together cost the union of theirs. The saving is 1 − that /
+//! what training each from scratch costs, on the tokens that the recipe declares for it. What comes
+//! after surgery follows the model alone, from the last cut, deepening or merge of a trained one.
 
 use crate::forecast::{self, FROM_SCRATCH, NOMINAL, TEACHER};
 use crate::kinds::Model;
+use anyhow::{Result, ensure};
 use model::Shape;
-use recipe::{Kind as _, Plan, Step};
+use model::checkpoint::Checkpoint;
+use recipe::{Kind as _, Plan, Quantity, Step};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Add, AddAssign};
@@ -70,6 +73,19 @@ pub(super) struct Size {
 }
 
 impl Size {
+    /// The size that some quantities say. What a recipe expects comes before what its shapes say: a
+    /// published size may stand for a shape that was not published.
+    fn said(said: impl Fn(&str) -> Option<f64>) -> Option<Size> {
+        let nominal = said(NOMINAL);
+        let shape = forecast::read_shape(&said);
+        let counted = || Some(shape.as_ref()?.parameters() as f64);
+        Some(Size {
+            nominal,
+            parameters: said("parameters").or_else(counted).or(nominal)?,
+            shape,
+        })
+    }
+
     /// `passes` · N · D, where forward and backward are 6 and forward alone is 2.
     fn flops(&self, passes: f64, tokens: f64, sequence: Option<f64>) -> Flops {
         let counted = passes * self.parameters * tokens;
@@ -112,7 +128,7 @@ pub(super) struct Comparison {
     pub(super) models: Vec<String>,
     /// All training in their lineages.
     pub(super) spent: Flops,
-    /// Of that, what came after the last surgery.
+    /// Of that, what came after the last surgery on a trained model.
     pub(super) after_surgery: Flops,
     /// Teachers' forward passes in their lineages.
     pub(super) teachers: Flops,
@@ -128,7 +144,7 @@ pub(super) struct Comparison {
 pub(super) struct ModelCost {
     pub(super) name: String,
     pub(super) size: Size,
-    /// Training since the last surgery.
+    /// Training since the last surgery on a trained model; nothing where there was none.
     pub(super) own: Flops,
     /// All training in its lineage.
     pub(super) lineage: Flops,
@@ -156,7 +172,7 @@ pub(super) struct Account {
     pub(super) comparisons: Vec<Comparison>,
     pub(super) training: Flops,
     pub(super) teachers: Flops,
-    /// Steps that train on tokens and whose model's size nobody knows.
+    /// Steps that train a model or ask a teacher whose size or tokens nobody knows.
     pub(super) unknown: Vec<String>,
 }
 
@@ -165,15 +181,16 @@ pub(super) struct Account {
 struct Known {
     size: Option<Size>,
     lineage: BTreeSet<usize>,
-    /// The stage that made the untrained or cut model, and the lineage at that point.
+    /// The stage that last cut, deepened or merged a trained model, and the training of it since.
     derived: Option<(String, BTreeSet<usize>)>,
     from_scratch: Option<Flops>,
     trained_further: bool,
 }
 
 impl Account {
-    pub(super) fn of(plan: &Plan) -> Account {
-        let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    /// The costs of a plan. An error where a model is to be compared with training that costs nothing.
+    pub(super) fn of(plan: &Plan) -> Result<Account> {
+        let mut known = given(plan);
         let mut steps: Vec<StepCost> = Vec::new();
         let mut unknown = Vec::new();
         for step in plan.steps() {
@@ -189,30 +206,38 @@ impl Account {
             let teacher = input(step, "teacher").and_then(|name| known.get(name)?.size.clone());
             here.size = size(step, before.as_ref(), trains);
             if step.kind == Model::NAME {
-                let unread = before.as_ref().and_then(|before| before.derived.clone());
-                here.derived = match trains {
-                    true => unread,
-                    false => Some((step.stage.clone(), here.lineage.clone())),
+                here.derived = match before {
+                    Some(before) if trains => before.derived,
+                    // What was never trained is not operated on: it begins here.
+                    Some(before) if !before.lineage.is_empty() => {
+                        Some((step.stage.clone(), BTreeSet::new()))
+                    }
+                    _ => None,
                 };
             }
-            match cost(step, &here, teacher, trains) {
-                Some(cost) => {
-                    here.lineage.insert(steps.len());
-                    if let (Some(tokens), Some(size)) = (quantity(step, FROM_SCRATCH), &here.size) {
-                        here.from_scratch = Some(size.flops(6.0, tokens, cost.sequence));
-                    }
-                    steps.push(cost);
-                    if let Some(before) = source.and_then(|name| known.get_mut(name)) {
-                        before.trained_further = trains;
-                    }
+            let cost = cost(step, &here, teacher, trains);
+            let taught = input(step, "teacher").is_some();
+            if match &cost {
+                Some(cost) => taught && cost.teacher_size.is_none(),
+                None => taught || trains,
+            } {
+                unknown.push(step.name.clone());
+            }
+            if let Some(cost) = cost {
+                here.lineage.insert(steps.len());
+                if let Some((_, since)) = here.derived.as_mut().filter(|_| trains) {
+                    since.insert(steps.len());
                 }
-                None if trains => unknown.push(step.name.clone()),
-                None => {}
+                here.from_scratch = from_scratch(step, here.size.as_ref(), cost.sequence)?;
+                steps.push(cost);
+                if let Some(before) = source.and_then(|name| known.get_mut(name)) {
+                    before.trained_further |= trains;
+                }
             }
             known.insert(step.name.clone(), here);
         }
         let models = models(plan, &known, &steps);
-        Account {
+        Ok(Account {
             comparisons: comparisons(plan, &known, &steps),
             stages: stages(&steps),
             training: steps
@@ -224,28 +249,64 @@ impl Account {
             models,
             steps,
             unknown,
-        }
+        })
     }
 
-    /// What to say of steps without a size, after a sentence.
+    /// What to say of steps that cannot be counted whole, after a sentence.
     pub(super) fn unknown_sentence(&self) -> String {
         match self.unknown.is_empty() {
             true => String::new(),
             false => format!(
-                "; not known is the size of what {} train{}: give the step that makes it \
-                 expected = {{ parameters = … }}",
-                self.unknown.join(", "),
-                if self.unknown.len() == 1 { "s" } else { "" }
+                "; not known is how large the models are, or how many tokens they see, in {}: give the \
+                 step or input that they come from expected = {{ parameters = … }}, and the tokens \
+                 expected = {{ tokens = … }}",
+                self.unknown.join(", ")
             ),
         }
     }
 }
 
+/// The models that come from outside: as the recipe expects them, or as they are.
+fn given(plan: &Plan) -> BTreeMap<String, Known> {
+    let planned = plan.planned().iter();
+    let planned = planned.map(|input| (input.name.as_str(), input.expected.clone()));
+    let there = plan.outside().filter_map(|(name, _, path, _)| {
+        let checkpoint = Checkpoint::open(path).ok()?;
+        Some((name, forecast::shape(&checkpoint.shape)))
+    });
+    let sized = planned.chain(there).map(|(name, said)| {
+        let size = Size::said(|name| find(&said, name));
+        let known = Known {
+            size,
+            ..Known::default()
+        };
+        (name.to_owned(), known)
+    });
+    sized.collect()
+}
+
+/// What training a step's model from scratch would cost, where the recipe says on how many tokens.
+fn from_scratch(step: &Step, size: Option<&Size>, sequence: Option<f64>) -> Result<Option<Flops>> {
+    let (Some(tokens), Some(size)) = (quantity(step, FROM_SCRATCH), size) else {
+        return Ok(None);
+    };
+    let flops = size.flops(6.0, tokens, sequence);
+    ensure!(
+        flops.nominal > 0.0 && flops.counted > 0.0 && flops.exact > 0.0,
+        "step \"{}\", expected: \"{FROM_SCRATCH}\" = {tokens} for {} parameters costs nothing, so there \
+         is nothing to compare with: give both as numbers above 0, or leave \"{FROM_SCRATCH}\" out",
+        step.name,
+        size.nominal.unwrap_or(size.parameters)
+    );
+    Ok(Some(flops))
+}
+
 fn quantity(step: &Step, name: &str) -> Option<f64> {
-    let found = step
-        .quantities
-        .iter()
-        .find(|quantity| quantity.name == name);
+    find(&step.quantities, name)
+}
+
+fn find(quantities: &[Quantity], name: &str) -> Option<f64> {
+    let found = quantities.iter().find(|quantity| quantity.name == name);
     found.map(|quantity| quantity.value)
 }
 
@@ -264,25 +325,17 @@ fn source(step: &Step) -> Option<&str> {
 
 /// The size of the model that a step makes: as its stage says, or that of the model it trains.
 fn size(step: &Step, before: Option<&Known>, trains: bool) -> Option<Size> {
-    let before = before.and_then(|before| before.size.clone());
-    let shape = forecast::read_shape(|name| quantity(step, name));
-    let counted = || Some(shape.as_ref()?.parameters() as f64);
-    // What a recipe expects comes before what its shapes say: a published size may stand for a shape
-    // that was not published.
-    let parameters = quantity(step, "parameters").or_else(counted);
-    let nominal = quantity(step, NOMINAL);
-    let unchanged = |size: &Size| trains || Some(size.parameters) == parameters;
-    match before.filter(unchanged) {
-        Some(before) => Some(Size {
-            nominal: nominal.or(before.nominal),
-            parameters: before.parameters,
-            shape: shape.or(before.shape),
-        }),
-        None => Some(Size {
-            nominal,
-            parameters: parameters.or(nominal)?,
-            shape,
-        }),
+    let said = Size::said(|name| quantity(step, name));
+    match (before.and_then(|before| before.size.clone()), said) {
+        (Some(before), Some(said)) if trains || said.parameters == before.parameters => {
+            Some(Size {
+                nominal: said.nominal.or(before.nominal),
+                parameters: before.parameters,
+                shape: said.shape.or(before.shape),
+            })
+        }
+        (Some(before), None) if trains => Some(before),
+        (_, said) => said,
     }
 }
 
@@ -290,7 +343,16 @@ fn cost(step: &Step, here: &Known, teacher: Option<Size>, trains: bool) -> Optio
     let tokens = quantity(step, "tokens")?;
     let asked = quantity(step, TEACHER);
     let sequence = quantity(step, forecast::SEQUENCE);
-    if !trains && asked.is_none() && teacher.is_none() {
+    // A teacher of which nothing is known but what it computes is as large as that says.
+    let teacher = teacher.or_else(|| {
+        let parameters = asked.filter(|_| tokens > 0.0)? / 2.0 / tokens;
+        Some(Size {
+            nominal: None,
+            parameters,
+            shape: None,
+        })
+    });
+    if !trains && teacher.is_none() {
         return None;
     }
     let training = match (&here.size, trains) {
@@ -303,9 +365,6 @@ fn cost(step: &Step, here: &Known, teacher: Option<Size>, trains: bool) -> Optio
         .map_or(Flops::default(), |size| size.flops(2.0, tokens, sequence));
     if let Some(asked) = asked {
         forwards.exact = asked;
-        if teacher.is_none() {
-            (forwards.nominal, forwards.counted) = (asked, asked);
-        }
     }
     Some(StepCost {
         name: step.name.clone(),
@@ -359,14 +418,9 @@ fn summed<'a>(
     places.fold(Flops::default(), |sum, place| sum + of(&steps[*place]))
 }
 
-/// The costs that came after the last surgery.
-fn own(known: &Known) -> BTreeSet<usize> {
-    let before = known.derived.as_ref().map(|(_, lineage)| lineage);
-    let new = known
-        .lineage
-        .iter()
-        .filter(|place| before.is_none_or(|before| !before.contains(place)));
-    new.copied().collect()
+/// The costs that came after the last surgery on a trained model.
+fn own(known: &Known) -> impl Iterator<Item = &usize> {
+    known.derived.iter().flat_map(|(_, since)| since)
 }
 
 fn models(plan: &Plan, known: &BTreeMap<String, Known>, steps: &[StepCost]) -> Vec<ModelCost> {
@@ -387,7 +441,7 @@ fn models(plan: &Plan, known: &BTreeMap<String, Known>, steps: &[StepCost]) -> V
         models.push(ModelCost {
             name: step.name.clone(),
             size,
-            own: summed(steps, &own(here), |step| step.training),
+            own: summed(steps, own(here), |step| step.training),
             lineage: summed(steps, &here.lineage, |step| step.training),
             teachers: summed(steps, &here.lineage, |step| step.teacher),
             from_scratch: here.from_scratch,
@@ -411,9 +465,7 @@ fn comparisons(
     // In the recipe's order, so that what it does first is said first.
     let mut groups: Vec<(&str, Vec<(&str, &Known)>)> = Vec::new();
     for one in &compared {
-        if let Some((stage, before)) = &one.1.derived
-            && !before.is_empty()
-        {
+        if let Some((stage, _)) = &one.1.derived {
             match groups.iter_mut().find(|(name, _)| name == stage) {
                 Some((_, group)) => group.push(*one),
                 None => groups.push((stage, vec![*one])),
@@ -437,10 +489,10 @@ fn compare(derived_by: &str, group: &[(&str, &Known)], steps: &[StepCost]) -> Co
         .flat_map(|(_, known)| &known.lineage)
         .copied()
         .collect();
-    let after: BTreeSet<usize> = group.iter().flat_map(|(_, known)| own(known)).collect();
+    let after: BTreeSet<&usize> = group.iter().flat_map(|(_, known)| own(known)).collect();
     let spent = summed(steps, &lineage, |step| step.training);
     let teachers = summed(steps, &lineage, |step| step.teacher);
-    let after_surgery = summed(steps, &after, |step| step.training);
+    let after_surgery = summed(steps, after, |step| step.training);
     let mut from_scratch = Flops::default();
     for (_, known) in group {
         from_scratch += known.from_scratch.unwrap_or_default();

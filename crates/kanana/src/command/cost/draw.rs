@@ -120,7 +120,7 @@ fn against(account: &Account) -> Table {
         Column::text("after surgery"),
         Column::text("saves, teachers counted"),
     ])
-    .caption("all training in the models' lineages, each step once; after surgery: its part of the cost from scratch");
+    .caption("all training in the models' lineages, each step once; after surgery on a trained model: as a part of the cost from scratch");
     for comparison in &account.comparisons {
         let names = format!("{}: {}", title(comparison), comparison.models.join(", "));
         let mut shown = names.as_str();
@@ -131,7 +131,10 @@ fn against(account: &Account) -> Table {
                 Cell::from(page::quantity(of(comparison.spent))),
                 Cell::from(page::quantity(of(comparison.from_scratch))),
                 Cell::from(page::percent(of(comparison.saving), 2)),
-                Cell::from(page::percent(of(comparison.after_surgery_share), 2)),
+                match of(comparison.after_surgery) > 0.0 {
+                    true => Cell::from(page::percent(of(comparison.after_surgery_share), 2)),
+                    false => Cell::Missing,
+                },
                 Cell::from(page::percent(of(comparison.saving_with_teachers), 2)),
             ]);
             shown = "";
@@ -171,7 +174,7 @@ fn models(account: &Account) -> Table {
         table.row([
             Cell::from(model.name.as_str()),
             Cell::from(size(&model.size)),
-            Cell::from(page::quantity(model.own.nominal)),
+            spent(model.own.nominal),
             Cell::from(page::quantity(model.lineage.nominal)),
             Cell::from(page::quantity(model.lineage.exact)),
             spent(model.teachers.nominal),

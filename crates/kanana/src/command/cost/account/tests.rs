@@ -5,6 +5,10 @@ use crate::stages;
 use recipe::{Bindings, Recipe, Store};
 
 fn account(recipe: &str) -> Account {
+    counted(recipe).unwrap()
+}
+
+fn counted(recipe: &str) -> Result<Account> {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store")).unwrap();
     let recipe = Recipe::parse(recipe, "family.toml").unwrap();
@@ -165,4 +169,178 @@ fn a_step_is_paid_for_once_however_many_models_come_of_it() {
         .map(|model| model.name.as_str())
         .collect();
     assert_eq!(names, ["grown", "one", "other"]);
+}
+
+/// A step of a recipe.
+fn step(name: &str, stage: &str, rest: &str) -> String {
+    format!("[[step]]\nname = \"{name}\"\nstage = \"{stage}\"\n{rest}\n")
+}
+
+const TRAIN: &str = "expected = { \"tokens from scratch\" = 1_000_000 }\nwith = { train = { tokens = 1000, sequence = 128 } }";
+const SHAPE: &str =
+    "with = { shape = { layers = 1, width = 32, ffn = 64, query_heads = 2, vocabulary = 500 } }";
+
+fn model<'a>(account: &'a Account, name: &str) -> &'a ModelCost {
+    let found = account.models.iter().find(|model| model.name == name);
+    found.unwrap_or_else(|| panic!("{name} among {:?}", account.models))
+}
+
+fn training(account: &Account, name: &str) -> Flops {
+    let found = account.steps.iter().find(|step| step.name == name);
+    found
+        .unwrap_or_else(|| panic!("{name} among {:?}", account.steps))
+        .training
+}
+
+/// A student that begins untrained was not operated on; one that was cut counts its own training
+/// alone, whoever taught it.
+#[test]
+fn what_a_teacher_learnt_is_not_the_student_s_own() {
+    let student = |name: &str, from: &str| {
+        let inputs = format!(
+            "inputs = {{ student = \"{from}\", teacher = \"grown\", tokens = \"text\" }}\n{TRAIN}"
+        );
+        step(name, "distill", &inputs)
+    };
+    let young = format!(
+        "{SMALL}{}{}",
+        step("small", "init", SHAPE),
+        student("young", "small")
+    );
+    let account = account(&young);
+    let own = training(&account, "young");
+    let costs = model(&account, "young");
+    assert_eq!(costs.own, Flops::default());
+    assert_eq!(costs.lineage, training(&account, "grown") + own);
+    let [all] = &account.comparisons[..] else {
+        panic!("{:?}", account.comparisons)
+    };
+    assert_eq!((all.derived_by.as_str(), all.spent), ("", account.training));
+    assert_eq!(all.after_surgery, Flops::default());
+
+    let cut = [
+        step(
+            "parent",
+            "pretrain",
+            &format!("inputs = {{ model = \"small\", tokens = \"text\" }}\n{TRAIN}"),
+        ),
+        step(
+            "deep",
+            "upscale",
+            "inputs = { model = \"parent\" }\nwith = { plan = \"interleaved\", to = 2 }",
+        ),
+        student("deeper", "deep"),
+    ];
+    let account = counted(&format!("{young}{}", cut.concat())).unwrap();
+    assert_eq!(model(&account, "deeper").own, training(&account, "deeper"));
+    let [by_upscale, all] = &account.comparisons[..] else {
+        panic!("{:?}", account.comparisons)
+    };
+    assert_eq!(by_upscale.models, ["deeper"]);
+    let parent = training(&account, "parent");
+    let grown = training(&account, "grown");
+    let deeper = training(&account, "deeper");
+    let spent = parent.counted + grown.counted + deeper.counted;
+    assert!((by_upscale.spent.counted / spent - 1.0).abs() < 1e-12);
+    assert_eq!(by_upscale.after_surgery, deeper);
+    assert_eq!((all.models.len(), all.after_surgery), (3, deeper));
+}
+
+/// A teacher from outside counts as large as the recipe expects it; where it expects nothing, the
+/// student's part is counted and the rest is told.
+#[test]
+fn a_teacher_from_outside_is_counted_or_told() {
+    let recipe = |expected: &str| {
+        let given = format!("[inputs]\nmaster = {{ kind = \"model\", expected = {expected} }}");
+        format!(
+            "{}{}{}",
+            SMALL.replace("[inputs]", &given),
+            step(
+                "young",
+                "distill",
+                &format!(
+                    "inputs = {{ student = \"seed\", teacher = \"master\", tokens = \"text\" }}\n{TRAIN}"
+                )
+            ),
+            step(
+                "lessons",
+                "teach",
+                "inputs = { teacher = \"master\", tokens = \"text\" }\nwith = { likeliest = 8, sequence = 128 }"
+            )
+        )
+    };
+    let known = account(&recipe(
+        "{ parameters = 1e6, \"nominal parameters\" = 2e6 }",
+    ));
+    assert!(known.unknown.is_empty(), "{:?}", known.unknown);
+    let teachers: Vec<(&str, Flops)> = known.steps[1..]
+        .iter()
+        .map(|step| (step.name.as_str(), step.teacher))
+        .collect();
+    let asked = |tokens: f64| Flops {
+        nominal: 4e6 * tokens,
+        counted: 2e6 * tokens,
+        exact: 2e6 * tokens,
+    };
+    assert_eq!(
+        teachers,
+        [("young", asked(1000.0)), ("lessons", asked(1e9))]
+    );
+
+    let unknown = account(&recipe("{}"));
+    assert_eq!(unknown.unknown, ["young", "lessons"]);
+    assert_eq!(training(&unknown, "young"), training(&known, "young"));
+    assert_eq!(unknown.teachers, Flops::default());
+    let said = unknown.unknown_sentence();
+    assert!(
+        said.contains("in young, lessons: give the step or input"),
+        "{said}"
+    );
+}
+
+/// What only looks at a model, later, does not undo that it was trained further; and a teacher known
+/// by nothing but its FLOPs is counted by them.
+#[test]
+fn a_look_at_a_model_is_no_end_of_its_line() {
+    let more = [
+        step(
+            "more",
+            "pretrain",
+            &format!("inputs = {{ model = \"grown\", tokens = \"text\" }}\n{TRAIN}"),
+        ),
+        step(
+            "look",
+            "importance",
+            "inputs = { model = \"grown\", tokens = \"text\" }\nexpected = { \"teacher FLOPs\" = 5e9 }\n\
+             with = { sequence = 128 }",
+        ),
+    ];
+    let account = account(&format!("{SMALL}{}", more.concat()));
+    let names: Vec<&str> = account
+        .models
+        .iter()
+        .map(|model| model.name.as_str())
+        .collect();
+    assert_eq!(names, ["more"]);
+    let look = &account.steps[2];
+    assert_eq!((look.name.as_str(), look.trains), ("look", false));
+    assert_eq!(look.teacher.exact, 5e9);
+    assert!((look.teacher.counted - 5e9).abs() < 1.0);
+}
+
+#[test]
+fn training_that_costs_nothing_is_nothing_to_compare_with() {
+    let check = |expected: &str, said: &str| {
+        let recipe = format!("{SMALL}expected = {{ {expected} }}\n");
+        let error = counted(&recipe).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    };
+    check(
+        "\"tokens from scratch\" = 0",
+        "step \"grown\", expected: \"tokens from scratch\" = 0 for ",
+    );
+    check(
+        "\"tokens from scratch\" = 5, \"nominal parameters\" = 0",
+        "step \"grown\", expected: \"tokens from scratch\" = 5 for 0 parameters costs nothing",
+    );
 }
