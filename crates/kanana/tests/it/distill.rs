@@ -1,6 +1,6 @@
 //! A teacher and its students: live, from lessons, in a chain; what was killed, what does not fit.
 
-use crate::trial::{LIFE, Trial, contents, said};
+use crate::trial::{LIFE, Trial, contents};
 use serde_json::Value;
 use std::fs;
 
@@ -180,19 +180,8 @@ fn killed_while_teaching_and_learning() {
     let trial = run(&recipe(), &["second"]);
     let mut falls = 0;
     for step in ["student", "reader"] {
-        for attempt in 0_u64.. {
-            let at = (2 + 11 * attempt + attempt * attempt * 5).to_string();
-            let output = trial
-                .command(&["run", "taught.toml", "--only", step, "--abort-at", &at])
-                .output()
-                .expect("starts");
-            if output.status.success() {
-                break;
-            }
-            assert!(output.status.code().is_none(), "{}", said(&output).err);
-            falls += 1;
-            assert!(falls < 60, "it never gets through");
-        }
+        let words = ["run", "taught.toml", "--only", step];
+        falls += trial.fall(&words, |n| 2 + 11 * n + n * n * 5, 60);
     }
     assert!(falls >= 6, "only {falls} aborts");
     assert!(

@@ -1,6 +1,6 @@
 //! Killed at any moment, a run goes on to the very same bytes.
 
-use crate::trial::{LIFE, Trial, contents, said};
+use crate::trial::{LIFE, Trial, contents};
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
@@ -28,24 +28,7 @@ fn aborted_at_writes_renames_and_fsyncs() {
     trial.write("life.toml", LIFE);
     // Spread over the run by a rule, so that a failure can be repeated; each attempt starts
     // where the one before it fell, until one gets through.
-    let mut falls = 0;
-    for attempt in 0_u64.. {
-        let at = (3 + 17 * attempt + attempt * attempt * 7).to_string();
-        let output = trial
-            .command(&[&ONLY[..], &["--abort-at", &at]].concat())
-            .output()
-            .expect("starts");
-        if output.status.success() {
-            break;
-        }
-        assert!(
-            output.status.code().is_none(),
-            "it should have been aborted: {}",
-            said(&output).err
-        );
-        falls += 1;
-        assert!(falls < 60, "it never gets through");
-    }
+    let falls = trial.fall(&ONLY, |n| 3 + 17 * n + n * n * 7, 60);
     assert!(
         falls >= 6,
         "only {falls} aborts: the points lie too far apart"

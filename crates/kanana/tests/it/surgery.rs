@@ -1,6 +1,6 @@
 //! Models made deeper and narrower by recipe: what comes out, what was killed, what does not fit.
 
-use crate::trial::{LIFE, Trial, contents, said};
+use crate::trial::{LIFE, Trial, contents};
 use serde_json::Value;
 use std::fs;
 
@@ -247,20 +247,7 @@ fn a_model_that_was_killed_is_cut_to_the_same() {
     undisturbed.ok(&only);
     let trial = trial();
     trial.ok(&["run", "life.toml", "--only", "second"]);
-    let mut falls = 0;
-    for attempt in 0_u64.. {
-        let at = (2 + 5 * attempt).to_string();
-        let output = trial
-            .command(&[&only[..], &["--abort-at", &at]].concat())
-            .output()
-            .expect("starts");
-        if output.status.success() {
-            break;
-        }
-        assert!(output.status.code().is_none(), "{}", said(&output).err);
-        falls += 1;
-        assert!(falls < 40, "it never gets through");
-    }
+    let falls = trial.fall(&only, |n| 2 + 5 * n, 40);
     assert!(falls >= 4, "only {falls} aborts");
     assert!(
         outcome(&trial) == outcome(&undisturbed),

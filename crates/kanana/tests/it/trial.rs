@@ -60,6 +60,28 @@ impl Trial {
         said.out
     }
 
+    /// Starts the program again and again, each time to be aborted at the disk event that `at` gives for
+    /// the attempt, until it gets through; how often it fell, at most `most` times.
+    pub(crate) fn fall(&self, words: &[&str], at: impl Fn(u64) -> u64, most: usize) -> usize {
+        for attempt in 0.. {
+            let at = at(attempt).to_string();
+            let output = self
+                .command(&[words, &["--abort-at", &at]].concat())
+                .output();
+            let output = output.expect("the program starts");
+            if output.status.success() {
+                return attempt as usize;
+            }
+            assert!(
+                output.status.code().is_none(),
+                "it should have been aborted: {}",
+                said(&output).err
+            );
+            assert!((attempt as usize) < most, "it never gets through");
+        }
+        unreachable!("attempts do not run out")
+    }
+
     /// Runs what must fail, and returns what it complained of.
     pub(crate) fn fails(&self, words: &[&str]) -> String {
         let said = self.run(words);
