@@ -13,16 +13,21 @@ named as kanana names its parameters.
 """
 
 import argparse
-import json
-import resource
-import statistics
+import importlib.util
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
+
+found = importlib.util.spec_from_file_location(
+    "step_peer", Path(__file__).resolve().parent.parent / "step" / "peer.py"
+)
+step_peer = importlib.util.module_from_spec(found)
+found.loader.exec_module(step_peer)
 
 LAYERS, HEADS, KV_HEADS, VOCABULARY = 8, 8, 4, 16384
 SEQUENCES, LENGTH = 4, 512
@@ -38,25 +43,11 @@ class Size:
 TEACHER, STUDENT = Size(512, 64, 1408), Size(256, 32, 704)
 
 
-class RMSNorm(nn.Module):
-    def __init__(self, width):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-
-    def forward(self, x):
-        return F.rms_norm(x, (x.shape[-1],), self.weight, 1e-5)
-
-
 def rotation(head_dim, base=500000.0):
     frequencies = 1.0 / (base ** (torch.arange(0, head_dim, 2).float() / head_dim))
     angles = torch.outer(torch.arange(LENGTH).float(), frequencies)
     angles = torch.cat([angles, angles], -1)
     return angles.cos(), angles.sin()
-
-
-def rotate_half(x):
-    a, b = x.chunk(2, -1)
-    return torch.cat([-b, a], -1)
 
 
 class Block(nn.Module):
@@ -65,7 +56,7 @@ class Block(nn.Module):
         linear = lambda i, o: nn.Linear(i, o, bias=False)
         width, self.head_dim = size.width, size.head_dim
         kv = KV_HEADS * size.head_dim
-        self.attn_norm, self.mlp_norm = RMSNorm(width), RMSNorm(width)
+        self.attn_norm, self.mlp_norm = step_peer.RMSNorm(width), step_peer.RMSNorm(width)
         self.q, self.k, self.v = linear(width, width), linear(width, kv), linear(width, kv)
         self.o, self.down = linear(width, width), linear(size.ffn, width)
         self.gate, self.up = linear(width, size.ffn), linear(width, size.ffn)
@@ -76,8 +67,8 @@ class Block(nn.Module):
         q = self.q(h).view(b, t, HEADS, self.head_dim).transpose(1, 2)
         k = self.k(h).view(b, t, KV_HEADS, self.head_dim).transpose(1, 2)
         v = self.v(h).view(b, t, KV_HEADS, self.head_dim).transpose(1, 2)
-        q = q * cos + rotate_half(q) * sin
-        k = k * cos + rotate_half(k) * sin
+        q = q * cos + step_peer.rotate_half(q) * sin
+        k = k * cos + step_peer.rotate_half(k) * sin
         a = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         x = x + self.o(a.transpose(1, 2).reshape(b, t, width))
         h = self.mlp_norm(x)
@@ -89,7 +80,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(VOCABULARY, size.width)
         self.layers = nn.ModuleList([Block(size) for _ in range(LAYERS)])
-        self.norm = RMSNorm(size.width)
+        self.norm = step_peer.RMSNorm(size.width)
         for p in self.parameters():
             if p.dim() > 1:
                 nn.init.normal_(p, std=0.02)
@@ -161,17 +152,7 @@ def train(arguments):
         optimizer.zero_grad(set_to_none=True)
         losses.append(loss.item())
         seconds.append(time.perf_counter() - start)
-    median, tokens = statistics.median(seconds[1:] or seconds), SEQUENCES * LENGTH
-    line = {
-        "cand": f"torch-{arguments.mode}",
-        "device": f"torch {torch.__version__}",
-        "first": round(seconds[0], 3),
-        "med_s": round(median, 3),
-        "tok_s": round(tokens / median, 1),
-        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "losses": [round(x, 6) for x in losses[:5]],
-    }
-    print(json.dumps(line))
+    step_peer.report(arguments, seconds, losses)
 
 
 def main():

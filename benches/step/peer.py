@@ -119,6 +119,11 @@ def train(arguments):
         optimizer.zero_grad(set_to_none=True)
         losses.append(loss.item())
         seconds.append(time.perf_counter() - start)
+    report(arguments, seconds, losses)
+
+
+def report(arguments, seconds, losses):
+    """One line of JSON, for this peer and for the others that measure a step."""
     median, tokens = statistics.median(seconds[1:] or seconds), SEQUENCES * LENGTH
     line = {
         "cand": f"torch-{arguments.mode}",
@@ -130,7 +135,7 @@ def train(arguments):
         "tok_s": round(tokens / median, 1),
         "tok_s_best": round(tokens / min(seconds), 1),
         "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "losses": [round(x, 5) for x in losses[:5]],
+        "losses": [round(x, 6) for x in losses[:5]],
     }
     print(json.dumps(line))
 
