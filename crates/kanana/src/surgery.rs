@@ -6,9 +6,9 @@ use crate::kinds::Model;
 use crate::stages::copy_tokenizer;
 use anyhow::{Context as _, Result};
 use model::checkpoint::{Checkpoint, SHARD_BYTES, Stored};
-use model::gather::{Gather, Stopped};
+use model::gather::Gather;
 use model::{Axis, Dtype, Shape};
-use recipe::{Artifact, Cancelled, Context, Quantity, Writer};
+use recipe::{Artifact, Context, Quantity, Writer};
 use serde_json::{Value, json};
 
 /// What a model of this shape will be, for a plan.
@@ -43,13 +43,9 @@ pub(crate) fn write(
     };
     let watch = |done, of| {
         context.progress(done, of, "parameters", "");
-        !context.cancelled()
+        context.check_cancelled()
     };
-    let written = gather.directory(checkpoint, out.path(), (stored, SHARD_BYTES), watch);
-    if written.as_ref().is_err_and(|error| error.is::<Stopped>()) {
-        return Err(Cancelled.into());
-    }
-    written?;
+    gather.directory(checkpoint, out.path(), (stored, SHARD_BYTES), watch)?;
     copy_tokenizer(model.path(), out.path())?;
     record(model, gather, stored, more, out)
 }

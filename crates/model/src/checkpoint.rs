@@ -5,6 +5,7 @@
 //! Tokenizer files are the tokenizer's own business. Quantised checkpoints are not read.
 
 mod config;
+mod encode;
 mod header;
 mod part;
 mod read;
@@ -12,6 +13,7 @@ mod stream;
 mod write;
 
 pub use config::{config, read_config};
+pub(crate) use encode::{bf16, encode};
 pub use header::Stored;
 pub use read::{Checkpoint, Tensors, read_tensors};
 pub use stream::{Sink, stream};

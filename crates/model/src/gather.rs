@@ -20,7 +20,6 @@ mod directory;
 mod indices;
 mod selection;
 
-pub use directory::Stopped;
 pub use selection::{Choice, Selection};
 
 use crate::table::Init;

@@ -57,24 +57,27 @@ pub fn stream(
             .iter()
             .map(|spec| (spec.hugging_face.clone(), spec.dimensions.clone()));
         let header = header(stored, layout.collect())?;
-        let mut file = AtomicFile::create(&path)?;
-        file.write_all(&header)?;
-        for spec in *shard {
-            let mut sink = Sink {
-                file: &mut file,
-                written: 0,
-            };
-            fill(spec, &mut sink).with_context(|| format!("making {}", spec.hugging_face))?;
-            let wanted = spec.len() * stored.bytes();
-            ensure!(
-                sink.written == wanted,
-                "{} takes {wanted} bytes and was given {} (a bug of what makes it)",
-                spec.hugging_face,
-                sink.written
-            );
-            weight_map.insert(spec.hugging_face.clone(), json!(name));
-        }
-        file.commit()?;
+        let written = (|| {
+            let mut file = AtomicFile::create(&path)?;
+            file.write_all(&header)?;
+            for spec in *shard {
+                let mut sink = Sink {
+                    file: &mut file,
+                    written: 0,
+                };
+                fill(spec, &mut sink).with_context(|| format!("making {}", spec.hugging_face))?;
+                let wanted = spec.len() * stored.bytes();
+                ensure!(
+                    sink.written == wanted,
+                    "{} takes {wanted} bytes and was given {} (a bug of what makes it)",
+                    spec.hugging_face,
+                    sink.written
+                );
+                weight_map.insert(spec.hugging_face.clone(), json!(name));
+            }
+            Ok(file.commit()?)
+        })();
+        written.with_context(|| format!("writing {}", path.display()))?;
     }
     if shards.len() > 1 {
         let parameters = shape.parameters();

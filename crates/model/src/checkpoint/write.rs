@@ -4,16 +4,18 @@
 //! weight is fetched; at no moment is more than one tensor on the host. Above five gigabytes a
 //! checkpoint is cut into shards with an index, as `transformers` does.
 
-use super::config::{config, generation_config};
 use super::header::Stored;
-use super::{Dtype, INDEX, SHARD_BYTES, SINGLE};
-use crate::{ParameterSpec, Shape, SpecialTokens, table};
+use super::{Dtype, INDEX, SHARD_BYTES, SINGLE, encode, stream};
+use crate::{ParameterSpec, Shape, SpecialTokens};
 use anyhow::{Context, Result, ensure};
 use disk::AtomicFile;
 use safetensors::tensor::{Metadata, TensorInfo};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+
+/// Numbers that become bytes at once.
+const PART: usize = 1 << 16;
 
 /// How a checkpoint is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,44 +49,13 @@ pub fn write(
     settings: Settings,
     mut values: impl FnMut(&ParameterSpec) -> Vec<f32>,
 ) -> Result<()> {
-    let specs = table(shape);
-    let shards = shards(&specs, settings.dtype.bytes(), settings.shard_bytes);
-    refuse_other_layout(directory, shards.len() > 1)?;
-    let mut weight_map = Map::new();
-    for (number, shard) in shards.iter().enumerate() {
-        let file = match shards.len() {
-            1 => SINGLE.to_owned(),
-            count => format!("model-{:05}-of-{count:05}.safetensors", number + 1),
-        };
-        write_safetensors(
-            &directory.join(&file),
-            settings.dtype,
-            shard
-                .iter()
-                .map(|s| (s.hugging_face.clone(), s.dimensions.clone()))
-                .collect(),
-            |index| values(&shard[index]),
-        )?;
-        for spec in *shard {
-            weight_map.insert(spec.hugging_face.clone(), json!(file));
+    let into = (settings.dtype.into(), settings.shard_bytes);
+    stream(directory, shape, special, into, |spec, sink| {
+        for part in values(spec).chunks(PART) {
+            sink.push(&encode(part, into.0))?;
         }
-    }
-    if shards.len() > 1 {
-        let bytes = shape.parameters() * settings.dtype.bytes();
-        let index = json!({
-            "metadata": { "total_parameters": shape.parameters(), "total_size": bytes },
-            "weight_map": weight_map,
-        });
-        write_json(&directory.join(INDEX), &index)?;
-    }
-    write_json(
-        &directory.join("generation_config.json"),
-        &generation_config(special),
-    )?;
-    write_json(
-        &directory.join("config.json"),
-        &config(shape, special, settings.dtype),
-    )
+        Ok(())
+    })
 }
 
 /// Cuts the table where a file would grow beyond its size; a larger tensor has a file of its own.
@@ -157,15 +128,14 @@ pub fn write_tensors<'a>(path: &Path, tensors: impl IntoIterator<Item = Named<'a
         layout.push((tensor.name, tensor.shape));
         values.push(Some(tensor.values));
     }
-    write_safetensors(path, Dtype::F32, layout, |index| {
+    write_safetensors(path, layout, |index| {
         values[index].take().expect("each is asked for once")()
     })
 }
 
-/// One safetensors file: header from `layout`, then the values of tensor 0, 1, 2 ….
+/// One safetensors file of f32: header from `layout`, then the values of tensor 0, 1, 2 ….
 fn write_safetensors(
     path: &Path,
-    dtype: Dtype,
     layout: Vec<(String, Vec<usize>)>,
     mut values: impl FnMut(usize) -> Vec<f32>,
 ) -> Result<()> {
@@ -173,7 +143,7 @@ fn write_safetensors(
         .iter()
         .map(|(_, shape)| shape.iter().product())
         .collect();
-    let header = header(dtype.into(), layout)
+    let header = header(Stored::F32, layout)
         .with_context(|| format!("the header of {} cannot be made", path.display()))?;
     let written = (|| {
         let mut file = BufWriter::with_capacity(1 << 20, AtomicFile::create(path)?);
@@ -181,7 +151,9 @@ fn write_safetensors(
         for (index, &length) in lengths.iter().enumerate() {
             let values = values(index);
             assert_eq!(values.len(), length, "values of a tensor and its shape");
-            write_numbers(&mut file, dtype, &values)?;
+            for part in values.chunks(PART) {
+                file.write_all(&encode(part, Stored::F32))?;
+            }
         }
         file.into_inner()
             .map_err(|error| error.into_error())?
@@ -221,25 +193,4 @@ pub(super) fn header(stored: Stored, layout: Vec<(String, Vec<usize>)>) -> Resul
     let mut header = (json.len() as u64).to_le_bytes().to_vec();
     header.append(&mut json);
     Ok(header)
-}
-
-fn write_numbers(file: &mut impl Write, dtype: Dtype, values: &[f32]) -> std::io::Result<()> {
-    let mut bytes = vec![0; dtype.bytes() << 16];
-    for values in values.chunks(1 << 16) {
-        let bytes = &mut bytes[..values.len() * dtype.bytes()];
-        match dtype {
-            Dtype::F32 => {
-                for (to, x) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
-                    *to = x.to_le_bytes();
-                }
-            }
-            Dtype::Bf16 => {
-                for (to, &x) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
-                    *to = half::bf16::from_f32(x).to_le_bytes();
-                }
-            }
-        }
-        file.write_all(bytes)?;
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@
 //! configuration comes last.
 
 use super::{Gather, Source};
-use crate::checkpoint::{self, Checkpoint, Stored};
+use crate::checkpoint::{self, Checkpoint, Stored, encode};
 use crate::{Numbers, ParameterSpec, table};
 use anyhow::{Result, ensure};
 use half::{bf16, f16};
@@ -61,17 +61,16 @@ impl Checkpoint {
 
 impl Gather {
     /// Writes the result for a checkpoint into an existing folder, in files of up to `shard_bytes`;
-    /// `progress` is told the parameters written and how many there are, and stops the work by
-    /// answering false.
+    /// `progress` is told the parameters written and how many there are, and its error stops the work.
     ///
     /// # Errors
-    /// The checkpoint is of another shape than the surgery; the disk's; or [`Stopped`].
+    /// The checkpoint is of another shape than the surgery; the disk's; that of `progress`.
     pub fn directory(
         &self,
         from: &Checkpoint,
         to: &Path,
         into: (Stored, usize),
-        progress: impl FnMut(u64, u64) -> bool,
+        progress: impl FnMut(u64, u64) -> Result<()>,
     ) -> Result<()> {
         self.in_blocks(BLOCK, from, to, into, progress)
     }
@@ -82,7 +81,7 @@ impl Gather {
         from: &Checkpoint,
         to: &Path,
         into: (Stored, usize),
-        mut progress: impl FnMut(u64, u64) -> bool,
+        mut progress: impl FnMut(u64, u64) -> Result<()>,
     ) -> Result<()> {
         ensure!(
             from.shape == self.from,
@@ -98,7 +97,7 @@ impl Gather {
                 let numbers = part.fetch(rows, from)?;
                 done += numbers.values().len() as u64;
                 sink.push(&bytes(&numbers, into.0))?;
-                ensure!(progress(done, of), Stopped);
+                progress(done, of)?;
             }
             Ok(())
         })
@@ -107,35 +106,18 @@ impl Gather {
 
 /// Numbers as they lie in a file; bits stay where the type does.
 fn bytes(numbers: &Numbers, stored: Stored) -> Vec<u8> {
-    fn all<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-        let mut all = vec![0; values.len() * N];
-        for (to, &x) in all.as_chunks_mut().0.iter_mut().zip(values) {
-            *to = bytes(x);
-        }
-        all
-    }
-    let wide = |bits| bf16::from_bits(bits).to_f32();
     match (numbers, stored) {
-        (Numbers::F32(x), Stored::F32) => all(x, f32::to_le_bytes),
-        (Numbers::F32(x), Stored::Bf16) => all(x, |x| bf16::from_f32(x).to_le_bytes()),
-        (Numbers::F32(x), Stored::F16) => all(x, |x| f16::from_f32(x).to_le_bytes()),
-        (Numbers::Bf16(x), Stored::Bf16) => all(x, u16::to_le_bytes),
-        (Numbers::Bf16(x), Stored::F32) => all(x, |bits| wide(bits).to_le_bytes()),
-        (Numbers::Bf16(x), Stored::F16) => all(x, |bits| f16::from_f32(wide(bits)).to_le_bytes()),
+        (Numbers::F32(x), _) => encode(x, stored),
+        (Numbers::Bf16(x), Stored::Bf16) => x.iter().flat_map(|bits| bits.to_le_bytes()).collect(),
+        (Numbers::Bf16(x), _) => {
+            let wide: Vec<f32> = x
+                .iter()
+                .map(|&bits| bf16::from_bits(bits).to_f32())
+                .collect();
+            encode(&wide, stored)
+        }
     }
 }
-
-/// The work was stopped by who watched it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped;
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("stopped on request")
-    }
-}
-
-impl std::error::Error for Stopped {}
 
 #[cfg(test)]
 mod tests;

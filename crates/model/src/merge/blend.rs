@@ -4,11 +4,12 @@
 //! added part by part in their order. So the result is the same for any number of threads.
 
 use super::largest::{Boundary, boundaries};
-use super::numbers::{encode, round};
+use super::numbers::round;
 use super::parts::{Parts, in_order};
 use super::plan::{Differences, Formula, Job, Thinning};
 use super::{Masks, Place};
 use crate::ParameterSpec;
+use crate::checkpoint::encode;
 use crate::checkpoint::{Sink, Stored};
 use anyhow::Result;
 

@@ -1,6 +1,5 @@
 //! Directories cut into directories: the same bytes, the same cuts as in memory, stopped when told.
 
-use super::Stopped;
 use crate::checkpoint::{self, Checkpoint, Dtype, Stored};
 use crate::example::shape;
 use crate::gather::tests::{gather, roomy};
@@ -55,7 +54,7 @@ fn directories_come_out_as_they_went_in() {
             .directory(&checkpoint, to.path(), (stored, shard_bytes), |done, of| {
                 assert!(done > told && done <= of);
                 told = done;
-                true
+                Ok(())
             })
             .unwrap();
         assert_eq!(told, roomy(tied).parameters() as u64);
@@ -78,7 +77,7 @@ fn a_directory_is_cut_as_in_memory_and_stops_when_told() {
     let [to, piecemeal] = [super::BLOCK, 7].map(|block| {
         let to = tempdir().unwrap();
         gather
-            .in_blocks(block, &checkpoint, to.path(), settings, |_, _| true)
+            .in_blocks(block, &checkpoint, to.path(), settings, |_, _| Ok(()))
             .unwrap();
         to
     });
@@ -97,11 +96,14 @@ fn a_directory_is_cut_as_in_memory_and_stops_when_told() {
         );
     }
     let stopped = tempdir().unwrap();
-    let error = gather.directory(&checkpoint, stopped.path(), settings, |done, _| done < 1000);
-    assert!(error.unwrap_err().is::<Stopped>());
+    let error = gather.directory(&checkpoint, stopped.path(), settings, |done, _| {
+        anyhow::ensure!(done < 1000, "enough");
+        Ok(())
+    });
+    assert_eq!(error.unwrap_err().root_cause().to_string(), "enough");
     assert!(Checkpoint::open(stopped.path()).is_err());
     let other = Gather::new(&shape(false), Selection::everything()).unwrap();
-    let error = other.directory(&checkpoint, stopped.path(), settings, |_, _| true);
+    let error = other.directory(&checkpoint, stopped.path(), settings, |_, _| Ok(()));
     assert!(error.unwrap_err().to_string().contains("another shape"));
 }
 
@@ -114,7 +116,7 @@ fn half_precision_keeps_its_bits_too() {
         let checkpoint = Checkpoint::open(from.path()).unwrap();
         let into = (Stored::F16, usize::MAX);
         everything
-            .directory(&checkpoint, to.path(), into, |_, _| true)
+            .directory(&checkpoint, to.path(), into, |_, _| Ok(()))
             .unwrap();
     }
     assert!(files(half.path()) == files(again.path()));
