@@ -11,6 +11,7 @@ mod merge;
 mod mix;
 mod pretrain;
 mod prune;
+mod rank;
 mod report;
 mod teach;
 mod tokenize;
@@ -46,6 +47,7 @@ pub(crate) fn registry() -> Registry {
         .with::<merge::Merge>()
         .with::<teach::Teach>()
         .with::<distill::Distill>()
+        .with::<rank::Rank>()
         .with::<guard::Guard>()
         // out
         .with::<evaluate::Evaluate>()

@@ -37,7 +37,6 @@ pub struct GuardSettings {
     /// How often to go back to one and the same state before giving up. Default 4.
     pub attempts: u32,
     /// What the first steps may not do, such as those of an up-scaled model. Not watched by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<FirstSteps>,
 }
 

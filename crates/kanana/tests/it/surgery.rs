@@ -53,6 +53,29 @@ name = "fitting"
 stage = "prune"
 inputs = { model = "second", importance = "matters" }
 with = { candidate = 2, budget = { parameters = 25_000, tolerance = 0.2, width = [16, 24, 32], ffn = [1.5, 2.0, 2.5], query_heads = [2, 4], layers = [1, 2] } }
+
+[[step]]
+name = "other"
+stage = "prune"
+inputs = { model = "second", importance = "matters" }
+with = { shape = { width = 16, ffn = 32, query_heads = 2, layers = 1 } }
+
+[[step]]
+name = "other-trained"
+stage = "pretrain"
+inputs = { model = "other", tokens = "tokens", validation = "held-out" }
+with = { train = { tokens = 256, sequence = 32, batch_tokens = 256, schedule = { peak = 1e-4 } } }
+
+[[step]]
+name = "best"
+stage = "rank"
+inputs = { models = ["other", "thin"], judged = ["other-trained", "thin-trained"], tokens = "held-out" }
+
+[[step]]
+name = "best-trained"
+stage = "pretrain"
+inputs = { model = "best", tokens = "tokens" }
+with = { train = { tokens = 256, sequence = 32, batch_tokens = 256, schedule = { peak = 1e-3 } } }
 "#;
 
 fn recipe() -> String {
@@ -128,6 +151,46 @@ fn upscale() {
     let notes = &json(&trial, "shuffled", "manifest.json")["notes"];
     assert_eq!(notes["layers of the source"], "1, 0-1");
     trial.ok(&["generate", "shuffled", "나는 ", "--tokens", "4"]);
+}
+
+/// The better of two candidates goes on as it was cut, whole, and can be trained further.
+#[test]
+fn rank() {
+    let trial = trial();
+    trial.ok(&["run", "life.toml", "--only", "best-trained"]);
+    let places = json(&trial, "best", "ranking.json");
+    let names = |field: &str| [0, 1].map(|at| places[at][field].as_str().map(str::to_owned));
+    assert_eq!(
+        names("model"),
+        ["thin", "other"].map(|name| Some(name.to_owned()))
+    );
+    assert_eq!(places[0]["candidate"], 2);
+    let loss = |at: usize| places[at]["bits_per_byte"].as_f64().expect("a number");
+    assert!(loss(0) < loss(1), "{places}");
+    let last = |len: usize| len - 1;
+    let own = bits_per_byte(&trial, "thin-trained", last);
+    assert!((loss(0) / own - 1.0).abs() < 0.01, "{} for {own}", loss(0));
+    assert!(logits(&trial, "best") == logits(&trial, "thin"));
+    assert_eq!(
+        json(&trial, "best", "surgery.json"),
+        json(&trial, "thin", "surgery.json")
+    );
+
+    for (inputs, sentence) in [
+        (
+            r#"{ models = ["thin"], tokens = "held-out" }"#,
+            "at least two",
+        ),
+        (
+            r#"{ models = ["thin", "other"], judged = ["thin-trained"], tokens = "held-out" }"#,
+            "there are 1 for 2",
+        ),
+    ] {
+        let step = format!("\n[[step]]\nname = \"wrong\"\nstage = \"rank\"\ninputs = {inputs}\n");
+        trial.write("wrong.toml", recipe() + &step);
+        let said = trial.fails(&["plan", "wrong.toml"]);
+        assert!(said.contains(sentence), "{said}");
+    }
 }
 
 #[test]
