@@ -12,6 +12,7 @@
 //! threads of its own beyond the counting, and any knowledge of one language.
 
 mod bad;
+pub mod classify;
 mod document;
 mod draw;
 mod ingest;

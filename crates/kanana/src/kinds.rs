@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use recipe::Kind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Raw files from outside, in any format that `ingest` reads.
 pub(crate) struct Files;
@@ -60,6 +60,48 @@ impl Kind for Tokenizer {
     const NAME: &'static str = "tokenizer";
     fn check(path: &Path) -> Result<()> {
         tokenizer::Tokenizer::load(path).map(drop)
+    }
+}
+
+/// A classifier of texts in the format of fastText: one of ours, or a published `.bin` or `.ftz`.
+pub(crate) struct Classifier;
+
+impl Classifier {
+    pub(crate) const FILE: &'static str = "classifier.bin";
+    /// What it is made of, and how it does on held-out documents, where it was trained here.
+    pub(crate) const ABOUT: &'static str = "classifier.json";
+
+    /// The file itself: what was bound, or the one in the folder.
+    pub(crate) fn file(path: &Path) -> Result<PathBuf> {
+        if path.is_file() {
+            return Ok(path.to_owned());
+        }
+        let own = path.join(Self::FILE);
+        if own.is_file() {
+            return Ok(own);
+        }
+        let entries = std::fs::read_dir(path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let known = |path: &PathBuf| {
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            matches!(extension, Some("bin" | "ftz"))
+        };
+        let mut found: Vec<PathBuf> = paths.filter(known).collect();
+        ensure!(
+            found.len() == 1,
+            "wanted one classifier (.bin or .ftz) in {}, and found {}",
+            path.display(),
+            found.len()
+        );
+        Ok(found.remove(0))
+    }
+}
+
+impl Kind for Classifier {
+    const NAME: &'static str = "classifier";
+    fn check(path: &Path) -> Result<()> {
+        corpus::classify::Classifier::open(&Self::file(path)?).map(drop)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The shelf of stages, in the order of the life cycle: one file each, one line here.
 
+mod classify;
 mod compare;
 mod distill;
+mod edu_filter;
 mod evaluate;
 mod guard;
 mod importance;
@@ -15,6 +17,7 @@ mod rank;
 mod report;
 mod teach;
 mod tokenize;
+mod train_classifier;
 mod train_tokenizer;
 mod upscale;
 mod world;
@@ -34,6 +37,9 @@ pub(crate) fn registry() -> Registry {
         // data
         .with::<world::World>()
         .with::<ingest::Ingest>()
+        .with::<train_classifier::TrainClassifier>()
+        .with::<edu_filter::EduFilter>()
+        .with::<classify::Classify>()
         .with::<mix::Mix>()
         // tokens
         .with::<train_tokenizer::TrainTokenizer>()

@@ -1,0 +1,118 @@
+//! Rounds on a small world with planted truth: the first calls too little educational, the next more.
+
+use super::*;
+use crate::{WriteSettings, Writer};
+
+/// Documents of a subject use its words and some of everyone's.
+fn corpus(folder: &Path, name: &str, subjects: &[usize], documents: usize) -> Corpus {
+    let mut writer = Writer::create(&folder.join(name), WriteSettings::default()).unwrap();
+    for i in 0..documents {
+        let subject = subjects[i % subjects.len()];
+        let words: Vec<String> = (0..12)
+            .map(|j| match (i * 7 + j * 5) % 3 {
+                // Neighbouring subjects share words, so that one leads to the next.
+                0 => format!("낱말{}", subject * 3 + (i + j) % 12),
+                1 => format!("용어{}", subject * 2 + (i * 3 + j) % 6),
+                _ => format!("은{}", (i + j * j) % 9),
+            })
+            .collect();
+        writer
+            .write(&Document::new(format!("{name}-{i}"), words.join(" ")))
+            .unwrap();
+    }
+    writer.finish().unwrap();
+    Corpus::open(&folder.join(name)).unwrap()
+}
+
+fn settings() -> RoundSettings {
+    RoundSettings {
+        rounds: 3,
+        threshold: 0.5,
+        growth: 3.0,
+        train: TrainSettings {
+            dimension: 8,
+            buckets: 5000,
+            least_count: 1,
+            epochs: 20,
+            rate: 0.3,
+            ..TrainSettings::default()
+        },
+        ..RoundSettings::default()
+    }
+}
+
+#[test]
+fn each_round_learns_from_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let seed = [corpus(at, "seed", &[0], 20)];
+    let negatives = [corpus(at, "negatives", &[20, 21, 22, 23], 100)];
+    let pool = [corpus(at, "pool", &[0, 1, 2, 3, 20, 21], 300)];
+    let held_out = [
+        (
+            "related".to_owned(),
+            corpus(at, "related", &[2, 3], 60),
+            true,
+        ),
+        ("chat".to_owned(), corpus(at, "chat", &[22, 23], 60), false),
+    ];
+    let of = Rounds {
+        seed: &seed,
+        negatives: &negatives,
+        pool: &pool,
+        held_out: &held_out,
+    };
+    let run = |name: &str| {
+        let out = at.join(name);
+        std::fs::create_dir(&out).unwrap();
+        let found = rounds(&of, &settings(), 7, &out, &mut |_, _, _| Ok(())).unwrap();
+        assert!(model_path(&out, 3).is_file());
+        found
+    };
+    let found = run("one");
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[0].positives, 20);
+    assert_eq!(found[1].positives, 20 + found[0].joined);
+    for pair in found.windows(2) {
+        assert!(
+            pair[1].positives as f64 <= pair[0].positives as f64 * settings().growth,
+            "it grows no faster than it may"
+        );
+    }
+    assert!(
+        found[2].held_out.recall > found[0].held_out.recall,
+        "{found:#?}"
+    );
+    assert!(found[2].by_corpus["chat"] < 0.1, "{:?}", found[2]);
+    assert_eq!(found, run("two"), "the same again");
+}
+
+#[test]
+fn settings_without_sense_are_named() {
+    for (settings, word) in [
+        (
+            RoundSettings {
+                growth: 1.0,
+                ..settings()
+            },
+            "growth",
+        ),
+        (
+            RoundSettings {
+                rounds: 0,
+                ..settings()
+            },
+            "rounds",
+        ),
+        (
+            RoundSettings {
+                negative: "edu".to_owned(),
+                ..settings()
+            },
+            "edu",
+        ),
+    ] {
+        let error = settings.check().unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}

@@ -1,0 +1,232 @@
+//! Trains an educational filter in rounds, each learning from what the one before has selected.
+//!
+//! Reads: a few documents known to be educational (`seed`), documents known not to be (`negatives`),
+//! a large `pool` that nobody has labelled, and held-out corpora of both classes, best from sources
+//! that the seed is not from, so that it cannot merely learn the source.
+//! Writes: the last round's `classifier.bin` with `classifier.json`, as `train-classifier` does;
+//! `rounds.json` and `rounds.html`: precision, recall and retention by round.
+//! Mathematics in `corpus::classify` (the report's section on data curation).
+
+use super::train_classifier::About;
+use crate::kinds::{self, Corpus};
+use anyhow::{Context as _, Result, ensure};
+use corpus::classify::{Classifier, Curve, Judged, Round, RoundSettings, Rounds, rounds};
+use page::{Axis, Cell, Column, LineChart, Page, Series, Table};
+use rayon::prelude::*;
+use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Settings: those of the `corpus` crate.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct EduFilter(RoundSettings);
+
+/// Inputs.
+#[derive(Deserialize)]
+pub(crate) struct Inputs {
+    seed: Vec<Artifact<Corpus>>,
+    negatives: Vec<Artifact<Corpus>>,
+    pool: Vec<Artifact<Corpus>>,
+    held_out_educational: Vec<Artifact<Corpus>>,
+    held_out_other: Vec<Artifact<Corpus>>,
+}
+
+impl Stage for EduFilter {
+    const NAME: &'static str = "edu-filter";
+    const SUMMARY: &'static str =
+        "trains a classifier in rounds, each learning from what the one before selected";
+    type Inputs = Inputs;
+    type Output = kinds::Classifier;
+
+    fn estimate(&self, _: &Inputs) -> Vec<Quantity> {
+        let train = &self.0.train;
+        let one = 4.0 * train.buckets as f64 * train.dimension as f64;
+        vec![Quantity::disk(one * (self.0.rounds + 1) as f64)]
+    }
+
+    fn check(&self, inputs: &Inputs) -> Result<()> {
+        self.0.check().context("with")?;
+        for (name, corpora) in [
+            ("seed", &inputs.seed),
+            ("negatives", &inputs.negatives),
+            ("pool", &inputs.pool),
+            ("held_out_educational", &inputs.held_out_educational),
+            ("held_out_other", &inputs.held_out_other),
+        ] {
+            ensure!(!corpora.is_empty(), "`{name}` names no corpus at all");
+        }
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        inputs: Inputs,
+        context: &mut Context<'_>,
+        out: &mut Writer<kinds::Classifier>,
+    ) -> Result<()> {
+        let open = |artifacts: &[Artifact<Corpus>]| -> Result<Vec<corpus::Corpus>> {
+            let all = artifacts.iter();
+            all.map(|artifact| corpus::Corpus::open(artifact.path()))
+                .collect()
+        };
+        let mut held_out = Vec::new();
+        for (artifacts, positive) in [
+            (&inputs.held_out_educational, true),
+            (&inputs.held_out_other, false),
+        ] {
+            for (artifact, corpus) in artifacts.iter().zip(open(artifacts)?) {
+                held_out.push((artifact.name().to_owned(), corpus, positive));
+            }
+        }
+        let (seed, negatives, pool) = (
+            open(&inputs.seed)?,
+            open(&inputs.negatives)?,
+            open(&inputs.pool)?,
+        );
+        let of = Rounds {
+            seed: &seed,
+            negatives: &negatives,
+            pool: &pool,
+            held_out: &held_out,
+        };
+        let scratch = context.scratch()?.to_path_buf();
+        let found = rounds(&of, &self.0, context.seed(), &scratch, &mut |what, done, of| {
+            context.progress(done, of, "documents", what);
+            context.check_cancelled()
+        })?;
+        for round in &found {
+            context.message(&sentence(round));
+        }
+        let last = found.last().context("at least one round")?;
+        let trained = scratch.join(format!("round-{}.bin", last.round));
+        out.adopt(&trained, kinds::Classifier::FILE)?;
+        out.note("rounds", found.len());
+        out.note("recall", last.held_out.recall);
+        out.note("precision", last.held_out.precision);
+        out.note("retention", last.retention);
+
+        let classifier = Classifier::open(&out.path().join(kinds::Classifier::FILE))?;
+        let examples = BTreeMap::from([
+            (self.0.positive.clone(), last.positives),
+            (self.0.negative.clone(), last.negatives),
+        ]);
+        out.json(
+            kinds::Classifier::ABOUT,
+            &About {
+                positive: self.0.positive.clone(),
+                examples,
+                held_out: Some(self.curve(&classifier, &held_out)?),
+            },
+        )?;
+        out.json("rounds.json", &found)?;
+        let page = picture(&found, self.0.threshold);
+        Ok(disk::write(
+            &out.path().join("rounds.html"),
+            page.finish().as_bytes(),
+        )?)
+    }
+}
+
+impl EduFilter {
+    fn curve(
+        &self,
+        classifier: &Classifier,
+        held_out: &[(String, corpus::Corpus, bool)],
+    ) -> Result<Curve> {
+        let label = classifier.label(&self.0.positive)?;
+        let mut judged = Vec::new();
+        for (_, corpus, positive) in held_out {
+            let documents: Vec<_> = corpus.documents().collect::<Result<_>>()?;
+            judged.par_extend(documents.par_iter().map(|document| Judged {
+                score: classifier.score(label, &document.text),
+                positive: *positive,
+            }));
+        }
+        Curve::new(judged)
+    }
+}
+
+fn sentence(round: &Round) -> String {
+    let by: Vec<String> = round
+        .by_corpus
+        .iter()
+        .map(|(name, share)| format!("{name} {:.1} %", 100.0 * share))
+        .collect();
+    format!(
+        "Round {}: {} educational examples; {:.1} % of the pool selected; held out: precision {:.3}, recall \
+         {:.3} ({})",
+        round.round,
+        round.positives,
+        100.0 * round.retention,
+        round.held_out.precision,
+        round.held_out.recall,
+        by.join(", ")
+    )
+}
+
+fn picture(rounds: &[Round], threshold: f32) -> Page {
+    let mut page = Page::new("An educational filter, round by round");
+    page.lead(format!(
+        "Selected is what scores at least {threshold}. Each round adds to the educational class what the \
+         one before has selected out of the pool; precision and recall are of held-out documents that no \
+         round learns from."
+    ));
+    let line = |name: &str, value: &dyn Fn(&Round) -> f64| {
+        let points: Vec<(f64, f64)> = rounds
+            .iter()
+            .map(|round| (round.round as f64, value(round)))
+            .collect();
+        Series::new(name, points)
+    };
+    let chart = LineChart::new(
+        "By round",
+        Axis::new("round", ""),
+        Axis::new("share", "").percent().from(0.0).to(1.0),
+    );
+    page.lines(
+        chart
+            .series(line("precision", &|round| round.held_out.precision))
+            .series(line("recall", &|round| round.held_out.recall))
+            .series(line("kept of the pool", &|round| round.retention)),
+    );
+    let mut columns = vec![
+        Column::number("round", 0),
+        Column::number("educational examples", 0),
+        Column::number("kept of the pool", 4),
+        Column::number("precision", 4),
+        Column::number("recall", 4),
+        Column::number("average precision", 4),
+    ];
+    let names: Vec<&String> = rounds.first().map_or(vec![], |round| round.by_corpus.keys().collect());
+    columns.extend(names.iter().map(|name| Column::number(format!("selected of {name}"), 4)));
+    let mut table = Table::new(columns);
+    for round in rounds {
+        let numbers = [
+            round.round as f64,
+            round.positives as f64,
+            round.retention,
+            round.held_out.precision,
+            round.held_out.recall,
+            round.average_precision,
+        ];
+        let by = names.iter().map(|name| round.by_corpus[*name]);
+        table.row(numbers.into_iter().chain(by).map(Cell::from));
+    }
+    page.table(table);
+    let mut chart = LineChart::new(
+        "Precision against recall, held out",
+        Axis::new("recall", "").percent().from(0.0).to(1.0),
+        Axis::new("precision", "").percent().from(0.0).to(1.0),
+    );
+    for round in rounds {
+        let points: Vec<(f64, f64)> = round
+            .curve
+            .iter()
+            .map(|point| (point.recall, point.precision))
+            .collect();
+        chart = chart.series(Series::new(format!("round {}", round.round), points));
+    }
+    page.lines(chart);
+    page
+}
