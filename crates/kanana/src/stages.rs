@@ -1,14 +1,17 @@
 //! The shelf of stages, in the order of the life cycle: one file each, one line here.
 
 mod compare;
+mod dedup;
 mod distill;
 mod evaluate;
+mod filter;
 mod guard;
 mod importance;
 mod ingest;
 mod init;
 mod merge;
 mod mix;
+mod pii;
 mod pretrain;
 mod prune;
 mod report;
@@ -33,6 +36,9 @@ pub(crate) fn registry() -> Registry {
         // data
         .with::<world::World>()
         .with::<ingest::Ingest>()
+        .with::<filter::Filter>()
+        .with::<dedup::Dedup>()
+        .with::<pii::Pii>()
         .with::<mix::Mix>()
         // tokens
         .with::<train_tokenizer::TrainTokenizer>()
