@@ -13,20 +13,36 @@
 
 mod bad;
 pub mod classify;
+mod curate;
+mod dedup;
 mod document;
 mod draw;
+pub mod filter;
 mod ingest;
+mod language;
+mod ledger;
 mod mix;
+pub mod pii;
 mod read;
 mod sample;
 mod statistics;
+mod tally;
+mod words;
 mod write;
 
 pub use bad::{BadLine, BadLines, Reason};
+pub use curate::{Account, Amount, Curation, Flow, Verdict};
+pub use dedup::{
+    Dedup, DedupSettings, Keep, ShingleSettings, Sketch, Sketcher, Unit as ShingleUnit,
+};
 pub use document::Document;
+pub use filter::{FilterSettings, Limits, WordLists};
 pub use ingest::{Ingested, ingest};
+pub use language::{Identified, Language, identify};
+pub use ledger::{Entry, LEDGER, LedgerReader, LedgerWriter, ledger_files, visit_ledger};
 pub use mix::{MixReport, MixSettings, Part, PartReport, Short, Unit, held_out, mix};
 pub use read::{Compression, Format, ReadSettings, Reader, Skipped, Source, SourceFile, TextSplit};
 pub use sample::sample;
 pub use statistics::{Group, Statistics};
+pub use words::words;
 pub use write::{Corpus, Documents, INDEX, Index, Shard, WriteSettings, Writer};

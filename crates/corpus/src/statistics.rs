@@ -91,6 +91,18 @@ impl Counter {
 }
 
 impl Statistics {
+    /// Adds the counts of another corpus.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.total.add(&other.total);
+        for group in other.groups {
+            let key = |group: &Group| (group.language.clone(), group.source.clone());
+            match self.groups.binary_search_by_key(&key(&group), key) {
+                Ok(place) => self.groups[place].add(&group),
+                Err(place) => self.groups.insert(place, group),
+            }
+        }
+    }
+
     /// Counts all documents of an iterator.
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Self {
         let mut counter = Counter::default();

@@ -238,6 +238,17 @@ impl Corpus {
         self.len() == 0
     }
 
+    /// The documents of one shard, whatever was selected.
+    pub(crate) fn shard(&self, number: usize) -> Documents {
+        Documents {
+            folder: self.folder.clone(),
+            only: BTreeMap::new(),
+            shards: vec![self.index.shards[number].clone()].into_iter(),
+            open: None,
+            line: String::new(),
+        }
+    }
+
     /// All documents in order. Unlike raw data, a shard of ours that is damaged is an error.
     pub fn documents(&self) -> Documents {
         Documents {

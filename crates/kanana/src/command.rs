@@ -4,6 +4,7 @@
 
 mod cost;
 mod fault;
+mod filters;
 mod gc;
 mod generate;
 mod logits;
@@ -14,6 +15,7 @@ mod show;
 mod stages;
 mod verify;
 mod why;
+mod why_dropped;
 
 use crate::device::Machine;
 use anyhow::{Context as _, Result, bail};
@@ -46,6 +48,10 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Say where an artifact came from, back to raw files
     Why(why::Why),
+    /// Say what became of documents on the way to an artifact, and why; what other limits would change
+    WhyDropped(why_dropped::WhyDropped),
+    /// Explain what documents are dropped for, with limits by language
+    Filters(filters::Filters),
     /// Check that artifacts are still what their manifests say, byte for byte
     Verify(verify::Verify),
     /// Show an artifact: what it is, what it was made from, what it holds
@@ -71,6 +77,8 @@ impl Line {
             Command::Run(command) => command.run(self.machine),
             Command::Plan(command) => command.run(&self.machine),
             Command::Why(command) => command.run(),
+            Command::WhyDropped(command) => command.run(),
+            Command::Filters(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Show(command) => command.run(),
             Command::Stages(command) => command.run(),

@@ -2,15 +2,18 @@
 
 mod classify;
 mod compare;
+mod dedup;
 mod distill;
 mod edu_filter;
 mod evaluate;
+mod filter;
 mod guard;
 mod importance;
 mod ingest;
 mod init;
 mod merge;
 mod mix;
+mod pii;
 mod pretrain;
 mod prune;
 mod rank;
@@ -37,6 +40,9 @@ pub(crate) fn registry() -> Registry {
         // data
         .with::<world::World>()
         .with::<ingest::Ingest>()
+        .with::<filter::Filter>()
+        .with::<dedup::Dedup>()
+        .with::<pii::Pii>()
         .with::<train_classifier::TrainClassifier>()
         .with::<edu_filter::EduFilter>()
         .with::<classify::Classify>()

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cost;
+mod curation;
 mod distill;
 mod guard;
 mod kill;

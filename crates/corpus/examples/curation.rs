@@ -1,0 +1,140 @@
+//! Curation without recipes, to be measured and compared: `benches/curation` runs it.
+//!
+//! `curation rules FILE`, `sketch FILE`, `pii FILE`, `all FILE`: each document of JSON lines, one thread, CPU time of
+//! this process; `verdicts FILE` prints the reasons each rule alone would drop a document for; `plant MB` prints a
+//! corpus of that size with planted near-duplicates.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufWriter, Write as _};
+
+use corpus::filter::{self, Page};
+use corpus::pii::{Kind, mask};
+use corpus::{DedupSettings, Document, FilterSettings, Sketcher};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [mode, operand] = words.as_slice() else {
+        return Err("wanted a mode and a file (or, for plant, megabytes)".into());
+    };
+    if mode == "plant" {
+        return plant(operand.parse()?);
+    }
+    let file = std::io::BufReader::new(std::fs::File::open(operand)?);
+    let documents = file
+        .lines()
+        .map(|line| Ok(serde_json::from_str(&line?)?))
+        .collect::<Result<Vec<Document>, Box<dyn Error>>>()?;
+    let settings = FilterSettings::default();
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    if mode == "verdicts" {
+        for document in &documents {
+            let mut page = Page::new(&document.text, &settings, None);
+            let signals = filter::measure(&mut page);
+            let failed = filter::judge(&signals, settings.limits(page.language()));
+            let reasons: Vec<_> = failed.iter().map(|rule| rule.reason).collect();
+            writeln!(
+                out,
+                "{}",
+                serde_json::json!({ "id": document.id, "reasons": reasons })
+            )?;
+        }
+        return Ok(());
+    }
+    let sketcher = Sketcher::new(&DedupSettings::default());
+    let rules = |text: &str| filter::measure(&mut Page::new(text, &settings, None)).len();
+    let sketch = |text: &str| sketcher.sketch(text).keys.len();
+    let masked = |text: &str| mask(text, &Kind::ALL).counts.len();
+    let start = cpu_seconds()?;
+    let (mut rounds, mut nothing) = (0, 0);
+    while rounds == 0 || cpu_seconds()? - start < 2.0 {
+        rounds += 1;
+        for document in &documents {
+            let text = &document.text;
+            nothing += match mode.as_str() {
+                "rules" => rules(text),
+                "sketch" => sketch(text),
+                "pii" => masked(text),
+                "all" => rules(text) + sketch(text) + masked(text),
+                other => return Err(format!("there is no mode {other:?}").into()),
+            };
+        }
+    }
+    let seconds = cpu_seconds()? - start;
+    let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
+    let speed = (bytes * rounds) as f64 / 1e6 / seconds;
+    writeln!(
+        out,
+        "{{\"mode\": \"{mode}\", \"MB_per_cpu_second\": {speed:.2}, \"documents\": {}, \"checked\": {}}}",
+        documents.len(),
+        nothing > 0
+    )?;
+    Ok(())
+}
+
+/// User and system time of this process, in seconds (Linux: a hundred ticks a second).
+fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
+    let text = std::fs::read_to_string("/proc/self/stat")?;
+    let after = text
+        .rsplit(')')
+        .next()
+        .ok_or("no name in /proc/self/stat")?;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
+    Ok(ticks / 100.0)
+}
+
+/// Documents of about 2 kB in two languages; every fifth is a copy of an earlier one with one word in fifty replaced.
+fn plant(megabytes: usize) -> Result<(), Box<dyn Error>> {
+    let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
+    let mut written = 0;
+    let mut number = 0u64;
+    while written < megabytes * 1_000_000 {
+        let copied = number % 5 == 4;
+        let of = if copied {
+            number - 1 - number / 7 % 4
+        } else {
+            number
+        };
+        let korean = of % 2 == 0;
+        let mut draw = of.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut text = String::with_capacity(2200);
+        for place in 0..300u64 {
+            let mut word = next(&mut draw);
+            if copied && (place + number) % 50 == 7 {
+                word = word.wrapping_add(number | 1);
+            }
+            push(&mut text, word, korean);
+            text.push_str(if place % 12 == 11 { ".\n" } else { " " });
+        }
+        written += text.len();
+        writeln!(
+            out,
+            "{}",
+            serde_json::json!({ "id": number.to_string(), "text": text, "of": of })
+        )?;
+        number += 1;
+    }
+    Ok(())
+}
+
+fn push(text: &mut String, word: u64, korean: bool) {
+    const LATIN: [&str; 16] = [
+        "ka", "no", "ri", "ta", "mel", "on", "is", "the", "gar", "do", "um", "ven", "so", "li",
+        "pa", "ek",
+    ];
+    const HANGUL: [&str; 16] = [
+        "가", "나", "다", "라", "마", "은", "는", "을", "고", "에", "서", "시", "한", "지", "의",
+        "로",
+    ];
+    let syllables = if korean { HANGUL } else { LATIN };
+    for place in 0..2 + word % 3 {
+        text.push_str(syllables[(word >> (8 + 4 * place)) as usize % 16]);
+    }
+}
+
+fn next(state: &mut u64) -> u64 {
+    *state = state
+        .wrapping_mul(0x5851_f42d_4c95_7f2d)
+        .wrapping_add(0x1405_7b7e_f767_814f);
+    *state ^ (*state >> 29)
+}

@@ -1,0 +1,293 @@
+//! From a text to the hashes of its shingles, in one pass and without allocating for any of them.
+//!
+//! A text is folded first: letters in lower case, runs of digits one 0, what is neither a letter
+//! nor a digit only divides words. A shingle is `n` words on end (five, as FineWeb has it); in Korean, where
+//! one particle changes a whole eojeol, it can be characters on end with spaces left out. A text
+//! of fewer is one shingle. Word hashes roll: S ← S·B + word − B^n·(the word that leaves).
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::signs::hangul;
+
+/// What a shingle is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Words; in Korean eojeol.
+    Words,
+    /// Letters and digits.
+    Characters,
+}
+
+/// How long shingles are, and of what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShingleSettings {
+    /// Words in a shingle of a text that is not Korean.
+    pub words: usize,
+    /// What shingles of Korean texts are made of: `words` (eojeol) or `characters`.
+    pub korean: Unit,
+    /// How many of them are in a shingle.
+    pub korean_length: usize,
+}
+
+impl Default for ShingleSettings {
+    fn default() -> Self {
+        Self {
+            words: 5,
+            korean: Unit::Words,
+            korean_length: 5,
+        }
+    }
+}
+
+/// Shingles of one text after another, in memory that is used again.
+#[derive(Default)]
+pub(crate) struct Shingler {
+    units: Vec<u64>,
+    shingles: Vec<u32>,
+}
+
+/// A text without shingles: of nothing but signs.
+pub(crate) const NO_WORDS: u64 = 0;
+
+impl Shingler {
+    /// The shingles of a text, and a hash of the whole folded text ([`NO_WORDS`] where nothing is left of it).
+    pub(crate) fn read(&mut self, text: &str, settings: &ShingleSettings) -> (&[u32], u64) {
+        let (unit, length) = if is_korean(text) {
+            (settings.korean, settings.korean_length)
+        } else {
+            (Unit::Words, settings.words)
+        };
+        self.units.clear();
+        let mut whole = NO_WORDS;
+        match unit {
+            Unit::Words => fold(text, |word| self.units.push(word)),
+            Unit::Characters => characters(text, |character| self.units.push(character)),
+        }
+        if !self.units.is_empty() {
+            whole = self
+                .units
+                .iter()
+                .fold(1, |hash, unit| multiply(hash ^ unit, MIX))
+                .max(1);
+        }
+        self.roll(length.max(1));
+        (&self.shingles, whole)
+    }
+
+    fn roll(&mut self, length: usize) {
+        self.shingles.clear();
+        let power = (0..length).fold(1u64, |power, _| power.wrapping_mul(BASE));
+        let mut sum = 0u64;
+        for (at, unit) in self.units.iter().enumerate() {
+            sum = sum.wrapping_mul(BASE).wrapping_add(*unit);
+            if at >= length {
+                sum = sum.wrapping_sub(power.wrapping_mul(self.units[at - length]));
+            }
+            if at + 1 >= length {
+                self.shingles.push(shorten(sum));
+            }
+        }
+        if self.shingles.is_empty() && !self.units.is_empty() {
+            self.shingles.push(shorten(sum));
+        }
+    }
+}
+
+/// More than three tenths of the letters are Hangul, as `language` has it; by first bytes, which is fast.
+fn is_korean(text: &str) -> bool {
+    let (mut hangul, mut latin) = (0u64, 0u64);
+    for byte in text.bytes() {
+        hangul += u64::from(matches!(byte, 0xea..=0xed));
+        latin += u64::from(byte.is_ascii_alphabetic());
+    }
+    hangul * 7 > latin * 3
+}
+
+const BASE: u64 = 0xd134_2543_de82_ef95;
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The product of 64 bits by 64, folded: every bit of the result depends on every bit of both.
+fn multiply(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ (product >> 64) as u64
+}
+
+fn shorten(hash: u64) -> u32 {
+    (multiply(hash ^ MIX, BASE) >> 32) as u32
+}
+
+/// For each byte of ASCII: what it becomes, or 0 where it divides words.
+const ASCII: [u8; 128] = {
+    let mut table = [0; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        let c = byte as u8;
+        if c.is_ascii_alphabetic() {
+            table[byte] = c.to_ascii_lowercase();
+        } else if c.is_ascii_digit() {
+            table[byte] = b'0';
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The hash of a word while its bytes come: eight at a time are mixed in.
+struct Word {
+    hash: u64,
+    bytes: u64,
+    count: u32,
+    last: u8,
+}
+
+impl Word {
+    const EMPTY: Self = Self {
+        hash: MIX,
+        bytes: 0,
+        count: 0,
+        last: 0,
+    };
+
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        // A number is a number, however long.
+        if byte == b'0' && self.last == b'0' {
+            return;
+        }
+        self.last = byte;
+        self.bytes = self.bytes << 8 | u64::from(byte);
+        self.count += 1;
+        if self.count % 8 == 0 {
+            self.hash = multiply(self.hash ^ self.bytes, BASE);
+            self.bytes = 0;
+        }
+    }
+
+    #[inline(always)]
+    fn end(&mut self, give: &mut impl FnMut(u64)) {
+        if self.count > 0 {
+            give(multiply(
+                self.hash ^ self.bytes,
+                BASE ^ u64::from(self.count),
+            ));
+            *self = Self::EMPTY;
+        }
+    }
+}
+
+/// Gives the hash of every folded word.
+fn fold(text: &str, mut give: impl FnMut(u64)) {
+    let bytes = text.as_bytes();
+    let mut word = Word::EMPTY;
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        if byte < 128 {
+            match ASCII[usize::from(byte)] {
+                0 => word.end(&mut give),
+                folded => word.push(folded),
+            }
+            at += 1;
+        } else if matches!(byte, 0xeb..=0xec) {
+            // U+B000 to U+CFFF: syllables, the most of Korean, need no decoding.
+            for byte in &bytes[at..at + 3] {
+                word.push(*byte);
+            }
+            at += 3;
+        } else {
+            let c = text[at..].chars().next().unwrap_or(' ');
+            other(c, &mut word, &mut give);
+            at += c.len_utf8();
+        }
+    }
+    word.end(&mut give);
+}
+
+fn other(c: char, word: &mut Word, give: &mut impl FnMut(u64)) {
+    if !c.is_alphanumeric() {
+        return word.end(give);
+    }
+    let mut buffer = [0; 4];
+    if hangul(c) {
+        c.encode_utf8(&mut buffer)
+            .bytes()
+            .for_each(|byte| word.push(byte));
+    } else if c.is_numeric() {
+        word.push(b'0');
+    } else {
+        for c in c.to_lowercase() {
+            c.encode_utf8(&mut buffer)
+                .bytes()
+                .for_each(|byte| word.push(byte));
+        }
+    }
+}
+
+/// Gives the hash of every folded letter, and one for every run of digits.
+fn characters(text: &str, mut give: impl FnMut(u64)) {
+    let mut digits = false;
+    for c in text.chars() {
+        let digit = c.is_numeric();
+        if digit && !digits {
+            give(multiply(MIX ^ u64::from(b'0'), BASE));
+        } else if c.is_alphabetic() {
+            c.to_lowercase()
+                .for_each(|c| give(multiply(MIX ^ u64::from(c), BASE)));
+        }
+        digits = digit;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, korean: Unit) -> (Vec<u32>, u64) {
+        let settings = ShingleSettings {
+            korean,
+            korean_length: 3,
+            words: 3,
+        };
+        let mut shingler = Shingler::default();
+        let (shingles, whole) = shingler.read(text, &settings);
+        (shingles.to_vec(), whole)
+    }
+
+    #[test]
+    fn what_is_folded_away_does_not_count() {
+        for unit in [Unit::Words, Unit::Characters] {
+            let same = read("Hello, World! In 2024 there were 15 of them.", unit);
+            assert_eq!(
+                read("hello world — in 1999\nthere WERE 7 of 'them'", unit),
+                same
+            );
+            assert_eq!(
+                read("그는 12살이다. 나는 아니다!", unit),
+                read("그는  7살이다 나는 아니다", unit)
+            );
+        }
+        assert_ne!(
+            read("나는 학교에 간다", Unit::Words).1,
+            read("나는 학교에 갔다", Unit::Words).1
+        );
+        assert_eq!(
+            read("나는 학교에 간다", Unit::Characters),
+            read("나는학교에 간다", Unit::Characters)
+        );
+    }
+
+    #[test]
+    fn shingles_are_runs_of_words() {
+        assert_eq!(read("a b c d", Unit::Words).0.len(), 2);
+        assert_eq!(
+            read("x a b c", Unit::Words).0[1],
+            read("a b c", Unit::Words).0[0],
+            "the rolling sum forgets"
+        );
+        assert_eq!(read("a b", Unit::Words).0.len(), 1);
+        assert_eq!(read("?! …", Unit::Words), (vec![], NO_WORDS));
+        assert_eq!(read("나는 간다", Unit::Characters).0.len(), 2);
+    }
+}

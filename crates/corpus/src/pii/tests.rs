@@ -1,0 +1,308 @@
+use super::*;
+use std::collections::BTreeMap;
+
+/// The masked text.
+fn check(text: &str, expected: &str) {
+    let masked = mask(text, &Kind::ALL);
+    assert_eq!(masked.text.as_deref().unwrap_or(text), expected);
+}
+
+#[test]
+fn what_is_personal_is_masked() {
+    check(
+        "메일은kim.lee@naver.com입니다. a@b, @kim",
+        "메일은<EMAIL>입니다. a@b, @kim",
+    );
+    check(
+        "Write to <first.last+x@mail.example.co.kr>.",
+        "Write to <<EMAIL>>.",
+    );
+    check(
+        "주민번호 900101-1234567 또는 850229-2000000",
+        "주민번호 <RESIDENT_NUMBER> 또는 <RESIDENT_NUMBER>",
+    );
+    check(
+        "외국인 등록번호: 900101-5234567.",
+        "외국인 등록번호: <FOREIGNER_NUMBER>.",
+    );
+    check(
+        "전화 010-1234-5678, 02)123-4567, (031) 123 4567",
+        "전화 <PHONE_NUMBER>, <PHONE_NUMBER>, (<PHONE_NUMBER>",
+    );
+    check(
+        "+82-10-1234-5678 / +82 2 123 4567 / +1 415 555 2671",
+        "<PHONE_NUMBER> / <PHONE_NUMBER> / <PHONE_NUMBER>",
+    );
+    check(
+        "010.1234.5678 01012345678 070-1234-5678",
+        "<PHONE_NUMBER> <PHONE_NUMBER> <PHONE_NUMBER>",
+    );
+    check(
+        "카드 4111-1111-1111-1111, 378282246310005",
+        "카드 <CARD_NUMBER>, <CARD_NUMBER>",
+    );
+    check(
+        "접속 8.8.8.8 그리고 2001:4860:4860::8888",
+        "접속 <IP_ADDRESS> 그리고 <IP_ADDRESS>",
+    );
+    check(
+        "사업자등록번호 220-81-62517",
+        "사업자등록번호 <BUSINESS_NUMBER>",
+    );
+    check("면허 11-12-123456-12", "면허 <LICENCE_NUMBER>");
+    check(
+        "국민은행 123456-01-123456 홍길동",
+        "국민은행 <ACCOUNT_NUMBER> 홍길동",
+    );
+    check(
+        "여권번호 M12345678, 여권 M123A4567",
+        "여권번호 <PASSPORT_NUMBER>, 여권 <PASSPORT_NUMBER>",
+    );
+}
+
+#[test]
+fn what_only_looks_like_it_stays() {
+    for text in [
+        "2024-01-15 12:30:45",
+        "2024. 01. 15",
+        "1,234,567원",
+        "2001년 9월 11일",
+        "3.14159265358979",
+        "900101-1",
+        "901301-1234567",
+        "192.168.0.1 10.0.0.1 127.0.0.1",
+        "version 1.2.3.4",
+        "1.2.3.4.5",
+        "4111-1111-1111-1112",
+        "1588-1234",
+        "ISBN 978-89-01-23456-7",
+        "220-81-62518",
+        "M12345678",
+        "123456-01-123456",
+        "ratio 16:9, 12:30",
+        "a::b std::vec",
+        "user@localhost",
+        "1700000000000",
+        "010-1234-5678901",
+        "x@y.z1",
+        "000000000000000000000000000000",
+        "10:20:30:40",
+        "제2024-12345호",
+        "x010-1234-5678",
+    ] {
+        check(text, text);
+    }
+}
+
+#[test]
+fn a_checksum_is_a_score() {
+    let digits = |text: &str| text.bytes().map(|byte| byte - b'0').collect::<Vec<_>>();
+    // 2·9+3·0+4·0+5·1+6·0+7·1+8·1+9·2+2·3+3·4+4·5+5·6 = 124; (11 − 124 mod 11) mod 10 = 8.
+    assert!(super::korean::resident_checksum(&digits("9001011234568")));
+    assert!(!super::korean::resident_checksum(&digits("9001011234567")));
+    assert_eq!(mask("900101-1234568 900101-1234567", &Kind::ALL).checked, 1);
+    assert!(super::card::luhn(&digits("4111111111111111")));
+    check(
+        "9001011234568 9001011234567",
+        "<RESIDENT_NUMBER> 9001011234567",
+    );
+}
+
+#[test]
+fn only_the_kinds_that_are_wanted() {
+    let masked = mask("kim@naver.com 8.8.8.8", &[Kind::Ip]);
+    assert_eq!(masked.text.unwrap(), "kim@naver.com <IP_ADDRESS>");
+    assert_eq!(masked.counts.iter().sum::<u32>(), 1);
+    assert_eq!(mask("nothing here", &Kind::ALL), Masked::default());
+}
+
+/// Numbers as people write them, in sentences of both languages, beside others that look alike.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) % limit
+    }
+    fn digits(&mut self, count: usize) -> String {
+        (0..count)
+            .map(|_| char::from(b'0' + self.below(10) as u8))
+            .collect()
+    }
+    fn pick<'a>(&mut self, options: &[&'a str]) -> &'a str {
+        options[self.below(options.len() as u64) as usize]
+    }
+    fn birth(&mut self) -> String {
+        format!(
+            "{:02}{:02}{:02}",
+            self.below(100),
+            1 + self.below(12),
+            1 + self.below(28)
+        )
+    }
+    fn personal(&mut self) -> (Kind, String) {
+        let joint = self.pick(&["-", "-", "-", " ", ".", ""]);
+        match self.below(8) {
+            0 => (
+                Kind::Email,
+                format!(
+                    "{}{}@{}",
+                    self.pick(&["kim", "lee.js", "hong_gd", "a-b"]),
+                    self.below(999),
+                    self.pick(&["naver.com", "gmail.com", "snu.ac.kr", "x-y.co.uk"])
+                ),
+            ),
+            1 => (
+                Kind::Resident,
+                format!("{}-{}{}", self.birth(), 1 + self.below(4), self.digits(6)),
+            ),
+            2 => (
+                Kind::Foreigner,
+                format!("{}-{}{}", self.birth(), 5 + self.below(4), self.digits(6)),
+            ),
+            3 => (
+                Kind::Phone,
+                format!(
+                    "010{joint}{}{}{joint}{}",
+                    1 + self.below(9),
+                    self.digits(3),
+                    self.digits(4)
+                ),
+            ),
+            4 => {
+                let joint = if joint.is_empty() { "-" } else { joint };
+                let area = self.pick(&["02", "031", "051", "064", "070"]);
+                (
+                    Kind::Phone,
+                    format!(
+                        "{area}{joint}{}{}{joint}{}",
+                        1 + self.below(9),
+                        self.digits(2),
+                        self.digits(4)
+                    ),
+                )
+            }
+            5 => {
+                let mut number =
+                    format!("{}{}", self.pick(&["4", "5", "9", "35"]), self.digits(14));
+                number.truncate(15);
+                let digits: Vec<u8> = number.bytes().map(|byte| byte - b'0').collect();
+                let last = (0..10)
+                    .find(|last| super::card::luhn(&[&digits[..], &[*last]].concat()))
+                    .unwrap();
+                number.push(char::from(b'0' + last));
+                let joint = self.pick(&["-", " ", ""]);
+                (
+                    Kind::Card,
+                    [&number[..4], &number[4..8], &number[8..12], &number[12..]].join(joint),
+                )
+            }
+            6 => (
+                Kind::Ip,
+                format!(
+                    "{}.{}.{}.{}",
+                    self.pick(&["8", "121", "203", "211"]),
+                    self.below(256),
+                    1 + self.below(255),
+                    1 + self.below(254)
+                ),
+            ),
+            _ => (
+                Kind::Account,
+                format!(
+                    "{} {}-{}-{}",
+                    self.pick(&["국민은행", "계좌번호", "Account"]),
+                    self.digits(6),
+                    self.digits(2),
+                    self.digits(6)
+                ),
+            ),
+        }
+    }
+    fn impersonal(&mut self) -> String {
+        match self.below(7) {
+            0 => format!(
+                "20{}-{:02}-{:02}",
+                self.digits(2),
+                1 + self.below(12),
+                1 + self.below(28)
+            ),
+            1 => format!("{},{}원", 1 + self.below(999), self.digits(3)),
+            2 => format!("제20{}-{}호", self.digits(2), self.digits(5)),
+            3 => format!("{}.{}%", self.below(99), self.digits(2)),
+            4 => format!("{}:{}", 10 + self.below(13), 10 + self.below(49)),
+            5 => format!(
+                "ISBN 978-89-{}-{}-{}",
+                self.digits(4),
+                self.digits(3),
+                self.digits(1)
+            ),
+            _ => format!("v{}.{}.{}", self.below(9), self.below(20), self.below(9)),
+        }
+    }
+}
+
+#[test]
+fn precision_and_recall_on_labelled_text() {
+    let mut draw = Draw(1);
+    let mut counts: BTreeMap<Kind, [u32; 3]> = BTreeMap::new(); // right, missed, false
+    for _ in 0..4000 {
+        let mut text = String::new();
+        let mut truth = Vec::new();
+        for _ in 0..6 {
+            text.push_str(draw.pick(&[
+                "문의는 ",
+                "연락처: ",
+                "see ",
+                "그는 (",
+                "값은 ",
+                "call me at ",
+            ]));
+            if draw.below(2) == 0 {
+                let (kind, number) = draw.personal();
+                let named = number
+                    .rfind(|c: char| c == ' ')
+                    .filter(|_| kind == Kind::Account)
+                    .map_or(0, |at| at + 1);
+                truth.push((text.len() + named, text.len() + number.len(), kind));
+                text.push_str(&number);
+            } else {
+                text.push_str(&draw.impersonal());
+            }
+            text.push_str(draw.pick(&[
+                "입니다. ",
+                "로 주세요.\n",
+                ", and then ",
+                ") 했다. ",
+                " 또는 ",
+            ]));
+        }
+        let found: Vec<_> = find(&text)
+            .into_iter()
+            .map(|found| (found.start, found.end, found.kind))
+            .collect();
+        for item in &truth {
+            counts.entry(item.2).or_default()[usize::from(!found.contains(item))] += 1;
+        }
+        for item in found.iter().filter(|item| !truth.contains(item)) {
+            counts.entry(item.2).or_default()[2] += 1;
+        }
+    }
+    for (kind, [right, missed, wrong]) in &counts {
+        let recall = f64::from(*right) / f64::from(right + missed).max(1.0);
+        let precision = f64::from(*right) / f64::from(right + wrong).max(1.0);
+        println!(
+            "{}: precision {precision:.4}, recall {recall:.4} of {}",
+            kind.name(),
+            right + missed
+        );
+        assert!(
+            recall > 0.99 && precision > 0.99,
+            "{}: precision {precision}, recall {recall}",
+            kind.name()
+        );
+    }
+}
