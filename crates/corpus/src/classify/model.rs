@@ -9,6 +9,7 @@
 //! original's output are beside this file).
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 use super::matrix::{Bytes, Matrix};
@@ -209,6 +210,12 @@ impl Classifier {
     pub fn score(&self, label: usize, text: &str) -> f32 {
         let probabilities = self.probabilities(text);
         probabilities.get(label).copied().unwrap_or(0.0)
+    }
+
+    /// [`score`](Self::score) of many texts, by all threads, in their order.
+    pub fn scores(&self, label: usize, texts: &[&str]) -> Vec<f32> {
+        let scores = texts.par_iter().map(|text| self.score(label, text));
+        scores.collect()
     }
 
     /// The `k` likeliest labels, likeliest first; of two equally likely ones the earlier.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Classifier, Curve, CurvePoint, Examples, Judged, TrainSettings};
-use crate::{Corpus, Document};
+use crate::{Corpus, Document, held_out};
 
 /// Documents scored at once.
 const BATCH: usize = 1024;
@@ -31,6 +31,9 @@ pub struct RoundSettings {
     /// The educational class may become at most so many times as large from one round to the next; the
     /// highest scores come first.
     pub growth: f64,
+    /// Share of the negatives that no round learns from, by a hash of the id: what the other class is
+    /// judged by. Documents of the pool with such an id are left out.
+    pub validation: f64,
     /// What the class is called.
     pub positive: String,
     /// What the other class is called.
@@ -45,6 +48,7 @@ impl Default for RoundSettings {
             rounds: 4,
             threshold: 0.5,
             growth: 2.0,
+            validation: 0.2,
             positive: "edu".to_owned(),
             negative: "other".to_owned(),
             train: TrainSettings::default(),
@@ -73,6 +77,11 @@ impl RoundSettings {
             "growth = {}: wanted a number above 1, or no round would add anything",
             self.growth
         );
+        ensure!(
+            self.validation > 0.0 && self.validation < 1.0,
+            "validation = {}: wanted a share above 0 and below 1 of the negatives, to judge by",
+            self.validation
+        );
         let plain = |name: &str| !name.is_empty() && !name.contains(char::is_whitespace);
         ensure!(
             plain(&self.positive) && plain(&self.negative) && self.positive != self.negative,
@@ -88,12 +97,48 @@ impl RoundSettings {
 pub struct Rounds<'a> {
     /// Known to be educational.
     pub seed: &'a [Corpus],
-    /// Known not to be.
-    pub negatives: &'a [Corpus],
+    /// Known not to be, with their names.
+    pub negatives: &'a [(String, Corpus)],
     /// What is selected from.
     pub pool: &'a [Corpus],
-    /// Held out: each corpus with its name and whether it is educational.
-    pub held_out: &'a [(String, Corpus, bool)],
+    /// Known to be educational, and held out, with their names.
+    pub held_out: &'a [(String, Corpus)],
+}
+
+impl Rounds<'_> {
+    /// The score and the truth of every held-out document, and how many each corpus has.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn judge(
+        &self,
+        classifier: &Classifier,
+        settings: &RoundSettings,
+    ) -> Result<(Vec<Judged>, BTreeMap<String, f64>)> {
+        let label = classifier.label(&settings.positive)?;
+        let share = settings.validation;
+        let (mut judged, mut by_corpus) = (Vec::new(), BTreeMap::new());
+        let mut all =
+            |name: &str, corpus: &Corpus, positive, wanted: &(dyn Fn(&str) -> bool + Sync)| {
+                let before = judged.len();
+                score(classifier, label, corpus, wanted, |_, score| {
+                    judged.push(Judged { score, positive });
+                    Ok(())
+                })?;
+                let these = &judged[before..];
+                let selected = these.iter().filter(|one| one.score >= settings.threshold);
+                let selected = selected.count() as f64 / these.len().max(1) as f64;
+                by_corpus.insert(name.to_owned(), selected);
+                anyhow::Ok(())
+            };
+        for (name, corpus) in self.held_out {
+            all(name, corpus, true, &|_| true)?;
+        }
+        for (name, corpus) in self.negatives {
+            all(name, corpus, false, &|id| held_out(id, share))?;
+        }
+        Ok((judged, by_corpus))
+    }
 }
 
 /// What a round came to.
@@ -140,13 +185,16 @@ pub fn rounds(
     let mut joined: Vec<(usize, u64)> = Vec::new();
     for round in 1..=settings.rounds {
         let mut examples = Examples::new(seed, &settings.train);
-        for (label, corpora) in [
-            (&settings.positive, of.seed),
-            (&settings.negative, of.negatives),
-        ] {
-            for corpus in corpora {
-                for document in corpus.documents() {
-                    examples.add(label, &document?);
+        for corpus in of.seed {
+            for document in corpus.documents() {
+                examples.add(&settings.positive, &document?);
+            }
+        }
+        for (_, corpus) in of.negatives {
+            for document in corpus.documents() {
+                let document = document?;
+                if !held_out(&document.id, settings.validation) {
+                    examples.add(&settings.negative, &document);
                 }
             }
         }
@@ -161,35 +209,21 @@ pub fn rounds(
 
         let classifier = Classifier::open(&path)?;
         let label = classifier.label(&settings.positive)?;
-        let mut judged = Vec::new();
-        let mut by_corpus = BTreeMap::new();
-        for (name, corpus, positive) in of.held_out {
-            let before = judged.len();
-            score(&classifier, label, corpus, |_, score| {
-                judged.push(Judged {
-                    score,
-                    positive: *positive,
-                });
-                Ok(())
-            })?;
-            let these = &judged[before..];
-            let selected = these.iter().filter(|one| one.score >= settings.threshold);
-            let share = selected.count() as f64 / these.len().max(1) as f64;
-            by_corpus.insert(name.clone(), share);
-        }
+        let (judged, by_corpus) = of.judge(&classifier, settings)?;
         let curve = Curve::new(judged).context("the held-out corpora hold no document")?;
 
         let mut selected: Vec<(f32, usize, u64)> = Vec::new();
-        let mut seen = 0;
+        let mut seen = 0_u64;
         for (at, corpus) in of.pool.iter().enumerate() {
-            score(&classifier, label, corpus, |index, score| {
+            let wanted = |id: &str| !held_out(id, settings.validation);
+            score(&classifier, label, corpus, &wanted, |index, score| {
                 if score >= settings.threshold {
                     selected.push((score, at, index));
                 }
                 seen += 1;
-                match seen % BATCH as u64 {
-                    0 => watch(&format!("round {round}: scoring"), seen, pool_size),
-                    _ => Ok(()),
+                match seen.is_multiple_of(BATCH as u64) {
+                    true => watch(&format!("round {round}: scoring"), seen, pool_size),
+                    false => Ok(()),
                 }
             })?;
         }
@@ -211,7 +245,7 @@ pub fn rounds(
             positives,
             negatives: counts.get(&settings.negative).copied().unwrap_or(0),
             selected: count,
-            retention: count as f64 / pool_size.max(1) as f64,
+            retention: count as f64 / seen.max(1) as f64,
             joined: joined.len() as u64,
             held_out: curve.at(settings.threshold),
             average_precision: curve.average_precision(),
@@ -248,27 +282,31 @@ fn add_joined(
     Ok(())
 }
 
-/// The score of every document of a corpus, in order, with its index.
+/// The score of every document of a corpus whose id is `wanted`, in order, with its index.
 fn score(
     classifier: &Classifier,
     label: usize,
     corpus: &Corpus,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
     mut take: impl FnMut(u64, f32) -> Result<()>,
 ) -> Result<()> {
-    let mut documents = corpus.documents();
-    let mut index = 0;
+    let mut documents = (0..).zip(corpus.documents());
     loop {
-        let batch: Vec<Document> = documents.by_ref().take(BATCH).collect::<Result<_>>()?;
+        let batch: Vec<(u64, Document)> = documents
+            .by_ref()
+            .take(BATCH)
+            .map(|(index, document)| Ok((index, document?)))
+            .collect::<Result<_>>()?;
         if batch.is_empty() {
             return Ok(());
         }
-        let scores: Vec<f32> = batch
+        let scores: Vec<(u64, f32)> = batch
             .par_iter()
-            .map(|document| classifier.score(label, &document.text))
+            .filter(|(_, document)| wanted(&document.id))
+            .map(|(index, document)| (*index, classifier.score(label, &document.text)))
             .collect();
-        for score in scores {
+        for (index, score) in scores {
             take(index, score)?;
-            index += 1;
         }
     }
 }

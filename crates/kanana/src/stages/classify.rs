@@ -13,7 +13,6 @@ use crate::kinds::{self, Corpus};
 use anyhow::{Context as _, Result, ensure};
 use corpus::classify::{Calibrate, Classifier, Curve, Judged};
 use corpus::{Curation, Document, Entry, Verdict};
-use rayon::prelude::*;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +78,9 @@ impl Stage for Classify {
 
     fn check(&self, _: &Inputs) -> Result<()> {
         ensure!(
-            self.buckets.windows(2).all(|pair| pair[0].at_least > pair[1].at_least),
+            self.buckets
+                .windows(2)
+                .all(|pair| pair[0].at_least > pair[1].at_least),
             "buckets are tried in their order, so the best must come first: wanted at_least to fall"
         );
         ensure!(
@@ -167,12 +168,13 @@ impl Classify {
                     if batch.is_empty() {
                         break;
                     }
-                    let scores = batch.par_iter().filter(|one| self.concerns(one));
-                    let scores = scores.map(|one| Judged {
-                        score: classifier.score(label, &one.text),
+                    let texts = batch.iter().filter(|one| self.concerns(one));
+                    let texts: Vec<&str> = texts.map(|one| &*one.text).collect();
+                    let scores = classifier.scores(label, &texts);
+                    judged.extend(scores.into_iter().map(|score| Judged {
+                        score,
                         positive: false,
-                    });
-                    judged.par_extend(scores);
+                    }));
                     context.progress(judged.len() as u64, corpus.len(), "documents", "a threshold");
                     context.check_cancelled()?;
                 }

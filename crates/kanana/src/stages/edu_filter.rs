@@ -1,8 +1,8 @@
 //! Trains an educational filter in rounds, each learning from what the one before has selected.
 //!
-//! Reads: a few documents known to be educational (`seed`), documents known not to be (`negatives`),
-//! a large `pool` that nobody has labelled, and held-out corpora of both classes, best from sources
-//! that the seed is not from, so that it cannot merely learn the source.
+//! Reads: a few documents known to be educational (`seed`), documents known not to be (`negatives`, of
+//! which a share is held out), a large `pool` that nobody has labelled, and held-out educational ones,
+//! best from sources that the seed is not from, so that merely learning the source shows.
 //! Writes: the last round's `classifier.bin` with `classifier.json`, as `train-classifier` does;
 //! `rounds.json` and `rounds.html`: precision, recall and retention by round.
 //! Mathematics in `corpus::classify` (the report's section on data curation).
@@ -10,9 +10,8 @@
 use super::train_classifier::About;
 use crate::kinds::{self, Corpus};
 use anyhow::{Context as _, Result, ensure};
-use corpus::classify::{Classifier, Curve, Judged, Round, RoundSettings, Rounds, rounds};
+use corpus::classify::{Classifier, Curve, Round, RoundSettings, Rounds, rounds};
 use page::{Axis, Cell, Column, LineChart, Page, Series, Table};
-use rayon::prelude::*;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,8 +27,7 @@ pub(crate) struct Inputs {
     seed: Vec<Artifact<Corpus>>,
     negatives: Vec<Artifact<Corpus>>,
     pool: Vec<Artifact<Corpus>>,
-    held_out_educational: Vec<Artifact<Corpus>>,
-    held_out_other: Vec<Artifact<Corpus>>,
+    held_out: Vec<Artifact<Corpus>>,
 }
 
 impl Stage for EduFilter {
@@ -51,8 +49,7 @@ impl Stage for EduFilter {
             ("seed", &inputs.seed),
             ("negatives", &inputs.negatives),
             ("pool", &inputs.pool),
-            ("held_out_educational", &inputs.held_out_educational),
-            ("held_out_other", &inputs.held_out_other),
+            ("held_out", &inputs.held_out),
         ] {
             ensure!(!corpora.is_empty(), "`{name}` names no corpus at all");
         }
@@ -70,20 +67,12 @@ impl Stage for EduFilter {
             all.map(|artifact| corpus::Corpus::open(artifact.path()))
                 .collect()
         };
-        let mut held_out = Vec::new();
-        for (artifacts, positive) in [
-            (&inputs.held_out_educational, true),
-            (&inputs.held_out_other, false),
-        ] {
-            for (artifact, corpus) in artifacts.iter().zip(open(artifacts)?) {
-                held_out.push((artifact.name().to_owned(), corpus, positive));
-            }
-        }
-        let (seed, negatives, pool) = (
-            open(&inputs.seed)?,
-            open(&inputs.negatives)?,
-            open(&inputs.pool)?,
-        );
+        let named = |artifacts: &[Artifact<Corpus>]| -> Result<Vec<(String, corpus::Corpus)>> {
+            let names = artifacts.iter().map(|artifact| artifact.name().to_owned());
+            Ok(names.zip(open(artifacts)?).collect())
+        };
+        let (seed, pool) = (open(&inputs.seed)?, open(&inputs.pool)?);
+        let (negatives, held_out) = (named(&inputs.negatives)?, named(&inputs.held_out)?);
         let of = Rounds {
             seed: &seed,
             negatives: &negatives,
@@ -91,10 +80,16 @@ impl Stage for EduFilter {
             held_out: &held_out,
         };
         let scratch = context.scratch()?.to_path_buf();
-        let found = rounds(&of, &self.0, context.seed(), &scratch, &mut |what, done, of| {
-            context.progress(done, of, "documents", what);
-            context.check_cancelled()
-        })?;
+        let found = rounds(
+            &of,
+            &self.0,
+            context.seed(),
+            &scratch,
+            &mut |what, done, of| {
+                context.progress(done, of, "documents", what);
+                context.check_cancelled()
+            },
+        )?;
         for round in &found {
             context.message(&sentence(round));
         }
@@ -116,7 +111,7 @@ impl Stage for EduFilter {
             &About {
                 positive: self.0.positive.clone(),
                 examples,
-                held_out: Some(self.curve(&classifier, &held_out)?),
+                held_out: Some(Curve::new(of.judge(&classifier, &self.0)?.0)?),
             },
         )?;
         out.json("rounds.json", &found)?;
@@ -125,25 +120,6 @@ impl Stage for EduFilter {
             &out.path().join("rounds.html"),
             page.finish().as_bytes(),
         )?)
-    }
-}
-
-impl EduFilter {
-    fn curve(
-        &self,
-        classifier: &Classifier,
-        held_out: &[(String, corpus::Corpus, bool)],
-    ) -> Result<Curve> {
-        let label = classifier.label(&self.0.positive)?;
-        let mut judged = Vec::new();
-        for (_, corpus, positive) in held_out {
-            let documents: Vec<_> = corpus.documents().collect::<Result<_>>()?;
-            judged.par_extend(documents.par_iter().map(|document| Judged {
-                score: classifier.score(label, &document.text),
-                positive: *positive,
-            }));
-        }
-        Curve::new(judged)
     }
 }
 
@@ -198,8 +174,14 @@ fn picture(rounds: &[Round], threshold: f32) -> Page {
         Column::number("recall", 4),
         Column::number("average precision", 4),
     ];
-    let names: Vec<&String> = rounds.first().map_or(vec![], |round| round.by_corpus.keys().collect());
-    columns.extend(names.iter().map(|name| Column::number(format!("selected of {name}"), 4)));
+    let names: Vec<&String> = rounds
+        .first()
+        .map_or(vec![], |round| round.by_corpus.keys().collect());
+    columns.extend(
+        names
+            .iter()
+            .map(|name| Column::number(format!("selected of {name}"), 4)),
+    );
     let mut table = Table::new(columns);
     for round in rounds {
         let numbers = [

@@ -10,7 +10,6 @@ use crate::kinds::{self, Corpus};
 use anyhow::{Context as _, Result, ensure};
 use corpus::Document;
 use corpus::classify::{Calibrate, Classifier, Curve, Examples, Judged, TrainSettings};
-use rayon::prelude::*;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -220,10 +219,18 @@ impl TrainClassifier {
             return Ok(None);
         }
         let label = classifier.label(&self.positive)?;
-        let judged = held_out.par_iter().map(|(positive, document)| Judged {
-            score: classifier.score(label, &document.text),
-            positive: *positive,
-        });
+        let texts: Vec<&str> = held_out
+            .iter()
+            .map(|(_, document)| &*document.text)
+            .collect();
+        let scores = classifier.scores(label, &texts).into_iter();
+        let judged = held_out
+            .iter()
+            .zip(scores)
+            .map(|((positive, _), score)| Judged {
+                score,
+                positive: *positive,
+            });
         Curve::new(judged.collect()).map(Some)
     }
 }
