@@ -6,7 +6,9 @@
 //! silently: that every document that came was kept or dropped for a reason is asserted, not assumed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(test)]
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use rayon::prelude::*;
@@ -263,7 +265,7 @@ impl Curation<'_> {
             disk::link(&part.join(&shard.name), &self.out.join(&name))?;
             index.shards.push(Shard { name, ..shard });
         }
-        index.statistics.join(of_part.statistics);
+        index.statistics.merge(&of_part.statistics);
         Ok(())
     }
 }

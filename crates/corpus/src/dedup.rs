@@ -1,6 +1,6 @@
 //! Documents that say the same: found by a hash of the whole, or by MinHash and bands; the best of each cluster is kept.
 //!
-//! Three passes. Sketch: every document becomes the keys of its bands (`dedup/signature.rs`), in
+//! Three passes, and a fourth where paragraphs are cut. Sketch: every document becomes the keys of its bands (`dedup/signature.rs`), in
 //! sorted runs on the disk. Cluster: documents that share a key are joined by union–find. Keep: the best of each
 //! cluster by a stated rule, with the size of its cluster (for up-sampling, as FineWeb-2 does), the others go into
 //! the ledger. Similarity is not computed again: documents of a cluster met in a band, with the odds
@@ -9,6 +9,7 @@
 //! can be held without its texts.
 
 mod clusters;
+mod paragraphs;
 mod shingles;
 mod shuffle;
 mod signature;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::clusters::Clusters;
+use self::paragraphs::Cuts;
 use self::shingles::{NO_WORDS, Shingler};
 use self::shuffle::{DiskShuffle, Record, Run, Shuffle as _};
 use self::signature::Bands;
@@ -58,6 +60,8 @@ pub struct DedupSettings {
     pub keep: Keep,
     /// The number in the metadata that `keep = "highest"` goes by.
     pub by: Option<String>,
+    /// Lines of at least so many characters (white space aside) that an earlier kept document has too are cut; 0 cuts none.
+    pub paragraph_characters: usize,
 }
 
 impl Default for DedupSettings {
@@ -69,6 +73,7 @@ impl Default for DedupSettings {
             shingle: ShingleSettings::default(),
             keep: Keep::Longest,
             by: None,
+            paragraph_characters: 0,
         }
     }
 }
@@ -188,15 +193,23 @@ impl Dedup<'_> {
             &self.out.join(ABOUT),
             &serde_json::to_vec_pretty(&About::of(self.settings))?,
         )?;
+        let cuts = match self.settings.paragraph_characters {
+            0 => Cuts::default(),
+            least => {
+                let folder = self.partial.join("paragraphs");
+                let (threads, run) = (self.threads, self.run_documents);
+                Cuts::find(self.corpus, &clustered, least, &folder, threads, run)?
+            }
+        };
         let curation = Curation {
             corpus: self.corpus,
             partial: self.partial,
             out: self.out,
             threads: self.threads,
-            names: &[],
+            names: &["cut_paragraphs"],
         };
         curation.run(
-            |place, document| clustered.judge(place as usize, document),
+            |place, document| clustered.judge(place as usize, document, &cuts),
             |done, _| progress(total + done, 2 * total),
         )
     }
@@ -412,15 +425,34 @@ struct Clustered {
 }
 
 impl Clustered {
-    fn judge(&self, place: usize, document: Document) -> Verdict {
+    /// Whether a document is the one that is kept of its cluster.
+    fn keeps(&self, place: usize) -> bool {
+        let root = self.root[place] as usize;
+        !self.seen[root] && self.best[root] as usize == place
+    }
+
+    fn judge(&self, place: usize, mut document: Document, cuts: &Cuts) -> Verdict {
         let root = self.root[place] as usize;
         let best = self.best[root] as usize;
         let mut entry = Entry::of(&document);
         entry.cluster = Some(best as u64);
         entry.cluster_size = Some(u64::from(self.size[root]));
+        entry.numbers = vec![0.0];
         let reason = match () {
             () if self.seen[root] => "seen_before",
             () if best == place => {
+                if let Some((text, count)) = cuts.apply(place, &document.text) {
+                    entry.numbers = vec![count as f64];
+                    entry.bytes_kept = text.len() as u64;
+                    document.text = text;
+                }
+                if document.text.trim().is_empty() {
+                    entry.drop("only_repeated_paragraphs");
+                    return Verdict {
+                        document: None,
+                        entry,
+                    };
+                }
                 let document = document.with("cluster_size", self.size[root]);
                 return Verdict {
                     document: Some(document),

@@ -4,7 +4,8 @@
 //! and one line of [`FILTERS`]. It measures signals, which are numbers that depend on the text
 //! alone; a [`Rule`] drops a text whose signal lies on the wrong side of a limit. Because a verdict is a
 //! function of signals and limits, other limits can be tried on a ledger without any text
-//! (report, section 3: "cascaded filtering"; the order is that of FineWeb, arXiv 2406.17557).
+//! (report, section 3: "cascaded filtering"). The order is FineWeb's (arXiv 2406.17557), but that length is
+//! asked before repetition: what is kept is the same, and a text of two words is called short and not repetitive.
 //! Nothing here looks at more than one text: repetition between texts is `dedup`'s.
 
 mod c4;
@@ -70,8 +71,8 @@ pub struct Rule {
 pub const FILTERS: [&dyn Filter; 6] = [
     &language::Languages,
     &word_list::WordList,
-    &gopher_repetition::GopherRepetition,
     &gopher_quality::GopherQuality,
+    &gopher_repetition::GopherRepetition,
     &c4::C4,
     &fineweb::FineWeb,
 ];

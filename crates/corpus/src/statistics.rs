@@ -91,14 +91,14 @@ impl Counter {
 }
 
 impl Statistics {
-    /// Adds the counts of another corpus.
-    pub(crate) fn join(&mut self, other: Self) {
+    /// Adds the counts of another part of the same corpus.
+    pub fn merge(&mut self, other: &Self) {
         self.total.add(&other.total);
-        for group in other.groups {
-            let key = |group: &Group| (group.language.clone(), group.source.clone());
-            match self.groups.binary_search_by_key(&key(&group), key) {
-                Ok(place) => self.groups[place].add(&group),
-                Err(place) => self.groups.insert(place, group),
+        for group in &other.groups {
+            let name = |group: &Group| (group.language.clone(), group.source.clone());
+            match self.groups.binary_search_by_key(&name(group), name) {
+                Ok(at) => self.groups[at].add(group),
+                Err(at) => self.groups.insert(at, group.clone()),
             }
         }
     }

@@ -380,3 +380,55 @@ fn clusters_agree_with_all_pairs_compared() {
         "{right} {missed} {wrong}"
     );
 }
+
+#[test]
+fn repeated_paragraphs_are_cut_from_later_documents() {
+    let mut trial = Trial::new();
+    let mut draw = Draw(31);
+    let menu = "홈으로 가기 | 회사 소개 | 개인정보 처리방침 | 고객 센터";
+    let texts: Vec<String> = (0..6)
+        .map(|index| {
+            format!(
+                "{}\n{}\n네.\n{}",
+                menu,
+                draw.words(50, true).join(" "),
+                "!".repeat(index)
+            )
+        })
+        .chain([format!("{menu}\n")])
+        .collect();
+    let corpus = write(&trial.folder.path().join("in"), &texts, 300);
+    trial.settings.paragraph_characters = 20;
+    for (name, threads, run) in [("out", 1, 1000), ("other", 3, 2)] {
+        let account = trial
+            .run(&corpus, name, threads, run, &[], u64::MAX)
+            .unwrap();
+        assert_eq!(
+            account.total.dropped["only_repeated_paragraphs"].documents,
+            1
+        );
+    }
+    assert!(trial.bytes("out") == trial.bytes("other"));
+    let kept: Vec<Document> = Corpus::open(&trial.folder.path().join("out"))
+        .unwrap()
+        .documents()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(kept.len(), 6);
+    for (index, document) in kept.iter().enumerate() {
+        assert_eq!(
+            document.text.contains("회사 소개"),
+            index == 0,
+            "{}",
+            document.text
+        );
+        assert!(document.text.contains("네."), "short lines stay");
+    }
+    let mut cut = 0.0;
+    visit_ledger(&trial.folder.path().join("out"), |_, entry| {
+        cut += entry.numbers[0];
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(cut, 6.0);
+}

@@ -2,6 +2,7 @@ mod golden;
 
 use super::*;
 use crate::Language;
+use proptest::prelude::*;
 
 #[test]
 fn every_file_on_the_shelf_is_in_its_list() {
@@ -162,5 +163,22 @@ fn odd_texts_are_measured_without_a_panic() {
             measured.iter().all(|value| !value.is_infinite()),
             "{text:?}: {measured:?}"
         );
+    }
+}
+
+proptest! {
+    #[test]
+    fn signals_of_any_text_are_shares_or_counts(text in "([가-힣a-z.{#•… \n-]{0,120}|\\PC{0,60}|(나는 |그는 |a b\n|\n\n|# )*)") {
+        let settings = FilterSettings { clean_lines: Language::ALL.to_vec(), ..FilterSettings::default() };
+        let mut page = Page::new(&text, &settings, None);
+        let measured = measure(&mut page);
+        for (name, value) in signals().iter().zip(&measured) {
+            let unbounded = ["counted_words", "word_length", "hashes", "ellipses", "stop_words", "listed_words", "lorem_ipsum",
+                "curly_brackets", "sentences", "lines", "newlines_per_word"].contains(name) || name.starts_with("top_");
+            prop_assert!(value.is_nan() || (0.0..=1.0).contains(value) || (unbounded && *value >= 0.0), "{}: {}", name, value);
+        }
+        let document = crate::Document::new("1", text.as_str());
+        let verdict = sift(document, &settings, None);
+        prop_assert_eq!(verdict.document.is_some(), verdict.entry.kept());
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// The masked text.
@@ -304,5 +305,19 @@ fn precision_and_recall_on_labelled_text() {
             "{}: precision {precision}, recall {recall}",
             kind.name()
         );
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_found_lies_in_the_text_in_order(text in "([0-9a-fM:.@+() 가-힣-]{0,80}|\\PC{0,60}|(010-|900101-1|1234|@a\\.kr|여권 M|::|은행 )*)") {
+        let found = find(&text);
+        for pair in found.windows(2) {
+            prop_assert!(pair[0].end <= pair[1].start);
+        }
+        prop_assert!(found.iter().all(|found| found.start < found.end && text.get(found.start..found.end).is_some()));
+        let masked = mask(&text, &Kind::ALL);
+        prop_assert_eq!(masked.text.is_some(), !found.is_empty());
+        prop_assert_eq!(masked.counts.iter().sum::<u32>() as usize, found.len());
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn check(text: &str, expected: &str) {
     assert_eq!(words(text, Language::English).join(" "), expected);
@@ -44,4 +45,19 @@ fn sentences_end_where_marks_stand_alone() {
     assert_eq!(english(""), 0);
     let korean = |text| sentences(&words(text, Language::Korean), Language::Korean);
     assert_eq!(korean("그는 말했다. \"왜?\" 아무도 몰랐다"), 3);
+}
+
+proptest! {
+    #[test]
+    fn words_leave_out_nothing_but_white_space(
+        text in "([a-zA-Z0-9가-힣 .,'’\\-@:/()$%+_#…“”\n\u{a0}]{0,60}|\\PC{0,30}|(Mr\\.|don't|I'd've|10km|http://a\\.bc|\\.\\.\\.| )*)"
+    ) {
+        let bare: String = text.chars().filter(|c| !signs::space(*c)).collect();
+        for language in Language::ALL {
+            let words = words(&text, language);
+            prop_assert_eq!(&words.concat(), &bare);
+            prop_assert!(words.iter().all(|word| !word.is_empty()));
+            prop_assert!(sentences(&words, language) <= words.len());
+        }
+    }
 }

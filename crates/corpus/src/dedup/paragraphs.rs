@@ -1,0 +1,118 @@
+//! Paragraphs that an earlier kept document had already are cut out: menus, notices, quoted news.
+//!
+//! As in CCNet (Wenzek et al. 2020, arXiv 1911.00359, section 3.1) a paragraph is a line, and equal is equal
+//! after folding; unlike there, lines shorter than a limit are left alone, so that "네." and "Yes." may be said
+//! twice. Keys are shuffled like those of documents; a paragraph to be cut takes 8 bytes of memory.
+
+use std::path::Path;
+
+use anyhow::Result;
+use rayon::prelude::*;
+
+use super::shuffle::{DiskShuffle, Record, Shuffle as _};
+use super::{Clustered, SHINGLER, ShingleSettings};
+use crate::Corpus;
+use crate::curate::{piece, pool};
+
+/// Lines to cut, by document and then by line.
+#[derive(Default)]
+pub(super) struct Cuts(Vec<(u32, u32)>);
+
+/// Bits of a value that number the line; later lines of a longer document are left alone.
+const LINE_BITS: u32 = 20;
+
+impl Cuts {
+    /// Looks for lines of at least `least` characters that a kept document before has too.
+    pub(super) fn find(
+        corpus: &Corpus,
+        clustered: &Clustered,
+        least: usize,
+        folder: &Path,
+        threads: usize,
+        run_documents: usize,
+    ) -> Result<Self> {
+        // What an earlier attempt left is made again: it is quick, and one thing less that could be wrong.
+        disk::remove_dir(folder)?;
+        let mut shuffle = DiskShuffle::open(folder)?;
+        let pool = pool(threads)?;
+        let (mut first, mut records, mut waiting) = (0u64, [Vec::<Record>::new()], 0);
+        for number in 0..corpus.index().shards.len() {
+            let mut documents = corpus.shard(number);
+            loop {
+                let piece = piece(&mut documents)?;
+                if piece.is_empty() {
+                    break;
+                }
+                let found: Vec<Vec<Record>> = pool.install(|| {
+                    let numbered = piece.par_iter().enumerate();
+                    let kept = numbered.map(|(place, document)| (first + place as u64, document));
+                    kept.map(|(place, document)| match clustered.keeps(place as usize) {
+                        true => lines(&document.text, place, least),
+                        false => Vec::new(),
+                    })
+                    .collect()
+                });
+                first += piece.len() as u64;
+                waiting += piece.len();
+                found.into_iter().for_each(|found| records[0].extend(found));
+                if waiting >= run_documents {
+                    shuffle.add(&mut records)?;
+                    waiting = 0;
+                }
+            }
+        }
+        shuffle.add(&mut records)?;
+        let mut cuts = Vec::new();
+        shuffle.groups(0, &mut |_, places| {
+            let split = |place: &u64| {
+                (
+                    (place >> LINE_BITS) as u32,
+                    (place & ((1 << LINE_BITS) - 1)) as u32,
+                )
+            };
+            cuts.extend(places[1..].iter().map(split));
+            Ok(())
+        })?;
+        cuts.sort_unstable();
+        disk::remove_dir(folder)?;
+        Ok(Self(cuts))
+    }
+
+    /// The text of a document without the lines that are to be cut, and how many they are; `None` where none is.
+    pub(super) fn apply(&self, document: usize, text: &str) -> Option<(String, usize)> {
+        let start = self.0.partition_point(|(of, _)| (*of as usize) < document);
+        let mine = self.0[start..]
+            .iter()
+            .take_while(|(of, _)| *of as usize == document);
+        let mut lines = mine.map(|(_, line)| *line).peekable();
+        lines.peek()?;
+        let mut count = 0;
+        let mut kept = String::with_capacity(text.len());
+        for (number, line) in text.split_inclusive('\n').enumerate() {
+            if lines.next_if_eq(&(number as u32)).is_some() {
+                count += 1;
+            } else {
+                kept.push_str(line);
+            }
+        }
+        Some((kept.trim_end().to_owned(), count))
+    }
+}
+
+/// The hashes of the lines that are long enough, and where they stand.
+fn lines(text: &str, document: u64, least: usize) -> Vec<Record> {
+    let settings = ShingleSettings::default();
+    SHINGLER.with_borrow_mut(|shingler| {
+        let numbered = text.split('\n').enumerate().take(1 << LINE_BITS);
+        let long = numbered
+            .filter(|(_, line)| line.chars().filter(|c| !c.is_whitespace()).count() >= least);
+        long.map(|(number, line)| {
+            (
+                shingler.read(line, &settings).1,
+                document << LINE_BITS | number as u64,
+            )
+        })
+        .filter(|(key, _)| *key != super::NO_WORDS)
+        .collect()
+    })
+}
