@@ -26,8 +26,12 @@ const POINTS: usize = 50;
 pub struct RoundSettings {
     /// How many classifiers are trained, one after the other.
     pub rounds: usize,
-    /// A document of the pool is selected when its probability of being educational is at least this.
+    /// A document is selected when its probability of being educational is at least this.
     pub threshold: f32,
+    /// What joins the educational class in the next round: the best-scoring share of the pool; not given,
+    /// what was selected. With few examples to begin with, the order of the scores is good long before
+    /// any of them reaches a threshold.
+    pub join: Option<f64>,
     /// The educational class may become at most so many times as large from one round to the next; the
     /// highest scores come first.
     pub growth: f64,
@@ -47,6 +51,7 @@ impl Default for RoundSettings {
         RoundSettings {
             rounds: 4,
             threshold: 0.5,
+            join: None,
             growth: 2.0,
             validation: 0.2,
             positive: "edu".to_owned(),
@@ -71,6 +76,11 @@ impl RoundSettings {
             (0.0..=1.0).contains(&self.threshold),
             "threshold = {}: wanted a probability from 0 to 1",
             self.threshold
+        );
+        ensure!(
+            self.join.is_none_or(|share| share > 0.0 && share <= 1.0),
+            "join = {}: wanted a share of the pool above 0, at most 1",
+            self.join.unwrap_or_default()
         );
         ensure!(
             self.growth > 1.0 && self.growth.is_finite(),
@@ -212,13 +222,13 @@ pub fn rounds(
         let (judged, by_corpus) = of.judge(&classifier, settings)?;
         let curve = Curve::new(judged).context("the held-out corpora hold no document")?;
 
-        let mut selected: Vec<(f32, usize, u64)> = Vec::new();
+        let mut scored: Vec<(f32, usize, u64)> = Vec::new();
         let mut seen = 0_u64;
         for (at, corpus) in of.pool.iter().enumerate() {
             let wanted = |id: &str| !held_out(id, settings.validation);
             score(&classifier, label, corpus, &wanted, |index, score| {
-                if score >= settings.threshold {
-                    selected.push((score, at, index));
+                if settings.join.is_some() || score >= settings.threshold {
+                    scored.push((score, at, index));
                 }
                 seen += 1;
                 match seen.is_multiple_of(BATCH as u64) {
@@ -227,18 +237,16 @@ pub fn rounds(
                 }
             })?;
         }
-        let count = selected.len() as u64;
+        let selected = scored.iter().filter(|one| one.0 >= settings.threshold);
+        let count = selected.count() as u64;
         // Of the seed's size, not of what has joined: what was selected before is selected anew.
         let positives = counts.get(&settings.positive).copied().unwrap_or(0);
         let known = positives.saturating_sub(joined.len() as u64);
         let most = (positives as f64 * settings.growth) as u64;
-        let room = most.saturating_sub(known) as usize;
-        selected.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        joined = selected
-            .iter()
-            .take(room)
-            .map(|one| (one.1, one.2))
-            .collect();
+        let share = settings.join.map(|share| (share * seen as f64) as u64);
+        let room = most.saturating_sub(known).min(share.unwrap_or(count)) as usize;
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        joined = scored.iter().take(room).map(|one| (one.1, one.2)).collect();
         joined.sort_unstable();
         done.push(Round {
             round,
