@@ -5,6 +5,10 @@
 //! them as compressed shards, [`Corpus`] reads those shards back, [`mix`](mix()) draws a mixture
 //! from several corpora, and [`ingest`](ingest()) is reading and writing in one go.
 //!
+//! What is not text yet comes as [`Page`]s, out of crawls, dumps of Wikipedia and archives of TeX.
+//! [`main_text`] finds the text of HTML, [`normalise`](normalise()) gives it its one spelling, and
+//! [`harvest`](harvest()) makes a corpus of it with the reason for every page that is not in it.
+//!
 //! Bad data is never an error here: a line that cannot be read becomes a [`BadLine`] with a
 //! reason, counted and sampled, and only too large a share of them stops the work.
 //!
@@ -14,18 +18,33 @@
 mod bad;
 mod document;
 mod draw;
+mod extract;
+mod harvest;
 mod ingest;
 mod mix;
+mod normalise;
+mod pages;
 mod read;
 mod sample;
 mod statistics;
+mod tex;
+mod wikitext;
 mod write;
 
 pub use bad::{BadLine, BadLines, Reason};
 pub use document::Document;
+pub use extract::charset::{Decoded, Sniffed, decode};
+pub use extract::{About, Caps, Extracted, Mode, Refusal, Refused, main_text};
+pub use harvest::{
+    Admission, HarvestSettings, Harvested, Lists, RefusedPage, Unlicensed, domain_of, harvest,
+};
 pub use ingest::{Ingested, ingest};
 pub use mix::{MixReport, MixSettings, Part, PartReport, Short, Unit, held_out, mix};
+pub use normalise::{Repairs, normalise};
+pub use pages::{Body, Page};
 pub use read::{Compression, Format, ReadSettings, Reader, Skipped, Source, SourceFile, TextSplit};
 pub use sample::sample;
 pub use statistics::{Group, Statistics};
+pub use tex::{Paper, paper};
+pub use wikitext::{Article, article};
 pub use write::{Corpus, Documents, INDEX, Index, Shard, WriteSettings, Writer};

@@ -91,6 +91,18 @@ impl Counter {
 }
 
 impl Statistics {
+    /// Adds the counts of another part of the same corpus.
+    pub fn merge(&mut self, other: &Self) {
+        self.total.add(&other.total);
+        for group in &other.groups {
+            let name = |group: &Group| (group.language.clone(), group.source.clone());
+            match self.groups.binary_search_by_key(&name(group), name) {
+                Ok(at) => self.groups[at].add(group),
+                Err(at) => self.groups.insert(at, group.clone()),
+            }
+        }
+    }
+
     /// Counts all documents of an iterator.
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Self {
         let mut counter = Counter::default();

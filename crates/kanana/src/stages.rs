@@ -3,6 +3,7 @@
 mod compare;
 mod distill;
 mod evaluate;
+mod extract;
 mod guard;
 mod importance;
 mod ingest;
@@ -33,6 +34,7 @@ pub(crate) fn registry() -> Registry {
         // data
         .with::<world::World>()
         .with::<ingest::Ingest>()
+        .with::<extract::Extract>()
         .with::<mix::Mix>()
         // tokens
         .with::<train_tokenizer::TrainTokenizer>()
