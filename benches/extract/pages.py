@@ -123,10 +123,15 @@ def main():
             start = number * options.each
             part = [documents[at % len(documents)] for at in range(start, start + options.each)]
             where = (mkdocs if theme in MKDOCS else sphinx)(theme, part, folder)
+            kept = 0
             for name, text in part:
-                row = {"id": f"{theme}/{name}", "set": theme, "html": where(name).read_text(), "gold": gold(text)}
+                html = where(name).read_text()
+                if "```" in html:
+                    continue  # the site's renderer read the Markdown in another way
+                row = {"id": f"{theme}/{name}", "set": theme, "html": html, "gold": gold(text)}
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
-            print(theme, len(part), file=sys.stderr)
+                kept += 1
+            print(theme, kept, file=sys.stderr)
 
 
 main()

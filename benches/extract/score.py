@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Token-level F1 and speed of extraction on Korean gold pages, beside trafilatura and resiliparse.
 
-    VENV/bin/pip install trafilatura==2.3.1 resiliparse==2.0.1 rapidfuzz lxml zstandard
+    VENV/bin/pip install trafilatura==2.3.1 resiliparse==2.0.1 rapidfuzz lxml lxml_html_clean zstandard
     cargo build --release -p corpus --example main_text
     VENV/bin/python benches/extract/score.py --pages OUT/pages.jsonl --pytorch KO_PYTORCH.jsonl.zst --help KO_HELP.jsonl.zst
 

@@ -35,6 +35,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HarvestSettings {
+    /// Only files whose name begins so; all of them where nothing is said.
+    pub only: Option<String>,
     /// How the main text of HTML is found.
     pub mode: Mode,
     /// Limits of a page.
@@ -60,6 +62,7 @@ pub struct HarvestSettings {
 impl Default for HarvestSettings {
     fn default() -> Self {
         Self {
+            only: None,
             mode: Mode::default(),
             caps: Caps::default(),
             normalise: true,

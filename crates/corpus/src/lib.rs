@@ -28,6 +28,7 @@ mod read;
 mod sample;
 mod statistics;
 mod tex;
+mod warc;
 mod wikitext;
 mod write;
 
@@ -46,5 +47,6 @@ pub use read::{Compression, Format, ReadSettings, Reader, Skipped, Source, Sourc
 pub use sample::sample;
 pub use statistics::{Group, Statistics};
 pub use tex::{Paper, paper};
+pub use warc::WarcWriter;
 pub use wikitext::{Article, article};
 pub use write::{Corpus, Documents, INDEX, Index, Shard, WriteSettings, Writer};

@@ -1,6 +1,7 @@
 //! The shelf of stages, in the order of the life cycle: one file each, one line here.
 
 mod compare;
+mod crawl;
 mod distill;
 mod evaluate;
 mod extract;
@@ -33,6 +34,7 @@ pub(crate) fn registry() -> Registry {
         .kind::<kinds::Questions>()
         // data
         .with::<world::World>()
+        .with::<crawl::Crawl>()
         .with::<ingest::Ingest>()
         .with::<extract::Extract>()
         .with::<mix::Mix>()

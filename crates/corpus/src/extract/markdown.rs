@@ -193,10 +193,10 @@ impl Render<'_> {
                 rest = after;
             }
             let Some((before, after)) = rest.split_once(OPEN) else {
-                self.line.push_str(rest);
+                self.words(rest);
                 return;
             };
-            self.line.push_str(before);
+            self.words(before);
             let (number, words) = after.split_once(MIDDLE).unwrap_or((after, ""));
             match number
                 .trim()
@@ -211,6 +211,16 @@ impl Render<'_> {
                 }
                 None => rest = after,
             }
+        }
+    }
+
+    /// A line break in the source is a space; only `<br>` breaks a line.
+    fn words(&mut self, words: &str) {
+        let mut parts = words.split('\n');
+        self.line.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            self.line.push(' ');
+            self.line.push_str(part);
         }
     }
 

@@ -147,6 +147,8 @@ fn judge(node: &NodeRef<'_>, about: &mut About) -> Option<Edit> {
         "math" => Some(Edit::Inline(formula::mathml(node))),
         "pre" => code(node),
         "table" => table(node),
+        // An anchor marks a place and says nothing; in a heading it costs extractors the heading.
+        "a" if node.first_child().is_none() && !node.has_attr("href") => Some(Edit::Remove),
         "a" if is_permalink(node) => Some(Edit::Remove),
         "span" | "div" => marked(node),
         "button" | "input" | "select" => Some(Edit::Remove),

@@ -105,6 +105,23 @@ fn a_warc_is_read_plain_gzipped_by_record_and_in_zstandard() {
 }
 
 #[test]
+fn a_zstandard_warc_may_bring_its_dictionary() {
+    let dictionary = response("사전").repeat(8);
+    let mut bytes = vec![0x5D, 0x2A, 0x4D, 0x18];
+    let compressed = zstd::encode_all(&dictionary[..], 3).unwrap();
+    bytes.extend((compressed.len() as u32).to_le_bytes());
+    bytes.extend(compressed);
+    for id in ["하나", "둘"] {
+        let mut encoder =
+            zstd::stream::write::Encoder::with_dictionary(Vec::new(), 3, &dictionary).unwrap();
+        encoder.write_all(&response(id)).unwrap();
+        bytes.extend(encoder.finish().unwrap());
+    }
+    let expected = vec!["urn:하나".to_owned(), "urn:둘".to_owned()];
+    assert_eq!(read("a.warc.zst", &bytes), (expected, vec![]));
+}
+
+#[test]
 fn a_truncated_member_keeps_everything_before_it() {
     let whole = gzip(&response("하나"));
     let last = gzip(&response("둘"));

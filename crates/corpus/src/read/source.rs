@@ -278,11 +278,48 @@ pub(crate) fn open(
             bzip2::bufread::MultiBzDecoder::new(input),
         )),
         Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+            let mut input = input;
+            let dictionary = dictionary(&mut input)?.unwrap_or_default();
+            let mut decoder = zstd::stream::read::Decoder::with_dictionary(input, &dictionary)?;
             decoder.window_log_max(31)?; // what `zstd --long=31` writes, big corpora often
             Box::new(BufReader::with_capacity(BUFFER, decoder))
         }
     })
+}
+
+/// The dictionary that web archives put into a skippable frame before all others, itself compressed
+/// or not. It is taken from the input.
+fn dictionary(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    const FRAME: [u8; 4] = [0x5D, 0x2A, 0x4D, 0x18];
+    const COMPRESSED: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+    const LONGEST: u64 = 16 << 20;
+    if !input.fill_buf()?.starts_with(&FRAME) {
+        return Ok(None);
+    }
+    let mut head = [0; 8];
+    input.read_exact(&mut head)?;
+    let length = u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
+    let too_long = || {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a dictionary of more than 16 MiB",
+        )
+    };
+    if length > LONGEST {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    input.take(length).read_to_end(&mut bytes)?;
+    if !bytes.starts_with(&COMPRESSED) {
+        return Ok(Some(bytes));
+    }
+    let mut plain = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(&bytes[..])?;
+    decoder.take(LONGEST + 1).read_to_end(&mut plain)?;
+    if plain.len() as u64 > LONGEST {
+        return Err(too_long());
+    }
+    Ok(Some(plain))
 }
 
 struct Counted {

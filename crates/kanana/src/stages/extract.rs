@@ -59,7 +59,17 @@ impl Stage for Extract {
         context: &mut Context<'_>,
         out: &mut Writer<Corpus>,
     ) -> Result<()> {
-        let source = Source::discover_pages(inputs.files.path())?;
+        let mut source = Source::discover_pages(inputs.files.path())?;
+        if let Some(beginning) = &self.0.only {
+            source
+                .files
+                .retain(|file| file.name.starts_with(beginning.as_str()));
+            ensure!(
+                !source.files.is_empty(),
+                "no file in {} begins with {beginning:?}: look at `only`",
+                source.root.display()
+            );
+        }
         let lists = match &inputs.lists {
             Some(lists) => Lists::load(lists.path())?,
             None => Lists::default(),
