@@ -33,6 +33,10 @@ pub enum Reason {
     CorruptParquet,
     /// The Parquet file is compressed in a way this build does not read.
     UnsupportedParquet,
+    /// A record of a WARC file whose header cannot be read.
+    BrokenRecord,
+    /// A member of an archive whose name leads outside of it.
+    OutsideArchive,
 }
 
 impl Reason {
@@ -51,6 +55,8 @@ impl Reason {
             Self::CorruptFile => "corrupt_file",
             Self::CorruptParquet => "corrupt_parquet",
             Self::UnsupportedParquet => "unsupported_parquet",
+            Self::BrokenRecord => "broken_record",
+            Self::OutsideArchive => "outside_archive",
         }
     }
 }
@@ -137,6 +143,20 @@ impl BadLines {
         *count += 1;
         if *count <= samples_per_reason as u64 {
             self.samples.push(bad);
+        }
+    }
+
+    /// Adds those of another part of the same reading, which came later.
+    pub(crate) fn merge(&mut self, other: &Self, samples_per_reason: usize) {
+        self.total += other.total;
+        for (reason, count) in &other.reasons {
+            *self.reasons.entry(*reason).or_default() += count;
+        }
+        for bad in &other.samples {
+            let kept = self.samples.iter().filter(|kept| kept.reason == bad.reason);
+            if kept.count() < samples_per_reason {
+                self.samples.push(bad.clone());
+            }
         }
     }
 

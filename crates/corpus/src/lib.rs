@@ -5,6 +5,10 @@
 //! them as compressed shards, [`Corpus`] reads those shards back, [`mix`](mix()) draws a mixture
 //! from several corpora, and [`ingest`](ingest()) is reading and writing in one go.
 //!
+//! What is not text yet comes as [`Page`]s, out of crawls, dumps of Wikipedia and archives of TeX.
+//! [`main_text`] finds the text of HTML, [`normalise`](normalise()) gives it its one spelling, and
+//! [`harvest`](harvest()) makes a corpus of it with the reason for every page that is not in it.
+//!
 //! Bad data is never an error here: a line that cannot be read becomes a [`BadLine`] with a
 //! reason, counted and sampled, and only too large a share of them stops the work.
 //!
@@ -17,16 +21,23 @@ mod curate;
 mod dedup;
 mod document;
 mod draw;
+mod extract;
 pub mod filter;
+mod harvest;
 mod ingest;
 mod language;
 mod ledger;
 mod mix;
+mod normalise;
+mod pages;
 pub mod pii;
 mod read;
 mod sample;
 mod statistics;
 mod tally;
+mod tex;
+mod warc;
+mod wikitext;
 mod words;
 mod write;
 
@@ -36,13 +47,23 @@ pub use dedup::{
     Dedup, DedupSettings, Keep, ShingleSettings, Sketch, Sketcher, Unit as ShingleUnit,
 };
 pub use document::Document;
+pub use extract::charset::{Decoded, Sniffed, decode};
+pub use extract::{About, Caps, Extracted, Mode, Refusal, Refused, main_text};
 pub use filter::{FilterSettings, Limits, WordLists};
+pub use harvest::{
+    Admission, HarvestSettings, Harvested, Lists, RefusedPage, Unlicensed, domain_of, harvest,
+};
 pub use ingest::{Ingested, ingest};
 pub use language::{Identified, Language, identify};
 pub use ledger::{Entry, LEDGER, LedgerReader, LedgerWriter, ledger_files, visit_ledger};
 pub use mix::{MixReport, MixSettings, Part, PartReport, Short, Unit, held_out, mix};
+pub use normalise::{Repairs, normalise};
+pub use pages::{Body, Page};
 pub use read::{Compression, Format, ReadSettings, Reader, Skipped, Source, SourceFile, TextSplit};
 pub use sample::sample;
 pub use statistics::{Group, Statistics};
+pub use tex::{Paper, paper};
+pub use warc::WarcWriter;
+pub use wikitext::{Article, article};
 pub use words::words;
 pub use write::{Corpus, Documents, INDEX, Index, Shard, WriteSettings, Writer};

@@ -7,7 +7,7 @@
 mod jsonl;
 mod lines;
 mod parquet;
-mod source;
+pub(crate) mod source;
 mod text;
 
 use std::collections::HashSet;
@@ -294,6 +294,10 @@ fn open(
             read.fetch_add(file.bytes, Ordering::Relaxed);
             Box::new(parquet::Rows::new(&file.name, input, settings))
         }
+        Format::Warc | Format::Html | Format::Wikipedia | Format::Arxiv => anyhow::bail!(
+            "{} holds raw pages, whose text has to be extracted first: the stage `extract` reads it",
+            file.path.display()
+        ),
     })
 }
 

@@ -37,7 +37,7 @@ impl Default for WriteSettings {
 }
 
 /// One shard, as the index names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
     /// File name.
     pub name: String,

@@ -11,6 +11,25 @@ impl Kind for Files {
     const NAME: &'static str = "files";
 }
 
+/// A crawl of an invented web: raw files, and the truth of every page.
+pub(crate) struct Crawl;
+
+impl Crawl {
+    /// A line of JSON a page: what was planted in it.
+    pub(crate) const TRUTH: &'static str = "planted.json";
+}
+
+impl Kind for Crawl {
+    const NAME: &'static str = "crawl";
+    const ALSO: &'static [&'static str] = &[Files::NAME];
+    fn check(path: &Path) -> Result<()> {
+        let file = path.join(Self::TRUTH);
+        std::fs::metadata(&file)
+            .with_context(|| format!("wanted the truth of a crawl in {}", file.display()))?;
+        Ok(())
+    }
+}
+
 /// Documents: `documents-*.jsonl.zst` and `index.json`.
 pub(crate) struct Corpus;
 

@@ -2,10 +2,12 @@
 
 mod classify;
 mod compare;
+mod crawl;
 mod dedup;
 mod distill;
 mod edu_filter;
 mod evaluate;
+mod extract;
 mod filter;
 mod guard;
 mod importance;
@@ -39,7 +41,9 @@ pub(crate) fn registry() -> Registry {
         .kind::<kinds::Questions>()
         // data
         .with::<world::World>()
+        .with::<crawl::Crawl>()
         .with::<ingest::Ingest>()
+        .with::<extract::Extract>()
         .with::<filter::Filter>()
         .with::<dedup::Dedup>()
         .with::<pii::Pii>()

@@ -24,11 +24,13 @@ mod settings;
 mod tell;
 mod thing;
 mod truth;
+mod web;
 mod word;
 
 pub use fact::{Fact, FactId, Language, Quality, Tellings, Told};
 pub use relation::Relation;
 pub use settings::{Settings, SettingsError};
+pub use web::{Grade, Personal, Planted, Role, WebPage, WebSettings, web_pages};
 
 use serde::{Deserialize, Serialize};
 

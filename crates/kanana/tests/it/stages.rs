@@ -52,6 +52,123 @@ fn ingest() {
 }
 
 #[test]
+fn crawl() {
+    const RECIPE: &str = "seed = 1\n[[step]]\nname = \"world\"\nstage = \"world\"\n[[step]]\nname = \"web\"\nstage = \"crawl\"\ninputs = { world = \"world\" }\n\
+        [[step]]\nname = \"text\"\nstage = \"extract\"\ninputs = { files = \"web\" }\nwith = { only = \"pages/\", mode = \"fast\" }\n";
+    let trial = Trial::new();
+    trial.write("r.toml", RECIPE).ok(&["run", "r.toml"]);
+    let truth = fs::read_to_string(trial.artifact("web").join("planted.json")).expect("the truth");
+    let planted: Vec<serde_json::Value> = truth
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let words = |text: &str| -> std::collections::BTreeSet<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    };
+    let corpus = corpus::Corpus::open(&trial.artifact("text")).expect("a corpus");
+    let texts: std::collections::BTreeMap<String, String> = corpus
+        .documents()
+        .map(|document| document.expect("a document"))
+        .map(|document| (document.id, document.text))
+        .collect();
+    // Of the good pages nearly all are there, with nearly all of their words and little else.
+    let (mut pages, mut there, mut hits, mut said, mut wanted) = (0, 0, 0, 0, 0);
+    for page in planted
+        .iter()
+        .filter(|page| page["grade"] == "good" && page["role"] == "page")
+    {
+        pages += 1;
+        let Some(text) = texts.get(page["id"].as_str().expect("an id")) else {
+            continue;
+        };
+        there += 1;
+        let (found, gold) = (words(text), words(page["text"].as_str().expect("a text")));
+        hits += found.intersection(&gold).count();
+        said += found.len();
+        wanted += gold.len();
+    }
+    let (precision, recall) = (hits as f64 / said as f64, hits as f64 / wanted as f64);
+    assert!(there as f64 > 0.9 * pages as f64, "{there} of {pages}");
+    assert!(
+        precision > 0.85 && recall > 0.85,
+        "precision {precision:.3}, recall {recall:.3}"
+    );
+}
+
+#[test]
+fn extract() {
+    const PAGE: &str = "<html><head><title>배추</title></head><body><nav><a href='/'>모든 글 보기</a></nav><article><h1>배추</h1>\
+        <p>배추는 김치를 담그는 채소이다. 가을에 거두어 소금에 절이고 겨울 내내 두고 먹는 음식이 된다.</p>\
+        <p>두 번째 문단에서는 배추를 심는 때와 거두는 때를 자세히 풀어서 이야기하고 글을 마친다.</p></article></body></html>";
+    let wet = "오늘은 김장을 하는 날이다.";
+    let record = format!(
+        "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Record-ID: <urn:김장>\r\nWARC-Target-URI: http://김치.kr/1\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{wet}\r\n\r\n",
+        wet.len()
+    );
+    let trial = Trial::new();
+    trial
+        .write("pages/배추.html", PAGE)
+        .write("pages/빈.html", "<script></script>")
+        .write("pages/a.warc.wet", record.clone() + &record.replace("urn:김장", "urn:스팸").replace("김치.kr", "spam.kr"))
+        .write("pages/read.me", "?")
+        .write("lists/domains.txt", "spam.kr\n")
+        .write("r.toml", "seed = 1\n[inputs]\npages = { kind = \"files\" }\nlists = { kind = \"files\" }\n[[step]]\nname = \"web\"\nstage = \"extract\"\ninputs = { files = \"pages\", lists = \"lists\" }\nwith = { add = { source = \"web\" } }\n");
+    let said = trial.run(&[
+        "run",
+        "r.toml",
+        "--input",
+        "pages=pages",
+        "--input",
+        "lists=lists",
+    ]);
+    assert!(said.ok, "{}", said.err);
+    for sentence in [
+        "1 pages refused: no_text",
+        "1 pages refused: blocked_domain",
+        "skipped read.me",
+    ] {
+        assert!(said.err.contains(sentence), "{sentence}: {}", said.err);
+    }
+    let corpus = corpus::Corpus::open(&trial.artifact("web")).expect("a corpus");
+    let documents: Vec<_> = corpus
+        .documents()
+        .map(|document| document.expect("a document"))
+        .collect();
+    let ids: Vec<&str> = documents
+        .iter()
+        .map(|document| document.id.as_str())
+        .collect();
+    assert_eq!(ids, ["urn:김장", "배추.html"]);
+    assert!(documents[1].text.contains("# 배추") && !documents[1].text.contains("모든 글"));
+    assert_eq!(documents[1].source(), Some("web"));
+    assert!(
+        trial
+            .artifact("web")
+            .join("refused-00000.jsonl.zst")
+            .is_file()
+    );
+    let deep = trial
+        .write(
+            "deep.toml",
+            fs::read_to_string(trial.path("r.toml"))
+                .expect("written above")
+                .replace("add =", "caps = { depth = 4000 }, add ="),
+        )
+        .fails(&[
+            "run",
+            "deep.toml",
+            "--input",
+            "pages=pages",
+            "--input",
+            "lists=lists",
+        ]);
+    assert!(
+        deep.contains("caps.depth = 4000: wanted 1 to 400"),
+        "{deep}"
+    );
+}
+
+#[test]
 fn mix() {
     let notes = notes("mixture");
     let tokens = notes["tokens"].as_u64().expect("a count");

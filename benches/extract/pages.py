@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Renders Korean Markdown through site themes, as gold pages for extraction: gold = the Markdown.
+
+    python3 -m venv VENV && VENV/bin/pip install zstandard markdown-it-py mkdocs mkdocs-material mkdocs-cinder \
+        sphinx myst-parser furo sphinx-rtd-theme pydata-sphinx-theme sphinx-book-theme sphinx-press-theme
+    VENV/bin/python benches/extract/pages.py KO_DOCS.jsonl.zst OUT      # a few minutes
+
+Every theme renders its own part of the documents, as one site with the theme's navigation, search and
+footers. Documents with much raw HTML or JSX are left out, because no Markdown renderer agrees with
+another about them. OUT/pages.jsonl gets {id, set, html, gold: [[class, text], ...]}.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import zstandard
+from markdown_it import MarkdownIt
+
+MKDOCS = ["mkdocs", "readthedocs", "material", "cinder"]
+SPHINX = ["alabaster", "furo", "sphinx_rtd_theme", "pydata_sphinx_theme", "sphinx_book_theme", "press"]
+# Looked at while the extractor was tuned; the others were not rendered before the end.
+TUNED = ["mkdocs", "material", "alabaster", "sphinx_rtd_theme"]
+PARSER = MarkdownIt("commonmark").enable("table")
+
+
+def clean(text):
+    """The Markdown without front matter, directives and heading anchors of one site generator."""
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
+    text = re.sub(r"[ \t]*\{/?\*?[^{}\n]*\*?/?\}", "", text)
+    text = re.sub(r"\s*\{#[^}\n]*\}", "", text)
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
+    text = re.sub(r"\[([^\]\n]*)\]\([^)\n]*\)", r"\1", text)  # targets lie in other sites
+    text = re.sub(r"^(```\w*)[^\n]*$", r"\1", text, flags=re.M)
+    # Plain HTML between the Markdown is unwrapped; what is in code stays.
+    parts = re.split(r"(^```.*?^```|`[^`\n]*`)", text, flags=re.S | re.M)
+    tags = r"</?(?:br|img|b|i|a|p|div|center|span|sup|sub|small|strong|em|u|kbd|font|hr|details|summary|h[1-6])\b[^>\n]*>"
+    parts[::2] = [re.sub(tags, "", part, flags=re.I) for part in parts[::2]]
+    return "".join(parts).strip() + "\n"
+
+
+def usable(text):
+    outside = re.sub(r"```.*?```", "", text, flags=re.S)
+    outside = re.sub(r"`[^`\n]*`", "", outside)
+    tags = len(re.findall(r"</?[A-Za-z][^>\n]*>", outside))
+    return 1500 < len(text) < 60000 and tags == 0 and text.count("```") % 2 == 0 and ":::" not in text
+
+
+def gold(text):
+    parts, table = [], 0
+    for token in PARSER.parse(text):
+        if token.type == "table_open":
+            table += 1
+        elif token.type == "table_close":
+            table -= 1
+        elif token.type in ("fence", "code_block"):
+            parts.append(["code", token.content])
+        elif token.type == "inline":
+            words = "".join(child.content if child.type in ("text", "code_inline") else " " if "break" in child.type else ""
+                            for child in token.children)
+            parts.append(["table" if table else "text", words])
+    return parts
+
+
+def mkdocs(theme, documents, folder):
+    docs = folder / "docs"
+    docs.mkdir(parents=True)
+    for name, text in documents:
+        (docs / f"{name}.md").write_text(text)
+    (docs / "index.md").write_text("# 문서\n\n한국어 기술 문서를 모은 곳입니다.\n")
+    config = f"site_name: 한국어 기술 문서\ntheme:\n  name: {theme}\n"
+    if theme == "material":
+        config += "  language: ko\n  features: [navigation.tabs, navigation.footer, content.code.copy]\n"
+    config += "copyright: 저작권 2024 한국어 문서 모임. 모든 권리를 가집니다.\nmarkdown_extensions: [tables, fenced_code, sane_lists, toc, {codehilite: {}}]\n".replace("toc,", "{toc: {permalink: true}},")
+    (folder / "mkdocs.yml").write_text(config)
+    subprocess.run([sys.executable, "-m", "mkdocs", "build", "-q", "-f", folder / "mkdocs.yml", "-d", folder / "site"], check=True)
+    return lambda name: folder / "site" / name / "index.html"
+
+
+def sphinx(theme, documents, folder):
+    docs = folder / "docs"
+    docs.mkdir(parents=True)
+    for name, text in documents:
+        (docs / f"{name}.md").write_text(text)
+    listing = "\n".join(name for name, _ in documents)
+    (docs / "index.md").write_text(f"# 문서\n\n```{{toctree}}\n:maxdepth: 1\n{listing}\n```\n")
+    (docs / "conf.py").write_text(
+        f"project = '한국어 기술 문서'\ncopyright = '2024, 한국어 문서 모임'\nlanguage = 'ko'\nextensions = ['myst_parser']\n"
+        f"html_theme = '{theme}'\nmyst_heading_anchors = 3\nsuppress_warnings = ['myst', 'misc.highlighting_failure', 'toc']\n")
+    subprocess.run([sys.executable, "-m", "sphinx", "-q", "-b", "html", docs, folder / "site"], check=True, stderr=subprocess.DEVNULL)
+    return lambda name: folder / "site" / f"{name}.html"
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("docs", type=Path)
+    options.add_argument("out", type=Path)
+    options.add_argument("--each", type=int, default=25, help="pages of a theme")
+    options.add_argument("--themes", nargs="*", default=MKDOCS + SPHINX)
+    options = options.parse_args()
+    stream = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(options.docs.open("rb")))
+    documents = []
+    for row in map(json.loads, stream):
+        text = clean(row["text"])
+        if usable(text):
+            name = "p" + hashlib.sha256(row["id"].encode()).hexdigest()[:10]
+            documents.append((name, text))
+    documents.sort()
+    print(len(documents), "documents are plain enough", file=sys.stderr)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with open(options.out / "pages.jsonl", "w") as out:
+        for theme in options.themes:
+            number = (MKDOCS + SPHINX).index(theme)
+            folder = options.out / theme
+            shutil.rmtree(folder, ignore_errors=True)
+            start = number * options.each
+            part = [documents[at % len(documents)] for at in range(start, start + options.each)]
+            where = (mkdocs if theme in MKDOCS else sphinx)(theme, part, folder)
+            kept = 0
+            for name, text in part:
+                html = where(name).read_text()
+                if "```" in html:
+                    continue  # the site's renderer read the Markdown in another way
+                row = {"id": f"{theme}/{name}", "set": theme, "html": html, "gold": gold(text)}
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                kept += 1
+            print(theme, kept, file=sys.stderr)
+
+
+main()

@@ -1,0 +1,331 @@
+//! Code and tables as Markdown, taken from the tree before an extractor can lose their shape.
+
+use dom_query::{NodeData, NodeRef};
+
+use super::formula;
+
+/// Bytes of one block; what is longer is data, and stays with the extractor.
+const LONGEST: usize = 256 << 10;
+/// Rows and columns of a table that is kept.
+const ROWS: usize = 2_000;
+const COLUMNS: usize = 64;
+
+/// A `<pre>` as a fenced block, and its words on one line. `None` where it is empty.
+pub(super) fn code(node: &NodeRef<'_>) -> Option<(String, String)> {
+    fenced(&verbatim(node), &language(node))
+}
+
+/// A table whose one column is line numbers and whose other holds a `<pre>`: a listing.
+pub(super) fn listing(table: &NodeRef<'_>) -> Option<(String, String)> {
+    let mut listings = Vec::new();
+    let mut rest = 0;
+    for node in table.descendants_it() {
+        if node.has_name("pre") {
+            listings.push(node);
+        } else if node.has_name("tr") {
+            rest += 1;
+        }
+        if listings.len() > 2 || rest > 1 {
+            return None;
+        }
+    }
+    let pre = listings.pop()?;
+    let numbers = |text: &str| {
+        let text = text.trim();
+        text.chars()
+            .all(|letter| letter.is_ascii_digit() || letter.is_whitespace())
+    };
+    match listings.pop() {
+        Some(first) if !numbers(&first.text()) => None,
+        _ => fenced(&verbatim(&pre), &language(&pre)),
+    }
+}
+
+fn fenced(text: &str, language: &str) -> Option<(String, String)> {
+    let text = text.trim_matches('\n').trim_end();
+    if text.trim().is_empty() || text.len() > LONGEST {
+        return None;
+    }
+    let longest = text
+        .lines()
+        .map(|line| line.trim_start())
+        .map(|line| line.len() - line.trim_start_matches('`').len())
+        .max();
+    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some((format!("{fence}{language}\n{text}\n{fence}"), words))
+}
+
+/// The text as it stands, with line breaks and without line numbers and buttons.
+fn verbatim(node: &NodeRef<'_>) -> String {
+    let mut text = String::new();
+    walk(node, &mut |node, entering| {
+        if !entering {
+            return true;
+        }
+        match element(node).as_deref() {
+            Some("br") => text.push('\n'),
+            Some("button" | "script" | "style" | "svg") => return false,
+            Some("div" | "p" | "li" | "tr") if !text.is_empty() && !text.ends_with('\n') => {
+                text.push('\n'); // a line of its own in some highlighters
+            }
+            Some(_) => {
+                let class = node.class().unwrap_or_default();
+                let numbers = |word: &str| {
+                    matches!(
+                        word,
+                        "linenos" | "lineno" | "line-number" | "line-numbers-rows" | "ln"
+                    )
+                };
+                if class.split_ascii_whitespace().any(numbers) {
+                    return false;
+                }
+            }
+            None => node
+                .query(|tree_node| {
+                    if let NodeData::Text { contents } = &tree_node.data {
+                        text.push_str(contents);
+                    }
+                })
+                .unwrap_or(()),
+        }
+        true
+    });
+    text.replace("\r\n", "\n").replace(['\r', '\u{200B}'], "")
+}
+
+/// The language by the classes of the block, of the `<code>` in it, or of two elements around it.
+fn language(pre: &NodeRef<'_>) -> String {
+    let inner = pre.first_element_child();
+    let around = pre.ancestors_it(Some(3));
+    for node in inner.into_iter().chain([*pre]).chain(around) {
+        if let Some(named) = node
+            .attr("data-lang")
+            .or_else(|| node.attr("data-language"))
+        {
+            return word(&named);
+        }
+        let class = node.class().unwrap_or_default();
+        let mut brush = false;
+        for part in class.split_ascii_whitespace() {
+            if brush {
+                return word(part);
+            }
+            brush = part == "brush:";
+            for prefix in [
+                "language-",
+                "lang-",
+                "highlight-source-",
+                "highlight-",
+                "brush:",
+            ] {
+                if let Some(name) = part.strip_prefix(prefix)
+                    && !matches!(name, "" | "default" | "none" | "wrapper" | "text")
+                {
+                    return word(name);
+                }
+            }
+        }
+    }
+    String::new()
+}
+
+fn word(name: &str) -> String {
+    name.chars()
+        .take_while(|letter| letter.is_alphanumeric() || matches!(letter, '+' | '#' | '-' | '_'))
+        .take(24)
+        .collect::<String>()
+        .to_lowercase()
+}
+
+/// A table of data as Markdown rows, and its words on one line. `None` for what only lays out a page.
+pub(super) fn table(node: &NodeRef<'_>) -> Option<(String, String)> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let (mut letters, mut linked, mut heads, mut longest) = (0, 0, 0, 0);
+    let mut caption = String::new();
+    let mut nested = false;
+    walk(node, &mut |inside, entering| {
+        let Some(name) = element(inside) else {
+            return true;
+        };
+        if !entering || nested {
+            return !nested;
+        }
+        match &*name {
+            "table" if inside.id != node.id => nested = true,
+            "pre" | "form" | "iframe" | "h1" | "h2" => nested = true,
+            "tr" => rows.push(Vec::new()),
+            "caption" => caption = flat(inside).text,
+            "td" | "th" if rows.len() <= ROWS => {
+                let cell = flat(inside);
+                if cell.holds_blocks {
+                    nested = true; // it lays out a page
+                    return false;
+                }
+                let text = cell.text;
+                let size = text.chars().count();
+                letters += size;
+                linked += cell.linked;
+                longest = longest.max(size);
+                heads += usize::from(&*name == "th");
+                let span = inside
+                    .attr("colspan")
+                    .and_then(|span| span.trim().parse().ok())
+                    .unwrap_or(1usize)
+                    .clamp(1, COLUMNS);
+                if let Some(row) = rows.last_mut() {
+                    row.push(text);
+                    row.extend(std::iter::repeat_n(String::new(), span - 1));
+                }
+                return false;
+            }
+            _ => {}
+        }
+        true
+    });
+    rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    // Navigation is made of links, layout of one cell or of very long ones.
+    let data = !nested
+        && (2..=ROWS).contains(&rows.len())
+        && (2..=COLUMNS).contains(&columns)
+        && letters > 0
+        && linked * 2 <= letters
+        && (heads > 0 || longest <= 400)
+        && longest <= 4_000;
+    if !data {
+        return None;
+    }
+    let mut markdown = String::new();
+    if !caption.is_empty() {
+        markdown.push_str(&caption);
+        markdown.push_str("\n\n");
+    }
+    for (number, row) in rows.iter().enumerate() {
+        markdown.push('|');
+        for column in 0..columns {
+            let cell = row.get(column).map_or("", String::as_str);
+            markdown.push(' ');
+            markdown.push_str(&cell.replace('|', "\\|"));
+            markdown.push_str(" |");
+        }
+        markdown.push('\n');
+        if number == 0 {
+            markdown.push('|');
+            markdown.push_str(&" --- |".repeat(columns));
+            markdown.push('\n');
+        }
+    }
+    markdown.pop();
+    let words: Vec<&str> = rows
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .filter(|cell| !cell.is_empty())
+        .collect();
+    let words = words.join(" ");
+    (markdown.len() <= LONGEST).then_some((markdown, words))
+}
+
+/// A cell as one line.
+struct Flat {
+    text: String,
+    /// How many of its characters stand in links.
+    linked: usize,
+    /// Whether something lies in it that no cell of data holds.
+    holds_blocks: bool,
+}
+
+fn flat(cell: &NodeRef<'_>) -> Flat {
+    let mut text = String::new();
+    let (mut links, mut linked, mut holds_blocks) = (0usize, 0usize, false);
+    walk(cell, &mut |node, entering| {
+        if holds_blocks {
+            return false;
+        }
+        match element(node).as_deref() {
+            Some("table" | "pre" | "form" | "h1" | "h2" | "h3" | "article" | "section") => {
+                holds_blocks = true;
+                return false;
+            }
+            Some("a") if entering => links += 1,
+            Some("a") => links = links.saturating_sub(1),
+            Some("script" | "style" | "svg") => return false,
+            Some("math") if entering => {
+                text.push_str(&formula::mathml(node));
+                return false;
+            }
+            Some("span") if entering && let Some(tex) = rendered(node) => {
+                text.push_str(&tex);
+                return false;
+            }
+            Some("code") if node.parent().is_none_or(|parent| !parent.has_name("pre")) => {
+                text.push('`');
+            }
+            Some("br" | "p" | "li" | "div" | "dt" | "dd") => text.push(' '),
+            Some(_) => {}
+            None if entering => {
+                node.query(|tree_node| {
+                    if let NodeData::Text { contents } = &tree_node.data {
+                        if links > 0 {
+                            linked += contents.trim().chars().count();
+                        }
+                        text.push_str(contents);
+                    }
+                });
+            }
+            None => {}
+        }
+        true
+    });
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Flat {
+        text: line.replace("``", ""),
+        linked,
+        holds_blocks,
+    }
+}
+
+fn rendered(node: &NodeRef<'_>) -> Option<String> {
+    let class = node.class()?;
+    ["katex", "mwe-math-element", "math"]
+        .iter()
+        .any(|wanted| class.split_ascii_whitespace().any(|word| word == *wanted))
+        .then(|| formula::rendered(node))?
+}
+
+/// The local name of an element; `None` for text and all else.
+pub(super) fn element(node: &NodeRef<'_>) -> Option<dom_query::LocalName> {
+    node.query(|tree_node| match &tree_node.data {
+        NodeData::Element(element) => Some(element.name.local.clone()),
+        _ => None,
+    })?
+}
+
+/// Visits a node and all below it in order, without recursion: `visit(node, true)` on the way in,
+/// whose answer says whether to look inside, and `visit(node, false)` on the way out.
+pub(super) fn walk<'a>(root: &NodeRef<'a>, visit: &mut dyn FnMut(&NodeRef<'a>, bool) -> bool) {
+    let mut node = *root;
+    loop {
+        if visit(&node, true)
+            && let Some(child) = node.first_child()
+        {
+            node = child;
+            continue;
+        }
+        loop {
+            visit(&node, false);
+            if node.id == root.id {
+                return;
+            }
+            if let Some(next) = node.next_sibling() {
+                node = next;
+                break;
+            }
+            let Some(parent) = node.parent() else {
+                return;
+            };
+            node = parent;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+use super::*;
+
+const PAGE: &str = r##"<!DOCTYPE html><html lang="ko"><head><title>김치 담그는 법 - 부엌</title>
+<link rel="license" href="https://creativecommons.org/licenses/by/4.0/"></head><body>
+<nav><ul><li><a href="/">처음</a></li><li><a href="/all">모든 글</a></li></ul></nav>
+<main><article><h1>김치 담그는 법<a class="headerlink" href="#top">¶</a></h1>
+<p>배추김치는 겨울이 오기 전에 온 가족이 모여서 함께 담그는 음식이다. 배추를 소금에 절이고 하룻밤을 기다린다.</p>
+<h2>재료</h2>
+<table><thead><tr><th>재료</th><th>양</th></tr></thead><tbody><tr><td>배추</td><td>10 포기</td></tr><tr><td>소금</td><td>2 kg</td></tr></tbody></table>
+<p>소금물의 농도는 <span class="math">\(c = \frac{m}{V}\)</span> 로 셈하고, 물은 H<sub>2</sub>O 이며 넓이는 x<sup>2</sup> 이다.</p>
+<ul><li>배추를 절인다.<ul><li>여섯 시간 이상 절여야 한다.</li></ul></li><li>속을 넣는다.</li></ul>
+<ol><li>항아리에 담는다.</li><li>기다린다.</li></ol>
+<div class="highlight-python"><div class="highlight"><pre><span></span><span class="k">def</span> <span class="nf">salt</span>(water):
+    <span class="k">return</span> water * 0.1
+</pre></div></div>
+<blockquote><p>손맛이 제일이라고 할머니는 말씀하셨다.</p></blockquote>
+<p>마지막으로 김치를 시원한 곳에 두고 한 달쯤 익힌 다음에 꺼내 먹으면 가장 맛이 좋다고 한다.</p>
+</article></main><footer>저작권 2024 부엌 주식회사</footer></body></html>"##;
+
+fn text(html: &str, mode: Mode) -> String {
+    main_text(html, mode, &Caps::default())
+        .expect("a text")
+        .text
+}
+
+#[test]
+fn both_modes_keep_the_shape_of_a_korean_page() {
+    for mode in [Mode::Quality, Mode::Fast] {
+        let text = text(PAGE, mode);
+        for wanted in [
+            "## 재료",
+            "| 재료 | 양 |\n| --- | --- |\n| 배추 | 10 포기 |\n| 소금 | 2 kg |",
+            "$c = \\frac{m}{V}$",
+            "H2O",
+            "x^2",
+            "```python\ndef salt(water):\n    return water * 0.1\n```",
+            "- 배추를 절인다.\n  - 여섯 시간 이상 절여야 한다.\n- 속을 넣는다.",
+            "1. 항아리에 담는다.\n2. 기다린다.",
+            "> 손맛이 제일이라고",
+        ] {
+            assert!(text.contains(wanted), "{mode:?} lacks {wanted:?}:\n{text}");
+        }
+        for unwanted in ["모든 글", "저작권", "¶", "\u{E000}"] {
+            assert!(
+                !text.contains(unwanted),
+                "{mode:?} keeps {unwanted:?}:\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_page_is_asked_about_itself() {
+    let about = main_text(PAGE, Mode::Fast, &Caps::default()).unwrap().about;
+    assert_eq!(about.title.as_deref(), Some("김치 담그는 법 - 부엌"));
+    assert_eq!(about.language.as_deref(), Some("ko"));
+    assert!(about.licence.unwrap().contains("creativecommons"));
+    assert!(!about.opts_out);
+}
+
+#[test]
+fn bad_pages_are_refused_and_never_panic() {
+    let nested = "<table><tr><td>".repeat(1_000) + "안" + &"</td></tr></table>".repeat(1_000);
+    let huge = format!("<p>{}</p>", "가나다 ".repeat(1 << 20));
+    for mode in [Mode::Quality, Mode::Fast] {
+        let verdict =
+            |html: &str| main_text(html, mode, &Caps::default()).map_err(|refused| refused.refusal);
+        assert_eq!(verdict(&nested), Err(Refusal::TooDeep));
+        assert_eq!(verdict(&huge), Err(Refusal::TooLarge));
+        assert_eq!(verdict(""), Err(Refusal::NoText));
+        assert_eq!(verdict("<script>alert(1)</script>"), Err(Refusal::NoText));
+        let nul = PAGE.replace("배추를", "배\0추를");
+        assert!(verdict(&nul).unwrap().text.contains("재료"));
+    }
+}
+
+#[test]
+fn formulas_come_back_as_they_were_written() {
+    let katex = r#"<article><p>피타고라스의 정리는 <span class="katex"><span class="katex-mathml"><math><semantics><mrow><mi>a</mi></mrow><annotation encoding="application/x-tex">a^2+b^2=c^2</annotation></semantics></math></span><span class="katex-html" aria-hidden="true">a2+b2=c2</span></span> 라고 쓴다. 직각삼각형이라면 언제나 성립하는 아주 오래된 정리이다.</p>
+<p>또한 <math><mfrac><mi>x</mi><mn>2</mn></mfrac><mo>=</mo><msup><mi>y</mi><mn>3</mn></msup></math> 이고, <script type="math/tex">e=mc^2</script> 이다. 이것도 아주 널리 알려진 식이라고 모두가 말한다.</p></article>"#;
+    for mode in [Mode::Quality, Mode::Fast] {
+        let text = text(katex, mode);
+        for wanted in ["$a^2+b^2=c^2$", "$\\frac{x}{2}={y}^{3}$", "$e=mc^2$"] {
+            assert!(text.contains(wanted), "{mode:?}: {text}");
+        }
+    }
+}
+
+/// Pages broken at random, from a fixed seed: no panic escapes, and none takes long.
+#[test]
+fn mutated_pages_never_panic() {
+    let mut state = 7u64;
+    let mut random = move |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below.max(1)
+    };
+    let pieces: Vec<char> = PAGE.chars().collect();
+    for round in 0..300 {
+        let mut page = pieces.clone();
+        for _ in 0..1 + random(30) {
+            let (at, other) = (random(page.len()), random(page.len()));
+            match random(4) {
+                0 => page.truncate(at.max(1)),
+                1 => page.swap(at, other),
+                2 => {
+                    let piece: Vec<char> = page[at.min(other)..at.max(other)].to_vec();
+                    let place = random(page.len());
+                    page.splice(place..place, piece.into_iter().take(200));
+                }
+                _ => {
+                    page.drain(at.min(other)..at.max(other).min(at.min(other) + 50));
+                }
+            }
+        }
+        let page: String = page.into_iter().collect();
+        let mode = if round % 2 == 0 {
+            Mode::Quality
+        } else {
+            Mode::Fast
+        };
+        let _ = main_text(&page, mode, &Caps::default());
+    }
+}

@@ -1,0 +1,318 @@
+//! Raw pages in, a corpus out, and for every page that is not in it the reason.
+//!
+//! The pages of all files are one stream in the order of the files. It is worked on in batches: read
+//! by one thread, extracted by all, put in order again; what depends on the order (ids that came
+//! before, full domains) is decided afterwards, so any number of threads writes the same bytes.
+//! Memory holds one batch, whatever the files are.
+//!
+//! Batches add up to chunks. A finished chunk lies in the partial folder as a shard, the refusals of
+//! its pages, and last an account that says where the stream stood: a harvest that was killed skips to
+//! the end of the last account and goes on to the same bytes.
+
+mod admission;
+mod chunk;
+mod document;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use anyhow::{Result, bail, ensure};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use self::admission::{Admission, Lists, Unlicensed, domain_of};
+use self::chunk::{Account, Chunks, Place};
+use crate::pages::{PageSettings, pages};
+use crate::{
+    BadLine, BadLines, Caps, Mode, Page, ReadSettings, Refusal, Refused, Repairs, Skipped, Source,
+    Statistics,
+};
+
+/// How raw pages become documents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HarvestSettings {
+    /// Only files whose name begins so; all of them where nothing is said.
+    pub only: Option<String>,
+    /// How the main text of HTML is found.
+    pub mode: Mode,
+    /// Limits of a page.
+    pub caps: Caps,
+    /// Whether texts are brought into their one spelling: see `normalise`.
+    pub normalise: bool,
+    /// Which pages may come in.
+    pub admit: Admission,
+    /// The field of JSONL and Parquet that holds HTML.
+    pub html_field: String,
+    /// Facts to state of every document (source, licence …); they win over its own.
+    pub add: Map<String, Value>,
+    /// Whether a second document of the same id is refused (about 24 bytes of memory a document).
+    pub unique_ids: bool,
+    /// Bytes of raw pages that make a chunk: a shard of the corpus, and what a kill can cost.
+    pub chunk_bytes: u64,
+    /// The share of unreadable records above which a harvest is an error.
+    pub stop_past_share: f64,
+    /// How many unreadable records are kept as samples, for each reason.
+    pub samples: usize,
+}
+
+impl Default for HarvestSettings {
+    fn default() -> Self {
+        Self {
+            only: None,
+            mode: Mode::default(),
+            caps: Caps::default(),
+            normalise: true,
+            admit: Admission::default(),
+            html_field: "html".to_owned(),
+            add: Map::new(),
+            unique_ids: true,
+            chunk_bytes: 256 << 20,
+            stop_past_share: 0.01,
+            samples: 5,
+        }
+    }
+}
+
+/// The account of a harvest: every page met is a document, refused, or unreadable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Harvested {
+    /// Files read, in order.
+    pub files: Vec<String>,
+    /// Files left out, and why.
+    pub skipped: Vec<Skipped>,
+    /// Pages and unreadable records met.
+    pub records: u64,
+    /// Pages refused, by reason.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// Records that could not be read.
+    pub bad: BadLines,
+    /// What normalisation repaired.
+    pub repairs: Repairs,
+    /// Pages by the encoding that they were in.
+    pub encodings: BTreeMap<String, u64>,
+    /// What was written.
+    pub statistics: Statistics,
+}
+
+/// One refused page, as it lies on a line of `refused-*.jsonl.zst`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedPage {
+    /// Its id.
+    pub id: String,
+    /// Its address, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    /// The file that it was in.
+    pub file: String,
+    /// Why it was refused.
+    pub reason: Refusal,
+    /// What exactly was found.
+    pub detail: String,
+}
+
+/// Bytes and pages of a batch: what lies in memory at once, undecoded.
+const BATCH_BYTES: usize = 16 << 20;
+const BATCH_PAGES: usize = 2_000;
+
+/// What a page became.
+struct Worked {
+    file: String,
+    url: Option<String>,
+    id: String,
+    outcome: Result<document::Made, Refused>,
+}
+
+/// Harvests a source into `out`, by way of `partial`, where an earlier attempt may have left chunks.
+/// `progress` hears bytes read and bytes in all; its error stops the harvest.
+///
+/// # Errors
+/// The disk's; too large a share of unreadable records; a source without one document.
+pub fn harvest(
+    source: &Source,
+    settings: &HarvestSettings,
+    lists: &Lists,
+    partial: &Path,
+    out: &Path,
+    progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+) -> Result<Harvested> {
+    let mut chunks = Chunks::open(partial, settings)?;
+    let resume = chunks.place();
+    let read = Arc::new(AtomicU64::new(0));
+    let total = source.bytes();
+    let page_settings = PageSettings {
+        // A response has a header, and a compressed body may not shrink.
+        longest: settings.caps.bytes + (256 << 10),
+        rows: ReadSettings {
+            text_field: settings.html_field.clone(),
+            ..ReadSettings::default()
+        },
+    };
+    let mut batch = Batch::default();
+    for (number, file) in source.files.iter().enumerate() {
+        if number < resume.file {
+            read.fetch_add(file.bytes, std::sync::atomic::Ordering::Relaxed);
+            continue;
+        }
+        let mut met = 0u64;
+        let skip = if number == resume.file {
+            resume.records
+        } else {
+            0
+        };
+        pages(file, &page_settings, &read, &mut |page| {
+            met += 1;
+            if met <= skip {
+                return Ok(());
+            }
+            batch.add(
+                &file.name,
+                page,
+                Place {
+                    file: number,
+                    records: met,
+                },
+            );
+            if batch.is_full() {
+                progress(crate::pages::bytes_read(&read).min(total), total)?;
+                work(&mut batch, settings, lists, &mut chunks)?;
+            }
+            Ok(())
+        })?;
+        batch.place = Place {
+            file: number + 1,
+            records: 0,
+        };
+        if !batch.waiting.is_empty() && batch.is_full() {
+            work(&mut batch, settings, lists, &mut chunks)?;
+        }
+    }
+    work(&mut batch, settings, lists, &mut chunks)?;
+    progress(total, total)?;
+    let mut account = chunks.finish(out)?;
+    account.files = source.files.iter().map(|file| file.name.clone()).collect();
+    account.skipped = source.skipped.clone();
+    judge(&account, settings, source)?;
+    Ok(account)
+}
+
+/// Pages that are read and not yet worked on.
+#[derive(Default)]
+struct Batch {
+    waiting: Vec<(String, Result<Page, BadLine>)>,
+    bytes: usize,
+    /// Where the stream stands behind the last of them.
+    place: Place,
+}
+
+impl Batch {
+    fn add(&mut self, file: &str, page: Result<Page, BadLine>, place: Place) {
+        self.bytes += page.as_ref().map_or(0, |page| page.body.bytes());
+        self.waiting.push((file.to_owned(), page));
+        self.place = place;
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES || self.waiting.len() >= BATCH_PAGES
+    }
+}
+
+/// Works on a batch with all threads, then settles in order what depends on the order.
+fn work(
+    batch: &mut Batch,
+    settings: &HarvestSettings,
+    lists: &Lists,
+    chunks: &mut Chunks,
+) -> Result<()> {
+    let waiting = std::mem::take(&mut batch.waiting);
+    let bytes = std::mem::take(&mut batch.bytes) as u64;
+    let worked: Vec<Result<Worked, BadLine>> = waiting
+        .into_par_iter()
+        .map(|(file, page)| {
+            let page = page?;
+            let (id, url) = (page.id.clone(), page.url.clone());
+            let outcome = document::make(page, settings, lists);
+            Ok(Worked {
+                file,
+                url,
+                id,
+                outcome,
+            })
+        })
+        .collect();
+    for page in worked {
+        let page = match page {
+            Ok(page) => page,
+            Err(bad) => {
+                chunks.bad(bad)?;
+                continue;
+            }
+        };
+        let made = page
+            .outcome
+            .and_then(|made| chunks.admit(made, page.url.as_deref(), settings));
+        match made {
+            Ok(made) => chunks.document(&made)?,
+            Err(refused) => chunks.refuse(&RefusedPage {
+                id: page.id,
+                url: page.url,
+                file: page.file,
+                reason: refused.refusal,
+                detail: refused.detail,
+            })?,
+        }
+    }
+    chunks.advance(bytes, batch.place)
+}
+
+/// Whether the whole is worth keeping.
+fn judge(account: &Harvested, settings: &HarvestSettings, source: &Source) -> Result<()> {
+    let bad = account.bad.total;
+    if bad as f64 > settings.stop_past_share * account.records as f64 {
+        let first = account.bad.samples.first().map(ToString::to_string);
+        bail!(
+            "{bad} of {} records of {} cannot be read, more than the {:.2} % that `stop_past_share` \
+             allows: {}. The first: {}. Mend the files, or allow a larger share",
+            account.records,
+            source.root.display(),
+            100.0 * settings.stop_past_share,
+            account.bad.summary(),
+            first.unwrap_or_default()
+        );
+    }
+    let reasons: Vec<String> = account
+        .refused
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    ensure!(
+        account.statistics.total.documents > 0,
+        "{} gives an empty corpus: {} pages were met and all of them refused ({})",
+        source.root.display(),
+        account.records,
+        reasons.join(", ")
+    );
+    Ok(())
+}
+
+/// What the chunks and this file share of an account.
+impl Harvested {
+    fn add(&mut self, account: &Account, samples: usize) {
+        self.records += account.records;
+        for (reason, count) in &account.refused {
+            *self.refused.entry(*reason).or_default() += count;
+        }
+        self.bad.merge(&account.bad, samples);
+        self.repairs.add(&account.repairs);
+        for (encoding, count) in &account.encodings {
+            *self.encodings.entry(encoding.clone()).or_default() += count;
+        }
+        self.statistics.merge(&account.statistics);
+    }
+}
+
+#[cfg(test)]
+mod tests;
