@@ -76,6 +76,9 @@ const KOREAN: f64 = 0.3;
 /// A shorter paragraph (letters) is what the whole text is.
 const PARAGRAPH: u64 = 60;
 
+/// The beginning of a paragraph (bytes) says what it is in as well as all of it.
+const ENOUGH: usize = 400;
+
 /// Finds the language of a text.
 pub fn identify(text: &str) -> Identified {
     let total = Letters::of(text);
@@ -121,7 +124,11 @@ pub fn identify(text: &str) -> Identified {
 }
 
 fn english_or_other(text: &str) -> Language {
-    match whichlang::detect_language(text) {
+    let mut end = text.len().min(ENOUGH);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    match whichlang::detect_language(&text[..end]) {
         whichlang::Lang::Eng => Language::English,
         _ => Language::Other,
     }
