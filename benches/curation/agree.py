@@ -58,16 +58,18 @@ def documents(paths):
                 yield json.loads(line)["text"]
 
 
-def pieces(paths, count):
-    """Runs of lines of a few kilobytes."""
-    made = 0
+def pieces(paths, count, draw):
+    """Runs of eight lines, a few kilobytes, from all over the files."""
+    found = []
     for text in documents(paths):
         lines = [line.strip() for line in text.split("\n") if len(line.strip()) > 60]
-        for start in range(0, len(lines) - 8, 8):
-            yield lines[start : start + 8]
-            made += 1
-            if made == count:
-                return
+        found += [lines[start : start + 8] for start in range(0, len(lines) - 8, 8)]
+    draw.shuffle(found)
+    return found[:count]
+
+
+# How often each way to spoil a text is taken, so that every rule has its 200.
+WAYS = [0, 0, 1, 1, 2, 3, 4, 5, 6, 6, 7, 7, 8, 9, 9, 9, 10, 10, 10, 11, 11, 12, 12, 13, 14, 14, 15, 15, 16, 16, 17, 18, 19, 20, 21, 21, 21]
 
 
 def spoil(draw, lines):
@@ -75,30 +77,31 @@ def spoil(draw, lines):
     words = " ".join(lines).split()
     text = "\n".join(lines)
     some = draw.choice(lines)
-    way = draw.randrange(22)
+    rate = draw.choice([0.08, 0.11, 0.13, 0.16, 0.2])
+    way = draw.choice(WAYS)
     if way == 0:
-        return "\n\n".join(lines + draw.choices(lines, k=draw.randint(1, 7)))
+        return "\n\n".join(lines + draw.choices(lines, k=draw.randint(2, 9)))
     if way == 1:
         return "\n".join(lines + draw.choices(lines, k=draw.randint(1, 7)))
     if way in (2, 3):
         phrase = " ".join(words[: draw.choice([2, 3, 4])])
-        return text + "\n" + (phrase + " ") * draw.randint(3, 60)
+        return text + "\n" + (phrase + " ") * draw.randint(10, 120)
     if way in (4, 5):
         run = " ".join(words[: draw.choice([6, 9, 14, 30])])
         return text + " " + " ".join([run] * draw.randint(1, 9))
     if way == 6:
-        return " ".join(words[: draw.randint(30, 75)])
+        return " ".join(words[: draw.randint(25, 60)])
     if way == 7:
-        short = draw.choices(["a", "of", "to", "I", "in", "it", "we", "up", "1", "x"], k=draw.randint(0, 900))
+        short = draw.choices(["a", "of", "to", "I", "in", "it", "we", "up", "1", "x"], k=draw.randint(200, 1600))
         return text + "\n" + " ".join(short)
     if way == 8:
         return text + "\n" + " ".join("".join(draw.choices("abcdefghij", k=draw.randint(14, 40))) for _ in range(draw.randint(5, 160)))
     if way == 9:
-        return " ".join(word + (" #" if draw.random() < draw.choice([0.05, 0.1, 0.15]) else "") for word in words)
+        return " ".join(word + (" #" if draw.random() < rate else "") for word in words)
     if way == 10:
-        return " ".join(word + ("..." if draw.random() < draw.choice([0.05, 0.1, 0.2]) else "") for word in words)
+        return " ".join(word + ("..." if draw.random() < rate else "") for word in words)
     if way == 11:
-        share = draw.choice([0.7, 0.9, 1.0])
+        share = draw.choice([0.9, 0.97, 1.0, 1.0])
         return "\n".join(("- " if draw.random() < share else "") + line for line in lines)
     if way == 12:
         share = draw.choice([0.2, 0.4, 0.8])
@@ -122,7 +125,8 @@ def spoil(draw, lines):
         return "\n".join(" ".join(words[at : at + size]) for at in range(0, len(words), size))
     if way == 20:
         return text + "\n" + some[: draw.randint(5, 80)] + "\n" + some[: draw.randint(5, 80)]
-    return "\n".join(" ".join(words[at : at + 3]) for at in range(0, min(len(words), draw.randint(60, 200)), 3)) + "\n" + some
+    plain = [word for word in words if word.isalpha()][: draw.randint(60, 200)]
+    return "\n".join(" ".join(plain[at : at + 3]) for at in range(0, len(plain), 3)) + ("\n" + some if draw.random() < 0.3 else ".")
 
 
 def theirs(text):
@@ -145,17 +149,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("files", nargs="+")
     parser.add_argument("--binary", default="target/release/examples/curation")
-    parser.add_argument("--texts", type=int, default=9000)
+    parser.add_argument("--texts", type=int, default=5600)
     arguments = parser.parse_args()
     curation.flips = lambda *_: True  # checked with the fixtures
     draw = random.Random(3)
-    texts = [spoil(draw, lines) for lines in pieces(arguments.files, arguments.texts)]
+    texts = [spoil(draw, lines) for lines in pieces(arguments.files, arguments.texts, draw)]
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", delete=False) as file:
         for index, text in enumerate(texts):
             file.write(json.dumps({"id": str(index), "text": text}) + "\n")
     ours = [json.loads(line) for line in subprocess.check_output([arguments.binary, "verdicts", file.name], text=True).splitlines()]
-    foreign = [row for row in ours if set(row["reasons"]) & {"other_language"}]
-    print(len(texts), "texts,", sum(map(len, texts)) / 1e6, "M characters;", len(foreign), "are not English by ours")
+    print(len(texts), "texts,", sum(map(len, texts)) / 1e6, "M characters")
     dropped = {reason: [set(), set()] for reason in LIMITS}
     for index, (text, row) in enumerate(zip(texts, ours)):
         signals = theirs(text)

@@ -2,7 +2,7 @@
 """Renders Korean Markdown through site themes, as gold pages for extraction: gold = the Markdown.
 
     python3 -m venv VENV && VENV/bin/pip install zstandard markdown-it-py mkdocs mkdocs-material mkdocs-cinder \
-        sphinx myst-parser furo sphinx-rtd-theme pydata-sphinx-theme sphinx-book-theme sphinx-press-theme
+        sphinx myst-parser furo sphinx-rtd-theme pydata-sphinx-theme sphinx-book-theme
     VENV/bin/python benches/extract/pages.py KO_DOCS.jsonl.zst OUT      # a few minutes
 
 Every theme renders its own part of the documents, as one site with the theme's navigation, search and
@@ -24,7 +24,7 @@ import zstandard
 from markdown_it import MarkdownIt
 
 MKDOCS = ["mkdocs", "readthedocs", "material", "cinder"]
-SPHINX = ["alabaster", "furo", "sphinx_rtd_theme", "pydata_sphinx_theme", "sphinx_book_theme", "press"]
+SPHINX = ["alabaster", "furo", "sphinx_rtd_theme", "pydata_sphinx_theme", "sphinx_book_theme"]
 # Looked at while the extractor was tuned; the others were not rendered before the end.
 TUNED = ["mkdocs", "material", "alabaster", "sphinx_rtd_theme"]
 PARSER = MarkdownIt("commonmark").enable("table")

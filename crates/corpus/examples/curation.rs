@@ -1,7 +1,7 @@
 //! Curation without recipes, to be measured and compared: `benches/curation` runs it.
 //!
 //! `curation rules FILE`, `sketch FILE`, `pii FILE`, `all FILE`: each document of JSON lines, one thread, CPU time of
-//! this process; `verdicts FILE` prints the reasons each rule alone would drop a document for; `plant MB` prints a
+//! this process; `language FILE` prints what each is in; `verdicts FILE` prints the reasons that each rule alone would drop it for, as English; `plant MB` prints a
 //! corpus of that size with planted near-duplicates.
 
 use std::error::Error;
@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufWriter, Write as _};
 
 use corpus::filter::{self, Page};
 use corpus::pii::{Kind, mask};
-use corpus::{DedupSettings, Document, FilterSettings, Sketcher};
+use corpus::{DedupSettings, Document, FilterSettings, Language, Sketcher};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,11 +26,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect::<Result<Vec<Document>, Box<dyn Error>>>()?;
     let settings = FilterSettings::default();
     let mut out = BufWriter::new(std::io::stdout().lock());
+    if mode == "language" {
+        for document in &documents {
+            let found = corpus::identify(&document.text);
+            let (language, shares) = (found.language.name(), found.shares);
+            let answer =
+                serde_json::json!({ "id": document.id, "language": language, "shares": shares });
+            writeln!(out, "{answer}")?;
+        }
+        return Ok(());
+    }
     if mode == "verdicts" {
+        // As English, whatever they are: only the rules are compared.
+        let settings = FilterSettings {
+            clean_lines: Language::ALL.to_vec(),
+            ..FilterSettings::default()
+        };
         for document in &documents {
             let mut page = Page::new(&document.text, &settings, None);
-            let signals = filter::measure(&mut page);
-            let failed = filter::judge(&signals, settings.limits(page.language()));
+            let failed = filter::judge(&filter::measure(&mut page), &settings.english);
             let reasons: Vec<_> = failed.iter().map(|rule| rule.reason).collect();
             writeln!(
                 out,

@@ -9,121 +9,32 @@
 //! can be held without its texts.
 
 mod clusters;
+mod fate;
 mod paragraphs;
+mod seen;
+mod settings;
 mod shingles;
 mod shuffle;
 mod signature;
+mod sketch;
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use self::clusters::Clusters;
+use self::fate::Clustered;
 use self::paragraphs::Cuts;
-use self::shingles::{NO_WORDS, Shingler};
-use self::shuffle::{DiskShuffle, Record, Run, Shuffle as _};
-use self::signature::Bands;
+use self::seen::Seen;
+use self::shuffle::{DiskShuffle, Record, Shuffle as _};
 use crate::curate::{piece, pool};
-use crate::{Account, Corpus, Curation, Document, Entry, Verdict};
+use crate::{Account, Corpus, Curation, Document};
 
+pub use settings::{DedupSettings, Keep};
 pub use shingles::{ShingleSettings, Unit};
-
-/// Which document of a cluster is kept; of equals the one that comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Keep {
-    /// The longest, in characters other than white space.
-    Longest,
-    /// The one that comes first.
-    First,
-    /// The one with the highest number in its metadata, under the name in `by`.
-    Highest,
-}
-
-/// How documents are compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DedupSettings {
-    /// Whether near-duplicates are looked for; else only texts that are equal after folding.
-    pub near: bool,
-    /// Bands of a signature.
-    pub bands: usize,
-    /// Rows of a band.
-    pub rows: usize,
-    /// What is hashed.
-    pub shingle: ShingleSettings,
-    /// Which document of a cluster is kept.
-    pub keep: Keep,
-    /// The number in the metadata that `keep = "highest"` goes by.
-    pub by: Option<String>,
-    /// Lines of at least so many characters (white space aside) that an earlier kept document has too are cut; 0 cuts none.
-    pub paragraph_characters: usize,
-}
-
-impl Default for DedupSettings {
-    fn default() -> Self {
-        Self {
-            near: true,
-            bands: 14,
-            rows: 8,
-            shingle: ShingleSettings::default(),
-            keep: Keep::Longest,
-            by: None,
-            paragraph_characters: 0,
-        }
-    }
-}
-
-impl DedupSettings {
-    /// Whether they make sense.
-    ///
-    /// # Errors
-    /// Says which does not.
-    pub fn check(&self) -> Result<()> {
-        ensure!(
-            (1..=256).contains(&self.bands) && (1..=64).contains(&self.rows),
-            "bands = {} and rows = {}: wanted 1 to 256 and 1 to 64",
-            self.bands,
-            self.rows
-        );
-        ensure!(
-            self.shingle.words > 0 && self.shingle.korean_length > 0,
-            "a shingle of no words: wanted at least 1"
-        );
-        ensure!(
-            (self.keep == Keep::Highest) == self.by.is_some(),
-            "`by` names the number that keep = \"highest\" goes by: give both or neither"
-        );
-        Ok(())
-    }
-
-    fn score(&self, document: &Document) -> f64 {
-        match self.keep {
-            Keep::Longest => document.text.chars().filter(|c| !c.is_whitespace()).count() as f64,
-            Keep::First => 0.0,
-            Keep::Highest => {
-                let number = self
-                    .by
-                    .as_ref()
-                    .and_then(|name| document.metadata.get(name))
-                    .and_then(Value::as_f64);
-                number.unwrap_or(f64::NEG_INFINITY)
-            }
-        }
-    }
-
-    /// Partitions of the shuffle: a band each, then the hashes of whole texts, then the scores by document.
-    fn whole(&self) -> usize {
-        if self.near { self.bands } else { 0 }
-    }
-    fn scores(&self) -> usize {
-        self.whole() + 1
-    }
-}
+pub use sketch::{Sketch, Sketcher};
 
 /// Deduplicates one corpus.
 pub struct Dedup<'a> {
@@ -335,138 +246,6 @@ impl Dedup<'_> {
             seen,
             twin,
         })
-    }
-}
-
-/// What is kept of a text to compare it with others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sketch {
-    /// The keys of its bands; texts that share one are taken for near-duplicates. None where it has no words.
-    pub keys: Vec<u64>,
-    /// A hash of the whole folded text; `None` where it has no words.
-    pub whole: Option<u64>,
-}
-
-/// Makes sketches by settings.
-#[derive(Clone, Debug)]
-pub struct Sketcher {
-    near: bool,
-    shingle: ShingleSettings,
-    bands: Bands,
-}
-
-thread_local! {
-    static SHINGLER: RefCell<Shingler> = RefCell::default();
-}
-
-impl Sketcher {
-    /// Chooses the permutations, and the instructions to compute them by.
-    pub fn new(settings: &DedupSettings) -> Self {
-        let bands = Bands::new(settings.bands, settings.rows);
-        Self {
-            near: settings.near,
-            shingle: settings.shingle.clone(),
-            bands,
-        }
-    }
-
-    /// The sketch of a text.
-    pub fn sketch(&self, text: &str) -> Sketch {
-        SHINGLER.with_borrow_mut(|shingler| {
-            let (shingles, whole) = shingler.read(text, &self.shingle);
-            let mut keys = Vec::new();
-            if self.near && !shingles.is_empty() {
-                self.bands.keys(shingles, &mut keys);
-            }
-            Sketch {
-                keys,
-                whole: (whole != NO_WORDS).then_some(whole),
-            }
-        })
-    }
-}
-
-/// The keys of earlier crawls, walked in step with our own.
-struct Seen(Vec<(Run, Option<u64>)>);
-
-impl Seen {
-    fn open(artifacts: &[PathBuf], partition: usize) -> Result<Self> {
-        let open = |artifact: &PathBuf| {
-            let mut run = Run::open(&artifact.join(KEYS), partition)?;
-            let first = run.next()?.map(|(key, _)| key);
-            Ok((run, first))
-        };
-        artifacts.iter().map(open).collect::<Result<_>>().map(Self)
-    }
-
-    /// Whether a key was seen; keys must be asked for in order.
-    fn has(&mut self, key: u64) -> Result<bool> {
-        let mut has = false;
-        for (run, next) in &mut self.0 {
-            while next.is_some_and(|next| next < key) {
-                *next = run.next()?.map(|(key, _)| key);
-            }
-            has |= *next == Some(key);
-        }
-        Ok(has)
-    }
-}
-
-/// Clusters, and what is kept of each.
-struct Clustered {
-    /// The cluster of a document: its smallest member.
-    root: Vec<u32>,
-    /// Of a cluster, by its root: which member is kept, how many there are, whether an earlier crawl had one.
-    best: Vec<u32>,
-    size: Vec<u32>,
-    seen: Vec<bool>,
-    /// The first document with exactly this text, folded.
-    twin: Vec<u32>,
-}
-
-impl Clustered {
-    /// Whether a document is the one that is kept of its cluster.
-    fn keeps(&self, place: usize) -> bool {
-        let root = self.root[place] as usize;
-        !self.seen[root] && self.best[root] as usize == place
-    }
-
-    fn judge(&self, place: usize, mut document: Document, cuts: &Cuts) -> Verdict {
-        let root = self.root[place] as usize;
-        let best = self.best[root] as usize;
-        let mut entry = Entry::of(&document);
-        entry.cluster = Some(best as u64);
-        entry.cluster_size = Some(u64::from(self.size[root]));
-        entry.numbers = vec![0.0];
-        let reason = match () {
-            () if self.seen[root] => "seen_before",
-            () if best == place => {
-                if let Some((text, count)) = cuts.apply(place, &document.text) {
-                    entry.numbers = vec![count as f64];
-                    entry.bytes_kept = text.len() as u64;
-                    document.text = text;
-                }
-                if document.text.trim().is_empty() {
-                    entry.drop("only_repeated_paragraphs");
-                    return Verdict {
-                        document: None,
-                        entry,
-                    };
-                }
-                let document = document.with("cluster_size", self.size[root]);
-                return Verdict {
-                    document: Some(document),
-                    entry,
-                };
-            }
-            () if self.twin[place] == self.twin[best] => "exact_duplicate",
-            () => "near_duplicate",
-        };
-        entry.drop(reason);
-        Verdict {
-            document: None,
-            entry,
-        }
     }
 }
 

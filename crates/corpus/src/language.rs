@@ -76,6 +76,9 @@ const KOREAN: f64 = 0.3;
 /// A shorter paragraph (letters) is what the whole text is.
 const PARAGRAPH: u64 = 60;
 
+/// The beginning of a paragraph (bytes) says what it is in as well as all of it.
+const ENOUGH: usize = 400;
+
 /// Finds the language of a text.
 pub fn identify(text: &str) -> Identified {
     let total = Letters::of(text);
@@ -92,16 +95,23 @@ pub fn identify(text: &str) -> Identified {
     if is_code {
         letters[Language::Code as usize] = rest;
     } else if rest > 0 {
-        let whole = english_or_other(text);
+        let mut short = 0;
         for paragraph in text.split("\n\n") {
             let inside = Letters::of(paragraph);
-            let language = match inside.all - inside.hangul {
-                0 => continue,
-                few if few < PARAGRAPH || inside.hangul > few => whole,
-                _ => english_or_other(paragraph),
-            };
-            letters[language as usize] += inside.all - inside.hangul;
+            let foreign = inside.all - inside.hangul;
+            if foreign < PARAGRAPH || inside.hangul > foreign {
+                short += foreign;
+            } else {
+                letters[english_or_other(paragraph) as usize] += foreign;
+            }
         }
+        // What is too short to tell is what the rest is, or the whole.
+        let whole = match letters[1].cmp(&letters[3]) {
+            _ if letters[1] + letters[3] == 0 => english_or_other(text),
+            std::cmp::Ordering::Less => Language::Other,
+            _ => Language::English,
+        };
+        letters[whole as usize] += short;
     }
     let shares = letters.map(|count| count as f64 / total.all as f64);
     let language = match () {
@@ -114,7 +124,11 @@ pub fn identify(text: &str) -> Identified {
 }
 
 fn english_or_other(text: &str) -> Language {
-    match whichlang::detect_language(text) {
+    let mut end = text.len().min(ENOUGH);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    match whichlang::detect_language(&text[..end]) {
         whichlang::Lang::Eng => Language::English,
         _ => Language::Other,
     }

@@ -108,9 +108,8 @@ fn lines(text: &str) -> String {
             continue;
         }
         counters.clear();
-        if trimmed.is_empty() {
-            out.gap();
-        } else if trimmed.len() >= 4 && trimmed.bytes().all(|byte| byte == b'-') {
+        let rule = trimmed.len() >= 4 && trimmed.bytes().all(|byte| byte == b'-');
+        if trimmed.is_empty() || rule {
             out.gap();
         } else {
             let text = quotes(trimmed);

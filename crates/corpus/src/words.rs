@@ -28,7 +28,7 @@ pub fn words(text: &str, language: Language) -> Vec<&str> {
 
 /// What stands between white space.
 pub(crate) fn eojeol(text: &str) -> impl Iterator<Item = &str> {
-    text.split(signs::space).filter(|word| !word.is_empty())
+    signs::between_spaces(text)
 }
 
 #[cfg(test)]

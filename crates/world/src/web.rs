@@ -61,9 +61,8 @@ pub struct Planted {
     pub grade: Grade,
     /// `ko`, `en`, or the language of a foreign page.
     pub language: String,
-    /// The document that it tells.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub document: Option<String>,
+    /// The documents that it tells.
+    pub documents: Vec<String>,
     /// The page that it copies.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub copy_of: Option<String>,
@@ -137,35 +136,71 @@ pub fn web_pages<'a>(
     documents: &'a [Document],
     settings: &'a WebSettings,
 ) -> impl Iterator<Item = WebPage> + 'a {
-    documents
-        .iter()
-        .enumerate()
-        .flat_map(move |(number, document)| around(seed, number, documents, document, settings))
+    let subjects = subjects(seed, documents);
+    (0..subjects.len()).flat_map(move |number| around(seed, number, &subjects, settings))
 }
 
-/// The page of one document, and what else the crawl meets before the next.
+/// Documents of one language and quality that are told on one page.
+struct Subject<'a> {
+    language: Language,
+    quality: Quality,
+    documents: Vec<&'a Document>,
+    letters: usize,
+    /// Letters that fill the page: from a short notice to a long article.
+    full: usize,
+}
+
+/// The documents dealt out to pages, in the order in which pages become full.
+fn subjects(seed: u64, documents: &[Document]) -> Vec<Subject<'_>> {
+    let mut random = Random::new(seed, "web subjects");
+    let mut filling: Vec<Subject<'_>> = Vec::new();
+    let mut subjects = Vec::new();
+    for document in documents {
+        let of = |subject: &Subject<'_>| {
+            subject.language == document.language && subject.quality == document.quality
+        };
+        let at = filling.iter().position(of).unwrap_or_else(|| {
+            filling.push(Subject {
+                language: document.language,
+                quality: document.quality,
+                documents: Vec::new(),
+                letters: 0,
+                full: random.between(300, 1_500),
+            });
+            filling.len() - 1
+        });
+        let subject = &mut filling[at];
+        subject.letters += document.text.chars().count();
+        subject.documents.push(document);
+        if subject.letters >= subject.full {
+            subjects.push(filling.swap_remove(at));
+        }
+    }
+    subjects.extend(filling);
+    subjects
+}
+
+/// The page of one subject, and what else the crawl meets before the next.
 fn around(
     seed: u64,
     number: usize,
-    documents: &[Document],
-    document: &Document,
+    subjects: &[Subject<'_>],
     settings: &WebSettings,
 ) -> Vec<WebPage> {
     let mut random = Random::new(seed, &format!("web page {number}"));
-    let mut pages = vec![original(seed, number, document, settings)];
+    let mut pages = vec![original(seed, number, &subjects[number], settings)];
     // A copy is of a page some way back, so that it lies in another part of the crawl.
-    let back = |random: &mut Random| number.checked_sub(1 + random.below(200.min(number.max(1))));
-    if random.chance(settings.copies)
-        && let Some(at) = back(&mut random)
-    {
-        let page = original(seed, at, &documents[at], settings);
-        pages.push(again(page, number, Role::Copy, &mut random));
-    }
-    if random.chance(settings.near_copies)
-        && let Some(at) = back(&mut random)
-    {
-        let page = original(seed, at, &documents[at], settings);
-        pages.push(again(page, number, Role::NearCopy, &mut random));
+    for (role, share) in [
+        (Role::Copy, settings.copies),
+        (Role::NearCopy, settings.near_copies),
+    ] {
+        let back = 1 + random.below(200.min(number.max(1)));
+        if random.chance(share)
+            && let Some(at) = number.checked_sub(back)
+        {
+            let page = original(seed, at, &subjects[at], settings);
+            pages.push(again(page, number, role, &mut random));
+        }
     }
     for (role, share) in [
         (Role::Spam, settings.spam),
@@ -179,13 +214,17 @@ fn around(
     pages
 }
 
-/// The page that tells a document.
-fn original(seed: u64, number: usize, document: &Document, settings: &WebSettings) -> WebPage {
+/// The page that tells a subject.
+fn original(seed: u64, number: usize, subject: &Subject<'_>, settings: &WebSettings) -> WebPage {
     let mut random = Random::new(seed, &format!("web document {number}"));
-    let language = document.language;
-    let mut lines: Vec<String> = document.text.lines().map(str::to_owned).collect();
+    let language = subject.language;
+    let texts = subject
+        .documents
+        .iter()
+        .flat_map(|document| document.text.lines());
+    let mut lines: Vec<String> = texts.map(str::to_owned).collect();
     lines.retain(|line| !line.trim().is_empty());
-    let middling = document.quality == Quality::Good && random.chance(settings.middling);
+    let middling = subject.quality == Quality::Good && random.chance(settings.middling);
     if middling {
         lines = filler::in_pieces(&lines, language, &mut random);
     }
@@ -196,7 +235,7 @@ fn original(seed: u64, number: usize, document: &Document, settings: &WebSetting
         lines.insert(place, line);
         planted_personal = found;
     }
-    let grade = match (document.quality, middling) {
+    let grade = match (subject.quality, middling) {
         (Quality::Poor, _) => Grade::Poor,
         (_, true) => Grade::Middling,
         _ => Grade::Good,
@@ -211,7 +250,11 @@ fn original(seed: u64, number: usize, document: &Document, settings: &WebSetting
             role: Role::Page,
             grade,
             language: language.code().to_owned(),
-            document: Some(document.id.clone()),
+            documents: subject
+                .documents
+                .iter()
+                .map(|document| document.id.clone())
+                .collect(),
             copy_of: None,
             personal: planted_personal,
             text: lines.join("\n"),
@@ -276,7 +319,7 @@ fn other(role: Role, number: usize, random: &mut Random) -> WebPage {
                 Grade::Poor
             },
             language: name.to_owned(),
-            document: None,
+            documents: Vec::new(),
             copy_of: None,
             personal: Vec::new(),
             text: lines.join("\n"),
@@ -292,7 +335,7 @@ mod tests {
     #[test]
     fn every_role_occurs_and_the_same_seed_gives_the_same_pages() {
         let world = World::new(3, &Settings::default()).unwrap();
-        let documents: Vec<Document> = world.documents().take(1_500).cloned().collect();
+        let documents: Vec<Document> = world.documents().take(20_000).cloned().collect();
         let settings = WebSettings::default();
         let pages: Vec<WebPage> = web_pages(3, &documents, &settings).collect();
         let again: Vec<WebPage> = web_pages(3, &documents, &settings).collect();
@@ -303,7 +346,12 @@ mod tests {
                 .filter(|page| page.planted.role == role)
                 .count()
         };
-        assert_eq!(count(Role::Page), documents.len());
+        let told: usize = pages
+            .iter()
+            .filter(|page| page.planted.role == Role::Page)
+            .map(|page| page.planted.documents.len())
+            .sum();
+        assert_eq!(told, documents.len());
         for role in [
             Role::Copy,
             Role::NearCopy,

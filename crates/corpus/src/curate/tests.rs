@@ -28,7 +28,7 @@ fn judge(place: u64, mut document: Document) -> Verdict {
     assert_eq!(document.id, format!("문서-{place}"));
     let mut entry = Entry::of(&document);
     entry.numbers = vec![place as f64];
-    if place % 5 == 0 {
+    if place.is_multiple_of(5) {
         entry.drop("fifth");
         return Verdict {
             document: None,

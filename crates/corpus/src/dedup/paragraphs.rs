@@ -9,8 +9,10 @@ use std::path::Path;
 use anyhow::Result;
 use rayon::prelude::*;
 
+use super::shingles::NO_WORDS;
 use super::shuffle::{DiskShuffle, Record, Shuffle as _};
-use super::{Clustered, SHINGLER, ShingleSettings};
+use super::sketch::SHINGLER;
+use super::{Clustered, ShingleSettings};
 use crate::Corpus;
 use crate::curate::{piece, pool};
 
@@ -112,7 +114,7 @@ fn lines(text: &str, document: u64, least: usize) -> Vec<Record> {
                 document << LINE_BITS | number as u64,
             )
         })
-        .filter(|(key, _)| *key != super::NO_WORDS)
+        .filter(|(key, _)| *key != NO_WORDS)
         .collect()
     })
 }

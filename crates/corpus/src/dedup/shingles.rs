@@ -159,7 +159,7 @@ impl Word {
         self.last = byte;
         self.bytes = self.bytes << 8 | u64::from(byte);
         self.count += 1;
-        if self.count % 8 == 0 {
+        if self.count.is_multiple_of(8) {
             self.hash = multiply(self.hash ^ self.bytes, BASE);
             self.bytes = 0;
         }

@@ -151,6 +151,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::print_stdout)] // figures, shown by --nocapture
     fn bands_meet_as_theory_says() {
         let bands = Bands::new(14, 8);
         let (mut state, pairs) = (5, 400);

@@ -1,3 +1,5 @@
+#![allow(clippy::print_stdout)] // figures, shown by --nocapture
+
 use super::*;
 use crate::{WriteSettings, Writer, visit_ledger};
 use anyhow::bail;

@@ -3,6 +3,7 @@
 use dom_query::{NodeData, NodeRef};
 
 use super::formula;
+use super::prepare::is_permalink;
 
 /// Bytes of one block; what is longer is data, and stays with the extractor.
 const LONGEST: usize = 256 << 10;
@@ -227,16 +228,17 @@ pub(super) fn table(node: &NodeRef<'_>) -> Option<(String, String)> {
     (markdown.len() <= LONGEST).then_some((markdown, words))
 }
 
-/// A cell as one line.
-struct Flat {
-    text: String,
+/// A cell or a heading as one line.
+pub(super) struct Flat {
+    pub(super) text: String,
     /// How many of its characters stand in links.
-    linked: usize,
+    pub(super) linked: usize,
     /// Whether something lies in it that no cell of data holds.
-    holds_blocks: bool,
+    pub(super) holds_blocks: bool,
 }
 
-fn flat(cell: &NodeRef<'_>) -> Flat {
+/// An element as one line.
+pub(super) fn flat(cell: &NodeRef<'_>) -> Flat {
     let mut text = String::new();
     let (mut links, mut linked, mut holds_blocks) = (0usize, 0usize, false);
     walk(cell, &mut |node, entering| {
@@ -244,10 +246,13 @@ fn flat(cell: &NodeRef<'_>) -> Flat {
             return false;
         }
         match element(node).as_deref() {
-            Some("table" | "pre" | "form" | "h1" | "h2" | "h3" | "article" | "section") => {
+            Some("table" | "pre" | "form" | "h1" | "h2" | "h3" | "article" | "section")
+                if node.id != cell.id =>
+            {
                 holds_blocks = true;
                 return false;
             }
+            Some("a") if entering && is_permalink(node) => return false,
             Some("a") if entering => links += 1,
             Some("a") => links = links.saturating_sub(1),
             Some("script" | "style" | "svg") => return false,

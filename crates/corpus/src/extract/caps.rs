@@ -32,44 +32,63 @@ impl Default for Caps {
 }
 
 /// Elements that never have an end tag, or may leave it out: they say nothing about depth.
-const SHALLOW: [&[u8]; 31] = [
-    b"area",
-    b"base",
-    b"br",
-    b"col",
-    b"embed",
-    b"hr",
-    b"img",
-    b"input",
-    b"link",
-    b"meta",
-    b"param",
-    b"source",
-    b"track",
-    b"wbr",
-    b"p",
-    b"li",
-    b"dt",
-    b"dd",
-    b"option",
-    b"optgroup",
-    b"tr",
-    b"td",
-    b"th",
-    b"thead",
-    b"tbody",
-    b"tfoot",
-    b"colgroup",
-    b"rt",
-    b"rp",
-    b"html",
-    b"body",
-];
+fn is_shallow(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"area"
+            | b"base"
+            | b"br"
+            | b"col"
+            | b"embed"
+            | b"hr"
+            | b"img"
+            | b"input"
+            | b"link"
+            | b"meta"
+            | b"param"
+            | b"source"
+            | b"track"
+            | b"wbr"
+            | b"p"
+            | b"li"
+            | b"dt"
+            | b"dd"
+            | b"option"
+            | b"optgroup"
+            | b"tr"
+            | b"td"
+            | b"th"
+            | b"thead"
+            | b"tbody"
+            | b"tfoot"
+            | b"colgroup"
+            | b"rt"
+            | b"rp"
+            | b"html"
+            | b"body"
+    )
+}
+
 /// Elements that the parser opens again in the next block where they were not closed.
-const FORMATTING: [&[u8]; 14] = [
-    b"a", b"b", b"big", b"code", b"em", b"font", b"i", b"nobr", b"s", b"small", b"strike",
-    b"strong", b"tt", b"u",
-];
+fn is_formatting(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"a" | b"b"
+            | b"big"
+            | b"code"
+            | b"em"
+            | b"font"
+            | b"i"
+            | b"nobr"
+            | b"s"
+            | b"small"
+            | b"strike"
+            | b"strong"
+            | b"tt"
+            | b"u"
+    )
+}
+
 /// How many times deeper than allowed the count of unclosed tags may go: unclosed is not deep yet.
 const SLACK: u64 = 8;
 
@@ -101,8 +120,8 @@ pub(super) fn check(html: &str, caps: &Caps) -> Result<(), Refused> {
         name.make_ascii_lowercase();
         let name = &name[..length];
         at = start + length;
-        let formats = FORMATTING.contains(&name);
-        let shallow = SHALLOW.contains(&name);
+        let formats = is_formatting(name);
+        let shallow = is_shallow(name);
         match (closes, formats) {
             (true, true) => formatting = formatting.saturating_sub(1),
             (false, true) => formatting += 1,

@@ -1,6 +1,6 @@
 //! A page's tree made ready: what cannot be text goes, and what extraction tends to lose is set aside.
 //!
-//! Code blocks, tables of data and formulas are turned into what they shall be in the end, Markdown,
+//! Code blocks, headings, tables of data and formulas are turned into what they shall be in the end, Markdown,
 //! before any extractor sees the page. In the tree stays a paragraph of their words between two
 //! private marks, `U+E000 number U+E001 words U+E002`, so that an extractor weighs them as the
 //! text they are; [`super::markdown`] puts the kept block in the place of what comes back.
@@ -32,7 +32,7 @@ pub(super) struct Prepared {
 pub(super) fn prepare(html: &str, caps: &Caps) -> Result<Prepared, Refused> {
     caps::check(html, caps)?;
     // The marks are ours alone from here on.
-    let foreign = html.contains([OPEN, MIDDLE, CLOSE]);
+    let foreign = memchr::memmem::find(html.as_bytes(), b"\xEE\x80").is_some();
     let document = if foreign {
         Document::from(html.replace([OPEN, MIDDLE, CLOSE], ""))
     } else {
@@ -147,6 +147,7 @@ fn judge(node: &NodeRef<'_>, about: &mut About) -> Option<Edit> {
         "math" => Some(Edit::Inline(formula::mathml(node))),
         "pre" => code(node),
         "table" => table(node),
+        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => heading(name, node),
         // An anchor marks a place and says nothing; in a heading it costs extractors the heading.
         "a" if node.first_child().is_none() && !node.has_attr("href") => Some(Edit::Remove),
         "a" if is_permalink(node) => Some(Edit::Remove),
@@ -182,6 +183,21 @@ fn code(node: &NodeRef<'_>) -> Option<Edit> {
     Some(Edit::Block { block, words })
 }
 
+/// Extractors drop headings before code, behind anchors and at ends; what they keep as words stays one.
+/// A heading that is a link is left to them: lists of articles are made of these.
+fn heading(name: &str, node: &NodeRef<'_>) -> Option<Edit> {
+    let flat = blocks::flat(node);
+    let letters = flat.text.chars().count();
+    if flat.holds_blocks || !(1..=300).contains(&letters) || flat.linked * 2 > letters {
+        return None;
+    }
+    let level = usize::from(name.as_bytes()[1] - b'0');
+    Some(Edit::Block {
+        block: format!("{} {}", "#".repeat(level), flat.text),
+        words: flat.text,
+    })
+}
+
 fn table(node: &NodeRef<'_>) -> Option<Edit> {
     // A listing with its line numbers in the first column is code, not a table.
     if let Some(code) = blocks::listing(node) {
@@ -193,7 +209,7 @@ fn table(node: &NodeRef<'_>) -> Option<Edit> {
 }
 
 /// The `¶` behind a heading: a link of one sign to the place itself.
-fn is_permalink(node: &NodeRef<'_>) -> bool {
+pub(super) fn is_permalink(node: &NodeRef<'_>) -> bool {
     let Some(target) = node.attr("href") else {
         return false;
     };

@@ -78,8 +78,11 @@ impl Filter for C4 {
     fn measure(&self, page: &mut Page<'_>, signals: &mut Vec<f64>) {
         let language = page.language();
         let cleaned = clean(page.original, |line| {
-            let words = words(line, language);
-            (words.len(), sentences(&words, language))
+            // Words of a line are words of the text, unless something was cut out of it.
+            let of_line = within(&page.words, page.original, line);
+            let anew = of_line.is_none().then(|| words(line, language));
+            let words = anew.as_deref().or(of_line).unwrap_or_default();
+            (words.len(), sentences(words, language))
         });
         signals.extend([
             cleaned.lorem_ipsum as f64,
@@ -90,6 +93,18 @@ impl Filter for C4 {
             page.edited = Some((cleaned.text, cleaned.words));
         }
     }
+}
+
+/// Those of a text's words that lie in a part of it; `None` where the part is not of this text.
+fn within<'a, 'b>(words: &'a [&'b str], text: &str, part: &str) -> Option<&'a [&'b str]> {
+    let place = |of: &str| of.as_ptr() as usize;
+    let (start, end) = (place(part), place(part) + part.len());
+    if start < place(text) || end > place(text) + text.len() {
+        return None;
+    }
+    let first = words.partition_point(|word| place(word) < start);
+    let count = words[first..].partition_point(|word| place(word) < end);
+    Some(&words[first..first + count])
 }
 
 /// A word of more characters is none.
@@ -184,12 +199,9 @@ fn without_citations(line: &str) -> std::borrow::Cow<'_, str> {
     let mut rest = line;
     while let Some(at) = rest.find('[') {
         let inside = &rest[at + 1..];
-        let digits = inside.len()
-            - inside
-                .trim_start_matches(|c: char| {
-                    c.is_numeric() && c.to_digit(10).is_some() || matches!(c, '０'..='９')
-                })
-                .len();
+        let bare =
+            inside.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '０'..='９'));
+        let digits = inside.len() - bare.len();
         let length = match () {
             () if inside[digits..].starts_with(']') => digits + 2,
             () if inside.starts_with("edit]") => "[edit]".len(),

@@ -245,6 +245,10 @@ pub fn domain_of(url: &str) -> String {
 mod tests {
     use super::*;
 
+    fn put(path: impl AsRef<Path>, text: &str) -> std::io::Result<()> {
+        disk::write(path.as_ref(), text.as_bytes())
+    }
+
     #[test]
     fn domains_are_those_of_their_owners() {
         for (url, domain) in [
@@ -293,9 +297,9 @@ mod tests {
                 .to_string()
                 .contains("domains*.txt")
         );
-        std::fs::write(folder.path().join("domains.txt"), "Spam.kr # 스팸\n\n").unwrap();
-        std::fs::write(folder.path().join("words-ko.txt"), "도박\n").unwrap();
-        std::fs::write(
+        put(folder.path().join("domains.txt"), "Spam.kr # 스팸\n\n").unwrap();
+        put(folder.path().join("words-ko.txt"), "도박\n").unwrap();
+        put(
             folder.path().join("remove.txt"),
             "# 요청\nhttp://a.kr/#1\nurn:7\n",
         )

@@ -1,4 +1,4 @@
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::path::PathBuf;
 
 use flate2::Compression;
@@ -6,6 +6,11 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::Corpus;
+
+/// Writes a file.
+fn put(path: impl AsRef<std::path::Path>, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    disk::write(path.as_ref(), bytes.as_ref())
+}
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -52,7 +57,7 @@ impl Trial {
     }
 
     fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
-        std::fs::write(self.folder.path().join("in").join(name), bytes).unwrap();
+        put(self.folder.path().join("in").join(name), bytes).unwrap();
         self
     }
 
@@ -243,9 +248,9 @@ fn admission_is_by_domain_word_licence_and_request() {
     trial.put("a.warc.gz", bytes);
     let lists = trial.path("lists");
     std::fs::create_dir(&lists).unwrap();
-    std::fs::write(lists.join("domains.txt"), "spam.kr\n").unwrap();
-    std::fs::write(lists.join("words.txt"), "casino\n").unwrap();
-    std::fs::write(lists.join("remove.txt"), "http://a.kr/6\n").unwrap();
+    put(lists.join("domains.txt"), "spam.kr\n").unwrap();
+    put(lists.join("words.txt"), "casino\n").unwrap();
+    put(lists.join("remove.txt"), "http://a.kr/6\n").unwrap();
     trial.settings.admit.licences = vec!["CC-BY".to_owned()];
     trial.settings.admit.without_licence = Unlicensed::Refuse;
     let account = trial.run("out", &Lists::load(&lists).unwrap()).unwrap();
@@ -280,8 +285,10 @@ fn bombs_giants_and_nul_bytes_cost_themselves_only() {
         record("nul", "http://a.kr/2", HTML, nul.as_bytes()),
     ];
     trial.put("a.warc.gz", bytes.concat());
-    let giant = std::fs::File::create(trial.path("in/giant.html")).unwrap();
-    giant.set_len(200 << 20).unwrap();
+    let mut giant = disk::AtomicFile::create(&trial.path("in/giant.html")).unwrap();
+    giant.seek(std::io::SeekFrom::Start(200 << 20)).unwrap();
+    giant.write_all(b"</html>").unwrap();
+    giant.commit().unwrap();
     trial.put("nested.html", "<table><tr><td>".repeat(1_000));
     let account = trial.run("out", &Lists::default()).unwrap();
     assert_eq!(
@@ -318,7 +325,7 @@ fn a_shard_that_disappears_is_named_and_what_was_done_is_kept() {
         error.contains("b.warc.gz") && error.contains("still there"),
         "{error}"
     );
-    std::fs::write(trial.path("in/b.warc.gz"), whole).unwrap();
+    put(trial.path("in/b.warc.gz"), whole).unwrap();
     assert_eq!(run().unwrap().records, 40);
 }
 

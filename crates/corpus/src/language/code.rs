@@ -40,9 +40,15 @@ const BEGINNINGS: [&str; 34] = [
     "try:",
 ];
 
-const INSIDE: [&str; 12] = [
-    "=>", "->", "==", "!=", "&&", "||", "::", "();", " += ", "](", "self.", " := ",
-];
+/// Pairs of signs that prose does not have, found in one pass over a line.
+fn has_operator(line: &str) -> bool {
+    line.as_bytes().windows(2).any(|pair| {
+        matches!(
+            pair,
+            b"=>" | b"->" | b"==" | b"!=" | b"&&" | b"||" | b"::" | b");" | b"+=" | b":=" | b"]("
+        )
+    })
+}
 
 /// Whether most of a text's lines are a program's.
 pub(super) fn is_code(text: &str) -> bool {
@@ -84,5 +90,5 @@ fn looks_like_code(line: &str) -> bool {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_.[]: *&".contains(&byte))
     });
-    opens || keyword || assigns || INSIDE.iter().any(|sign| line.contains(sign))
+    opens || keyword || assigns || has_operator(line)
 }

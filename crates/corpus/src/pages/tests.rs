@@ -7,6 +7,11 @@ use flate2::write::GzEncoder;
 use super::*;
 use crate::Source;
 
+/// Writes a file.
+fn put(path: impl AsRef<std::path::Path>, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    disk::write(path.as_ref(), bytes.as_ref())
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
@@ -35,7 +40,7 @@ fn response(id: &str) -> Vec<u8> {
 /// Reads a file of these bytes under this name; pages' ids (with the refusal) and bad records.
 fn read(name: &str, bytes: &[u8]) -> (Vec<String>, Vec<Reason>) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(name), bytes).unwrap();
+    put(folder.path().join(name), bytes).unwrap();
     let (pages, bad) = read_all(folder.path());
     let ids = pages.into_iter().map(|page| match page.body {
         Body::Refused(refused) => format!("{} {}", page.id, refused.refusal),
@@ -159,9 +164,9 @@ fn a_broken_record_costs_itself_only() {
 fn html_and_rows_are_pages() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("하위")).unwrap();
-    std::fs::write(folder.path().join("하위/글.html"), "<p>안녕</p>").unwrap();
-    std::fs::write(folder.path().join("너무.htm"), vec![b'a'; 3 << 20]).unwrap();
-    std::fs::write(
+    put(folder.path().join("하위/글.html"), "<p>안녕</p>").unwrap();
+    put(folder.path().join("너무.htm"), vec![b'a'; 3 << 20]).unwrap();
+    put(
         folder.path().join("줄.jsonl"),
         "{\"id\":\"7\",\"html\":\"<p>줄</p>\",\"url\":\"http://a.kr\"}\n{\"html\":3}\n",
     )
@@ -205,7 +210,7 @@ fn a_dump_gives_its_articles_even_when_it_breaks_off() {
     let path = folder
         .path()
         .join("kowiki-pages-articles-multistream.xml.bz2");
-    std::fs::write(&path, &bytes).unwrap();
+    put(&path, &bytes).unwrap();
     let (pages, bad) = read_all(&path);
     assert_eq!((pages.len(), bad.len()), (3, 0));
     let page = &pages[0];
@@ -229,7 +234,7 @@ fn a_dump_gives_its_articles_even_when_it_breaks_off() {
         })
         .collect();
     assert_eq!(refusals, [Refusal::Redirect, Refusal::NotAnArticle]);
-    std::fs::write(&path, &bytes[..bytes.len() - 30]).unwrap();
+    put(&path, &bytes[..bytes.len() - 30]).unwrap();
     let (pages, bad) = read_all(&path);
     assert!(!pages.is_empty() && bad.len() == 1, "{bad:?}");
 }
@@ -267,7 +272,7 @@ fn papers_come_out_of_nested_archives_and_nothing_from_outside() {
     ]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("arXiv_src_2101_001.tar");
-    std::fs::write(&path, &bytes).unwrap();
+    put(&path, &bytes).unwrap();
     let (pages, bad) = read_all(&path);
     assert_eq!(bad, [Reason::OutsideArchive]);
     let ids: Vec<&str> = pages.iter().map(|page| page.id.as_str()).collect();
@@ -292,7 +297,7 @@ fn papers_come_out_of_nested_archives_and_nothing_from_outside() {
 fn a_file_that_is_gone_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.warc");
-    std::fs::write(&path, response("하나")).unwrap();
+    put(&path, response("하나")).unwrap();
     let source = Source::discover_pages(folder.path()).unwrap();
     std::fs::remove_file(&path).unwrap();
     let settings = PageSettings {

@@ -70,10 +70,8 @@ pub(super) fn articles(
                     path.push(name);
                 }
             }
-            Event::Empty(empty) => {
-                if empty.local_name().into_inner() == "redirect" {
-                    article.redirect = true;
-                }
+            Event::Empty(empty) if empty.local_name().into_inner() == "redirect" => {
+                article.redirect = true;
             }
             Event::Text(text) => {
                 put(
@@ -97,12 +95,10 @@ pub(super) fn articles(
                 let letter = resolve(&reference);
                 put(&path, &letter, &mut article, &mut base, settings);
             }
-            Event::End(_) => {
-                if path.pop().as_deref() == Some("page") {
-                    number += 1;
-                    let done = std::mem::take(&mut article);
-                    take(Ok(page(done, &base, &language, settings)))?;
-                }
+            Event::End(_) if path.pop().as_deref() == Some("page") => {
+                number += 1;
+                let done = std::mem::take(&mut article);
+                take(Ok(page(done, &base, &language, settings)))?;
             }
             Event::Eof => break,
             _ => {}

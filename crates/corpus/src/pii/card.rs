@@ -29,5 +29,5 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
     let sum: u32 = from_right
         .map(|(at, digit)| u32::from(if at % 2 == 1 { doubled(*digit) } else { *digit }))
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }

@@ -22,18 +22,12 @@ fn domestic(chain: &Chain<'_>, from: usize) -> Option<usize> {
     let rest = &chain.groups[from..];
     let first = rest.first()?;
     let head = &bytes[first.start..first.end];
-    let area = match head {
-        [b'0', b'2']
-        | [b'0', b'1', b'0' | b'1' | b'6'..=b'9']
-        | [b'0', b'3', b'1'..=b'3']
-        | [b'0', b'4', b'1'..=b'4'] => true,
-        [b'0', b'5', b'1'..=b'5']
-        | [b'0', b'6', b'1'..=b'4']
-        | [b'0', b'7', b'0']
-        | [b'0', b'8', b'0']
-        | [b'0', b'5', b'0', _] => true,
-        _ => false,
-    };
+    #[rustfmt::skip]
+    let area = matches!(
+        head,
+        [b'0', b'2'] | [b'0', b'1', b'0' | b'1' | b'6'..=b'9'] | [b'0', b'3', b'1'..=b'3'] | [b'0', b'4', b'1'..=b'4']
+            | [b'0', b'5', b'1'..=b'5'] | [b'0', b'6', b'1'..=b'4'] | [b'0', b'7' | b'8', b'0'] | [b'0', b'5', b'0', _]
+    );
     if area && rest.len() >= 3 {
         let held = rest[1..3]
             .iter()

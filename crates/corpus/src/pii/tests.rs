@@ -1,3 +1,5 @@
+#![allow(clippy::print_stdout)] // figures, shown by --nocapture
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -265,7 +267,7 @@ fn precision_and_recall_on_labelled_text() {
             if draw.below(2) == 0 {
                 let (kind, number) = draw.personal();
                 let named = number
-                    .rfind(|c: char| c == ' ')
+                    .rfind(' ')
                     .filter(|_| kind == Kind::Account)
                     .map_or(0, |at| at + 1);
                 truth.push((text.len() + named, text.len() + number.len(), kind));

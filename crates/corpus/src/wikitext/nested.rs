@@ -78,12 +78,12 @@ pub(super) fn resolve(text: &str, categories: &mut Vec<String>) -> String {
             rest = &rest[closes..];
             continue;
         }
-        if rest.starts_with('[') {
-            if let Some((label, length)) = external(rest) {
-                append(&mut stack, &mut out, label);
-                rest = &rest[length..];
-                continue;
-            }
+        if rest.starts_with('[')
+            && let Some((label, length)) = external(rest)
+        {
+            append(&mut stack, &mut out, label);
+            rest = &rest[length..];
+            continue;
         }
         append(&mut stack, &mut out, &rest[..1]);
         rest = &rest[1..];

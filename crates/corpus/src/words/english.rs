@@ -18,8 +18,13 @@ fn split_piece<'a>(piece: &'a str, words: &mut Vec<&'a str>) {
     if let Some(parts) = exception(piece) {
         return push_parts(piece, parts, words);
     }
-    if piece.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return words.push(piece);
+    if let Some((word, sign)) = plain(piece) {
+        match exception(word) {
+            Some(parts) => push_parts(word, parts, words),
+            None => words.push(word),
+        }
+        words.extend((!sign.is_empty()).then_some(sign));
+        return;
     }
     let mut suffixes = Vec::new();
     let mut rest = piece;
@@ -56,6 +61,24 @@ fn split_piece<'a>(piece: &'a str, words: &mut Vec<&'a str>) {
         None => split_infixes(rest, words),
     }
     words.extend(suffixes.into_iter().rev());
+}
+
+/// A piece that needs no rules: letters or digits alone, or letters and one sign that is always cut off.
+fn plain(piece: &str) -> Option<(&str, &str)> {
+    let (last, rest) = piece.as_bytes().split_last()?;
+    let letters = rest.iter().all(u8::is_ascii_alphabetic);
+    let cut = match last {
+        b',' | b':' | b';' | b'!' | b'?' | b')' => 1,
+        // After a capital it may be an initial's.
+        b'.' if rest.last().is_some_and(u8::is_ascii_lowercase) => 1,
+        last if last.is_ascii_alphabetic() => 0,
+        last if last.is_ascii_digit() && rest.iter().all(u8::is_ascii_digit) => {
+            return Some((piece, ""));
+        }
+        _ => return None,
+    };
+    (letters && !rest.is_empty() || cut == 0 && rest.is_empty())
+        .then(|| piece.split_at(piece.len() - cut))
 }
 
 fn push_parts<'a>(piece: &'a str, parts: &[u8], words: &mut Vec<&'a str>) {

@@ -61,5 +61,5 @@ fn korean(words: &[&str]) -> usize {
             .is_some_and(|c| signs::ends_sentence(c) || c == '…')
     };
     let ended = words.iter().filter(|word| closes(word)).count();
-    ended + usize::from(words.last().is_some_and(|word| !closes(&word)))
+    ended + usize::from(words.last().is_some_and(|word| !closes(word)))
 }

@@ -36,20 +36,69 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
         if rest.is_empty() {
             return None;
         }
-        let end = rest.find(line_break);
-        let Some(end) = end else {
+        let Some((end, width)) = line_break(rest.as_bytes()) else {
             return Some(std::mem::take(&mut rest));
         };
         let line = &rest[..end];
-        let mark = rest[end..].chars().next().map_or(1, char::len_utf8);
-        let both = rest[end..].starts_with("\r\n");
-        rest = &rest[end + if both { 2 } else { mark }..];
+        rest = &rest[end + width..];
         Some(line)
     })
 }
 
-fn line_break(c: char) -> bool {
-    matches!(c, '\n'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+/// Where the first line break is, and its bytes: most of a text is passed over a byte at a time.
+fn line_break(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let width = match bytes[at] {
+            b'\r' if bytes.get(at + 1) == Some(&b'\n') => 2,
+            b'\n'..=b'\r' | 0x1c..=0x1e => 1,
+            0xc2 if bytes[at + 1] == 0x85 => 2,
+            // U+2028 and U+2029
+            0xe2 if bytes[at + 1] == 0x80 && matches!(bytes[at + 2], 0xa8 | 0xa9) => 3,
+            _ => 0,
+        };
+        if width > 0 {
+            return Some((at, width));
+        }
+        at += 1;
+    }
+    None
+}
+
+/// What stands between white space, as [`space`] has it.
+pub(crate) fn between_spaces(text: &str) -> impl Iterator<Item = &str> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let width = white(text, at)?;
+            if width == 0 {
+                break;
+            }
+            at += width;
+        }
+        let start = at;
+        while at < bytes.len() && white(text, at) == Some(0) {
+            at += 1;
+        }
+        Some(&text[start..at])
+    })
+}
+
+/// Bytes of the white space that begins here, 0 where none does; `None` at the end. Inside a character
+/// none begins, so that a text can be passed over a byte at a time.
+#[inline(always)]
+fn white(text: &str, at: usize) -> Option<usize> {
+    let byte = *text.as_bytes().get(at)?;
+    Some(match byte {
+        b'\t'..=b'\r' | 0x1c..=0x20 => 1,
+        // The only first bytes of white space beyond ASCII.
+        0xc2 | 0xe1 | 0xe2 | 0xe3 => {
+            let c = text[at..].chars().next()?;
+            if c.is_whitespace() { c.len_utf8() } else { 0 }
+        }
+        _ => 0,
+    })
 }
 
 /// A sign as datatrove's rules have it: a word of nothing else is not counted.

@@ -28,7 +28,7 @@ impl Default for Crawl {
     fn default() -> Self {
         Self {
             web: WebSettings::default(),
-            pages_per_file: 5_000,
+            pages_per_file: 2_000,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Draws what happened: one self-contained page with pictures, and the same as text.
 //!
-//! Reads: models in the order in which they were trained, scores, token shards (for fertility).
+//! Reads: models in the order in which they were trained, scores, token shards (for fertility); the
+//! steps of curation in their order, and a crawl whose truth they are judged by.
 //! Writes: `report.html` and `report.txt`.
 //! Speeds come from the runner's record of the runs, so two reports of the same run on two
 //! machines differ in them; everything else is a function of the inputs.
 
 mod answers;
 mod course;
+mod curation;
 mod lineage;
+mod planted;
 
-use crate::kinds::{self, Model, Scores, Tokens};
+use crate::kinds::{self, Corpus, Crawl, Model, Scores, Tokens};
 use anyhow::{Result, ensure};
 use page::Page;
 use page::terminal::Ink;
@@ -41,7 +44,10 @@ impl Default for Report {
 /// Inputs.
 #[derive(Deserialize)]
 pub(crate) struct Inputs {
+    #[serde(default)]
     models: Vec<Artifact<Model>>,
+    curation: Option<Vec<Artifact<Corpus>>>,
+    truth: Option<Artifact<Crawl>>,
     scores: Option<Vec<Artifact<Scores>>>,
     tokens: Option<Vec<Artifact<Tokens>>>,
 }
@@ -54,8 +60,8 @@ impl Stage for Report {
 
     fn check(&self, inputs: &Inputs) -> Result<()> {
         ensure!(
-            !inputs.models.is_empty(),
-            "a report needs at least one model to speak of: bind `models`"
+            !inputs.models.is_empty() || inputs.curation.is_some(),
+            "a report needs something to speak of: bind `models`, or the steps of `curation`"
         );
         Ok(())
     }
@@ -73,16 +79,23 @@ impl Stage for Report {
         if !self.lead.is_empty() {
             page.lead(&self.lead);
         }
+        let curation = inputs.curation.as_deref().unwrap_or_default();
         page.figures(
-            course::figures(&stages)
+            curation::figures(curation)?
                 .into_iter()
+                .chain(course::figures(&stages))
                 .chain(answers::figures(&scores)),
         );
+        curation::draw(&mut page, curation)?;
+        if let Some(truth) = &inputs.truth {
+            planted::draw(&mut page, truth, curation)?;
+        }
         course::draw(&mut page, &stages);
         answers::draw(&mut page, &scores);
         course::fertility(&mut page, inputs.tokens.as_deref().unwrap_or_default())?;
-        let last = inputs.models.last().expect("checked at plan time");
-        lineage::draw(&mut page, last)?;
+        if let Some(last) = inputs.models.last() {
+            lineage::draw(&mut page, last)?;
+        }
 
         disk::write(
             &out.path().join(kinds::Page::FILE),

@@ -226,3 +226,76 @@ with = { growth = 0.5 }"#,
         assert!(said.contains(sentence), "{said}");
     }
 }
+
+/// The page of curation: every step, every reason, and the truth where it is known.
+#[test]
+fn report_of_curation() {
+    let trial = Trial::new();
+    trial.write(
+        "web.toml",
+        r#"
+seed = 3
+[[step]]
+name = "world"
+stage = "world"
+with = { people = 8, tellings = [3, 4] }
+
+[[step]]
+name = "crawl"
+stage = "crawl"
+inputs = { world = "world" }
+with = { web = { copies = 0.2, personal = 0.3 } }
+
+[[step]]
+name = "extracted"
+stage = "extract"
+inputs = { files = "crawl" }
+
+[[step]]
+name = "sifted"
+stage = "filter"
+inputs = { corpus = "extracted" }
+with = { english = { few_words = 5, few_sentences = 1, few_stop_words = false }, korean = { few_words = 5, few_sentences = 1, few_stop_words = false } }
+
+[[step]]
+name = "unique"
+stage = "dedup"
+inputs = { corpus = "sifted" }
+
+[[step]]
+name = "masked"
+stage = "pii"
+inputs = { corpus = "unique" }
+
+[[step]]
+name = "report"
+stage = "report"
+inputs = { curation = ["extracted", "sifted", "unique", "masked"], truth = "crawl" }
+"#,
+    );
+    trial.ok(&["run", "web.toml"]);
+    let text = fs::read_to_string(trial.artifact("report").join("report.txt")).unwrap();
+    for part in [
+        "Where the documents went",
+        "Dropped by sifted",
+        "Samples of what was dropped",
+        "Against the truth",
+        "copies and near copies",
+        "personal data",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    // Nothing personal is shown, though samples are of texts before they were masked.
+    let planted = fs::read_to_string(trial.artifact("crawl").join("planted.json")).unwrap();
+    let page = fs::read_to_string(trial.artifact("report").join("report.html")).unwrap();
+    let mut values = 0;
+    for line in planted.lines() {
+        let one: Value = serde_json::from_str(line).unwrap();
+        for personal in one["personal"].as_array().unwrap() {
+            let value = personal["value"].as_str().unwrap();
+            assert!(!page.contains(value), "{value} is on the page");
+            values += 1;
+        }
+    }
+    assert!(values > 10, "{values} planted");
+}

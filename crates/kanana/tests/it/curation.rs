@@ -403,4 +403,18 @@ fn threads_and_aborts_leave_the_same_bytes() {
         outcome(&trial) == wanted,
         "after {falls} aborts the bytes differ"
     );
+
+    let full = self::trial();
+    for at in ["20", "60"] {
+        let complaint = full.fails(&[&RUN[..], &["--disk-full-at", at]].concat());
+        assert!(
+            complaint.contains("store"),
+            "it names the place: {complaint}"
+        );
+    }
+    full.ok(&RUN);
+    assert!(
+        outcome(&full) == wanted,
+        "after a full disk the bytes differ"
+    );
 }

@@ -1,5 +1,7 @@
 //! Our signals against datatrove's, on its own words: `fixtures/curation.py` made the figures.
 
+#![allow(clippy::print_stdout)] // figures, shown by --nocapture
+
 use super::super::{c4, fineweb, gopher_quality, gopher_repetition};
 use super::*;
 use crate::language::Identified;

@@ -1,0 +1,103 @@
+//! What a recipe may say of deduplication, and what follows from it.
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ShingleSettings;
+use crate::Document;
+
+/// Which document of a cluster is kept; of equals the one that comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The longest, in characters other than white space.
+    Longest,
+    /// The one that comes first.
+    First,
+    /// The one with the highest number in its metadata, under the name in `by`.
+    Highest,
+}
+
+/// How documents are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DedupSettings {
+    /// Whether near-duplicates are looked for; else only texts that are equal after folding.
+    pub near: bool,
+    /// Bands of a signature.
+    pub bands: usize,
+    /// Rows of a band.
+    pub rows: usize,
+    /// What is hashed.
+    pub shingle: ShingleSettings,
+    /// Which document of a cluster is kept.
+    pub keep: Keep,
+    /// The number in the metadata that `keep = "highest"` goes by.
+    pub by: Option<String>,
+    /// Lines of at least so many characters (white space aside) that an earlier kept document has too are cut; 0 cuts none.
+    pub paragraph_characters: usize,
+}
+
+impl Default for DedupSettings {
+    fn default() -> Self {
+        Self {
+            near: true,
+            bands: 14,
+            rows: 8,
+            shingle: ShingleSettings::default(),
+            keep: Keep::Longest,
+            by: None,
+            paragraph_characters: 0,
+        }
+    }
+}
+
+impl DedupSettings {
+    /// Whether they make sense.
+    ///
+    /// # Errors
+    /// Says which does not.
+    pub fn check(&self) -> Result<()> {
+        ensure!(
+            (1..=256).contains(&self.bands) && (1..=64).contains(&self.rows),
+            "bands = {} and rows = {}: wanted 1 to 256 and 1 to 64",
+            self.bands,
+            self.rows
+        );
+        ensure!(
+            self.shingle.words > 0 && self.shingle.korean_length > 0,
+            "a shingle of no words: wanted at least 1"
+        );
+        ensure!(
+            (self.keep == Keep::Highest) == self.by.is_some(),
+            "`by` names the number that keep = \"highest\" goes by: give both or neither"
+        );
+        Ok(())
+    }
+
+    pub(super) fn score(&self, document: &Document) -> f64 {
+        match self.keep {
+            Keep::Longest => document.text.chars().filter(|c| !c.is_whitespace()).count() as f64,
+            Keep::First => 0.0,
+            Keep::Highest => {
+                let number = self
+                    .by
+                    .as_ref()
+                    .and_then(|name| document.metadata.get(name))
+                    .and_then(Value::as_f64);
+                number.unwrap_or(f64::NEG_INFINITY)
+            }
+        }
+    }
+
+    /// Partitions of the shuffle: a band each, then this one for hashes of whole texts, then one for scores by document.
+    pub(super) fn whole(&self) -> usize {
+        if self.near { self.bands } else { 0 }
+    }
+
+    /// The last of them.
+    pub(super) fn scores(&self) -> usize {
+        self.whole() + 1
+    }
+}
