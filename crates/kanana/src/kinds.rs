@@ -17,6 +17,15 @@ pub(crate) struct Crawl;
 impl Crawl {
     /// A line of JSON a page: what was planted in it.
     pub(crate) const TRUTH: &'static str = "planted.json";
+
+    /// Where the raw pages of an input lie: of a crawl of ours in a folder of their own, beside which
+    /// are its truth and its record.
+    pub(crate) fn pages(path: &Path) -> PathBuf {
+        match path.join(Self::TRUTH).is_file() {
+            true => path.join("pages"),
+            false => path.to_owned(),
+        }
+    }
 }
 
 impl Kind for Crawl {

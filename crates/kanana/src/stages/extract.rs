@@ -8,7 +8,7 @@
 //! order of sections are kept. It judges form and permission only: language, quality and duplicates
 //! are for later stages.
 
-use crate::kinds::{Corpus, Files};
+use crate::kinds::{Corpus, Crawl, Files};
 use anyhow::{Result, ensure};
 use corpus::{HarvestSettings, Lists, Source};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
@@ -34,7 +34,8 @@ impl Stage for Extract {
     type Output = Corpus;
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
-        let bytes = Source::discover_pages(inputs.files.path()).map_or(0, |source| source.bytes());
+        let bytes = Source::discover_pages(&Crawl::pages(inputs.files.path()))
+            .map_or(0, |source| source.bytes());
         // Compressed text is smaller than the compressed pages it was in.
         vec![Quantity::disk(bytes as f64)]
     }
@@ -59,7 +60,7 @@ impl Stage for Extract {
         context: &mut Context<'_>,
         out: &mut Writer<Corpus>,
     ) -> Result<()> {
-        let mut source = Source::discover_pages(inputs.files.path())?;
+        let mut source = Source::discover_pages(&Crawl::pages(inputs.files.path()))?;
         if let Some(beginning) = &self.0.only {
             source
                 .files
