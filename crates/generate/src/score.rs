@@ -14,7 +14,7 @@
 
 mod plan;
 
-use crate::generator::check_vocabularies;
+use crate::engine::check_vocabularies;
 use anyhow::{Result, ensure};
 use model::{Batch, Cache, Decoder, Recompute, Tape};
 use plan::{Host, Step};

@@ -143,12 +143,13 @@ fn packing_changes_no_bit() {
 
 #[test]
 fn a_greedy_continuation_is_greedy() {
-    let (decoder, tokenizer) = (cpu(320, 5, Precision::F32), tokenizer());
-    let generator = crate::Generator::new(&decoder, &tokenizer).unwrap();
-    let mut request = generator.request("하늬마을", 12, crate::Sampling::greedy());
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 5, Precision::F32)), Arc::new(tokenizer()));
+    let limits = crate::Limits::default();
+    let mut engine = crate::Engine::new(decoder.clone(), tokenizer.clone(), limits).unwrap();
+    let mut request = engine.request("하늬마을", 12, crate::Sampling::greedy());
     request.log_probabilities = true;
-    let written = generator
-        .generate(&request, |_| std::ops::ControlFlow::Continue(()))
+    let written = engine
+        .generate(request.clone(), |_| std::ops::ControlFlow::Continue(()))
         .unwrap();
     let sequence = Sequence {
         ids: [&request.prompt[..], &written.ids].concat(),

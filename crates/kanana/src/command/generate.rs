@@ -3,13 +3,14 @@
 use super::{Where, model_folder};
 use crate::device::Machine;
 use crate::terminal;
-use ::generate::{Generator, Sampling};
+use ::generate::{Engine, Limits, Sampling};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use model::{Decoder, Use};
 use serde_json::json;
 use std::io::Read as _;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use tensor::Precision;
 use tokenizer::Tokenizer;
 
@@ -79,7 +80,7 @@ impl Generate {
         let tokenizer = Tokenizer::load(&folder)
             .with_context(|| format!("{} has no tokenizer beside the model", folder.display()))?;
         let decoder = Decoder::load(&folder, machine.cpu(self.precision)?, Use::Infer)?;
-        let generator = Generator::new(&decoder, &tokenizer)?;
+        let mut engine = Engine::new(Arc::new(decoder), Arc::new(tokenizer), Limits::default())?;
         let mut prompt = self.prompt.clone();
         if prompt == "-" {
             prompt.clear();
@@ -94,13 +95,14 @@ impl Generate {
             min_p: self.min_p,
             repetition_penalty: self.repetition_penalty,
             seed: self.seed,
+            ..Sampling::default()
         };
-        let mut request = generator.request(&prompt, self.tokens, sampling);
+        let mut request = engine.request(&prompt, self.tokens, sampling);
         request.stop.clone_from(&self.stop);
         if !self.json {
             terminal::stream(&prompt);
         }
-        let generated = generator.generate(&request, |text| {
+        let generated = engine.generate(request, |text| {
             if !self.json {
                 terminal::stream(text);
             }
