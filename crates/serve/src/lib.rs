@@ -1,0 +1,3 @@
+//! HTTP: the chat page at `/`.
+
+pub mod page;
