@@ -53,6 +53,7 @@ use crate::device::{
     AdamW, Backward, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision, Rotation, Values,
 };
 use crate::distillation::{Distillation, Kept, Taught, Teacher};
+use crate::pages::{Pages, Stretch};
 use array::{Buffer, Storage, Weight, typed};
 use head::Side;
 use multiply::Engine;
@@ -312,17 +313,38 @@ impl Forward for Cpu {
             length: 0,
         }
     }
+    fn pages(&self, heads: Heads, count: usize) -> Pages<CpuArray> {
+        self.empty_pages(heads, count)
+    }
+    fn page_bytes(&self, heads: Heads) -> usize {
+        self.bytes_of_page(heads)
+    }
+    fn attention_paged(
+        &self,
+        heads: Heads,
+        stretches: &[Stretch<'_>],
+        qkv: &CpuArray,
+        pages: &mut Pages<CpuArray>,
+        out: &mut CpuArray,
+    ) {
+        self.attend_paged(heads, stretches, qkv, pages, out);
+    }
     fn swiglu(&self, n: usize, f: usize, gate_up: &CpuArray, y_nf: &mut CpuArray) {
         self.gate(n, f, gate_up, y_nf);
     }
     fn rows(&self, from: &CpuArray, rows: &[u32], d: usize, to: &mut CpuArray) {
         typed!(from = &from.0, to = &mut to.0 => self.gather(from, rows, d, to));
     }
-    fn logits(&self, n: usize, hidden_nd: &CpuArray, head_vd: &CpuMatrix) -> Vec<f32> {
-        let mut logits = vec![0.0; n * head_vd.rows];
-        let out = tile::Out::F32(logits.as_mut_ptr());
+    fn logits_into(
+        &self,
+        n: usize,
+        hidden_nd: &CpuArray,
+        head_vd: &CpuMatrix,
+        logits_nv: &mut Vec<f32>,
+    ) {
+        logits_nv.resize(n * head_vd.rows, 0.0);
+        let out = tile::Out::F32(logits_nv.as_mut_ptr());
         self.multiply_forward(n, hidden_nd, &[head_vd], out, false);
-        logits
     }
     fn negative_log_likelihood(
         &self,

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::distillation::{Distillation, Kept, Taught, Teacher};
+use crate::pages::{Pages, Stretch};
 
 /// The precision in which products read their operands. Accumulation is always f32, and so are
 /// master weights, the residual stream and gradients of weights.
@@ -243,12 +244,40 @@ pub trait Forward: Send + Sync + 'static {
     );
     /// An empty cache for one layer of one sequence, in the compute precision.
     fn key_value(&self, heads: Heads, capacity: usize) -> KeyValue<Self::Array>;
+    /// Pages for one layer, empty, in the compute precision.
+    fn pages(&self, heads: Heads, count: usize) -> Pages<Self::Array>;
+    /// Bytes of one page of one layer.
+    fn page_bytes(&self, heads: Heads) -> usize;
+    /// [`attention_cached`](Forward::attention_cached) for many sequences at once: first the keys and
+    /// values of all new rows go to their places, then each row attends to everything of its sequence
+    /// up to itself. A row's result depends, to the last bit, on nothing but its sequence: not on the
+    /// other stretches, on how its sequence was cut into stretches or on where its pages lie.
+    fn attention_paged(
+        &self,
+        heads: Heads,
+        stretches: &[Stretch<'_>],
+        qkv: &Self::Array,
+        pages: &mut Pages<Self::Array>,
+        out: &mut Self::Array,
+    );
     /// `y = silu(gate)·up`, `gate_up[n, 2f]` = `[gate | up]`.
     fn swiglu(&self, n: usize, f: usize, gate_up: &Self::Array, y_nf: &mut Self::Array);
     /// Gathers rows: `to[r] = from[rows[r]]`, each `d` long.
     fn rows(&self, from: &Self::Array, rows: &[u32], d: usize, to: &mut Self::Array);
     /// Full logits of n rows on the host, `[n, v]`. For generation: n is small.
-    fn logits(&self, n: usize, hidden_nd: &Self::Array, head_vd: &Self::Matrix) -> Vec<f32>;
+    fn logits(&self, n: usize, hidden_nd: &Self::Array, head_vd: &Self::Matrix) -> Vec<f32> {
+        let mut logits = Vec::new();
+        self.logits_into(n, hidden_nd, head_vd, &mut logits);
+        logits
+    }
+    /// [`logits`](Forward::logits) into memory that is kept from step to step.
+    fn logits_into(
+        &self,
+        n: usize,
+        hidden_nd: &Self::Array,
+        head_vd: &Self::Matrix,
+        logits_nv: &mut Vec<f32>,
+    );
     /// `−log softmax(h·headᵀ)[target]` per row, in nats, and whether the target is the most likely
     /// token; whole logits never exist.
     fn negative_log_likelihood(

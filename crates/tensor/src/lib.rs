@@ -17,6 +17,7 @@
 mod cpu;
 mod device;
 mod distillation;
+mod pages;
 mod reference;
 
 pub use cpu::{Cpu, CpuArray, CpuMatrix, CpuOptions, Kernels};
@@ -25,4 +26,5 @@ pub use device::{
     Rotation, Values,
 };
 pub use distillation::{Distillation, Divergence, Kept, Likeliest, Taught, Teacher};
+pub use pages::{POSITIONS, Pages, Stretch};
 pub use reference::{Grid, Numbers, Reference};

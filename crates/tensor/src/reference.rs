@@ -14,6 +14,7 @@ mod distillation;
 
 use crate::device::{Forward, Heads, KeyValue, Mask, Precision, Rotation, Values};
 use crate::distillation::Kept;
+use crate::pages::{POSITIONS, Pages, Stretch};
 use half::bf16;
 
 /// The naive device. See the module's first lines.
@@ -356,6 +357,31 @@ impl Forward for Reference {
         }
     }
 
+    /// `[page][k][place][e]`.
+    fn pages(&self, heads: Heads, count: usize) -> Pages<Numbers> {
+        let len = count * POSITIONS * heads.kv * heads.dim;
+        Pages {
+            keys: self.activation(len),
+            values: self.activation(len),
+            count,
+        }
+    }
+
+    fn page_bytes(&self, heads: Heads) -> usize {
+        2 * POSITIONS * heads.kv * heads.dim * size_of::<f32>()
+    }
+
+    fn attention_paged(
+        &self,
+        heads: Heads,
+        stretches: &[Stretch<'_>],
+        qkv: &Numbers,
+        pages: &mut Pages<Numbers>,
+        out: &mut Numbers,
+    ) {
+        self.attend_paged(heads, stretches, qkv, pages, out);
+    }
+
     /// `y = g · σ(g) · u`, with g and u the left and right halves of a row of `gate_up`.
     fn swiglu(&self, n: usize, f: usize, gate_up: &Numbers, y_nf: &mut Numbers) {
         holds("gate_up", gate_up, n * 2 * f);
@@ -380,12 +406,12 @@ impl Forward for Reference {
     }
 
     /// `logits[r, t] = Σⱼ hidden[r, j] · head[t, j]`.
-    fn logits(&self, n: usize, hidden_nd: &Numbers, head_vd: &Grid) -> Vec<f32> {
+    fn logits_into(&self, n: usize, hidden_nd: &Numbers, head_vd: &Grid, logits_nv: &mut Vec<f32>) {
         holds("hidden", hidden_nd, n * head_vd.cols);
         let rows = (0..n).map(|r| hidden_nd.row(r, head_vd.cols));
-        rows.flat_map(|hidden_d| self.logits_of_row(hidden_d, head_vd))
-            .map(|x| x as f32)
-            .collect()
+        let logits = rows.flat_map(|hidden_d| self.logits_of_row(hidden_d, head_vd));
+        logits_nv.clear();
+        logits_nv.extend(logits.map(|x| x as f32));
     }
 
     /// `log Σₜ exp logits[t] − logits[target]`; a target that ties for the largest logit counts

@@ -151,14 +151,14 @@ impl Tile {
 }
 
 /// One multiply–add of a kind.
-trait Step {
+pub(crate) trait Step {
     type Lanes: Lanes;
     /// `sum + left · right`, with the unit at `left` broadcast.
     unsafe fn step(sum: Self::Lanes, left: *const u32, right: Self::Lanes) -> Self::Lanes;
 }
 
 /// f32 products with the vectors of `L`.
-struct Singles<L>(L);
+pub(crate) struct Singles<L>(L);
 
 impl<L: Lanes> Step for Singles<L> {
     type Lanes = L;
@@ -171,7 +171,7 @@ impl<L: Lanes> Step for Singles<L> {
 
 /// bfloat16 dot products of pairs.
 #[cfg(target_arch = "x86_64")]
-struct Pairs;
+pub(crate) struct Pairs;
 
 #[cfg(target_arch = "x86_64")]
 impl Step for Pairs {
@@ -206,6 +206,8 @@ macro_rules! for_each_row {
         })*
     };
 }
+
+pub(crate) use for_each_row;
 
 /// The loop. Rows are reached in fives from a few moving pointers, because base + {0, 1, 2, 4} ×
 /// stride and base + 3 × stride are what x86 can address without further registers.
