@@ -8,7 +8,9 @@
 //! | `tile.rs` | the innermost product, in registers |
 //! | `pack.rs` | operands in the order in which the tile reads them |
 //! | `multiply.rs` | how a large product is cut into tiles |
-//! | `product.rs`, `few.rs` | linear layers: many rows, few rows |
+//! | `product.rs`, `few.rs` | linear layers in training: many rows, few rows |
+//! | `stored.rs`, `inference.rs` | weights that are only read, and products with them |
+//! | `integers.rs`, `integers/` | weights of 8 and 4 bits, and rows quantised for them |
 //! | `attention.rs`, `attention/` | attention forward, backward, and with a cache |
 //! | `head.rs` | how rows pass by a head without whole logits |
 //! | `cross_entropy.rs`, `distillation.rs`, `likeliest.rs` | what is asked of their logits |
@@ -29,6 +31,8 @@ mod cross_entropy;
 mod distillation;
 mod few;
 mod head;
+mod inference;
+mod integers;
 mod kernels;
 mod lanes;
 mod likeliest;
@@ -37,6 +41,7 @@ mod norm;
 mod pack;
 mod product;
 mod rope;
+mod stored;
 mod swiglu;
 mod team;
 #[cfg(test)]
@@ -129,6 +134,7 @@ impl Cpu {
         match values {
             Values::F32(values) => full.copy_from_slice(values),
             Values::Bf16(values) => self.convert(from_bits(values), &mut full),
+            Values::Blocks(format, bytes) => format.dequantise(bytes, &mut full),
         }
         full
     }
@@ -138,6 +144,7 @@ impl Cpu {
         match values {
             Values::F32(values) => self.convert(values, &mut rounded),
             Values::Bf16(values) => rounded.copy_from_slice(from_bits(values)),
+            Values::Blocks(..) => self.convert(&values.to_f32(), &mut rounded),
         }
         rounded
     }
@@ -210,10 +217,7 @@ impl Forward for Cpu {
     }
     fn matrix(&self, rows: usize, cols: usize, values: Values<'_>) -> CpuMatrix {
         check_values(rows, cols, values);
-        let weight = match self.precision {
-            Precision::F32 => Weight::Full(self.full(values)),
-            Precision::Bf16 => Weight::Rounded(self.rounded(values)),
-        };
+        let weight = self.store(rows, cols, values);
         CpuMatrix { rows, cols, weight }
     }
     fn trainable(&self, rows: usize, cols: usize, values: Values<'_>) -> CpuMatrix {
@@ -231,9 +235,10 @@ impl Forward for Cpu {
     fn values(&self, matrix: &CpuMatrix) -> Vec<f32> {
         match &matrix.weight {
             Weight::Full(master) | Weight::Both { master, .. } => master.to_vec(),
-            Weight::Rounded(rounded) => {
-                let mut values = vec![0.0; rounded.len()];
-                self.convert(rounded, &mut values);
+            Weight::Panels(_) | Weight::Integers(_) => {
+                let mut values = vec![0.0; matrix.rows * matrix.cols];
+                let session = self.team.enter();
+                self.unpack(&session, matrix, 0..matrix.rows, &mut values);
                 values
             }
         }
@@ -242,12 +247,12 @@ impl Forward for Cpu {
         [matrix.rows, matrix.cols]
     }
     fn matrix_bytes(&self, matrix: &CpuMatrix) -> usize {
-        let number = match &matrix.weight {
-            Weight::Full(_) => 4,
-            Weight::Rounded(_) => 2,
-            Weight::Both { .. } => 6,
-        };
-        number * matrix.rows * matrix.cols
+        match &matrix.weight {
+            Weight::Full(master) => size_of_val(&master[..]),
+            Weight::Both { master, shadow } => size_of_val(&master[..]) + size_of_val(&shadow[..]),
+            Weight::Panels(words) => size_of_val(&words[..]),
+            Weight::Integers(integers) => integers.size(),
+        }
     }
     fn embed(&self, table_vd: &CpuMatrix, ids_n: &[u32], x_nd: &mut CpuArray) {
         self.lookup(table_vd, ids_n, x_nd);
@@ -481,10 +486,13 @@ impl Backward for Cpu {
         check_values(matrix.rows, matrix.cols, Values::F32(values));
         match &mut matrix.weight {
             Weight::Full(master) => self.convert(values, master),
-            Weight::Rounded(rounded) => self.convert(values, rounded),
             Weight::Both { master, shadow } => {
                 self.convert(values, master);
                 self.convert(values, shadow);
+            }
+            Weight::Panels(_) | Weight::Integers(_) => {
+                let [rows, cols] = [matrix.rows, matrix.cols];
+                *matrix = self.matrix(rows, cols, Values::F32(values));
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::Blocks;
 use crate::distillation::{Distillation, Kept, Taught, Teacher};
 use crate::pages::{Pages, Stretch};
 
@@ -26,6 +27,8 @@ pub enum Values<'a> {
     F32(&'a [f32]),
     /// bfloat16 bit patterns, as in a safetensors file of dtype `BF16`.
     Bf16(&'a [u16]),
+    /// Whole blocks of a quantised format, as in a GGUF file; every row is whole blocks.
+    Blocks(Blocks, &'a [u8]),
 }
 
 impl Values<'_> {
@@ -34,6 +37,23 @@ impl Values<'_> {
         match self {
             Values::F32(x) => x.len(),
             Values::Bf16(x) => x.len(),
+            Values::Blocks(format, x) => x.len() / format.bytes() * format.numbers(),
+        }
+    }
+
+    /// All of them in f32; bfloat16 and blocks lose nothing on the way.
+    pub fn to_f32(&self) -> Vec<f32> {
+        match self {
+            Values::F32(x) => x.to_vec(),
+            Values::Bf16(x) => {
+                let widened = x.iter().map(|&bits| f32::from_bits(u32::from(bits) << 16));
+                widened.collect()
+            }
+            Values::Blocks(format, x) => {
+                let mut numbers = vec![0.0; self.len()];
+                format.dequantise(x, &mut numbers);
+                numbers
+            }
         }
     }
 
@@ -176,8 +196,12 @@ pub trait Forward: Send + Sync + 'static {
     /// Copies the first `len` numbers, converting.
     fn copy(&self, from: &Self::Array, to: &mut Self::Array, len: usize);
 
-    /// A weight for inference only: stored once, in the compute precision
-    /// (bf16 values stay as they are where that is the compute precision).
+    /// A weight for inference only, stored once. f32 and bf16 values are stored in the compute
+    /// precision (bf16 stays as it is where that is the compute precision). Blocks stay integers:
+    /// those of 4 bits in 4, all others in 8 (what has 5 or 6 bits is quantised anew, to Q8_0), and
+    /// a product with them reads its other operand as integers too: blocks of 32 along a row with
+    /// the scale max |x| / 127, as llama.cpp does. To compute with the exact numbers of a block,
+    /// hand over [`Values::to_f32`].
     fn matrix(&self, rows: usize, cols: usize, values: Values<'_>) -> Self::Matrix;
     /// A weight that will be trained: f32 master, and whatever else products want.
     fn trainable(&self, rows: usize, cols: usize, values: Values<'_>) -> Self::Matrix;
