@@ -9,7 +9,7 @@
 
 mod message;
 mod template;
-//pub mod tools;
+pub mod tools;
 
 pub use message::{Function, Message, Role, Tool, ToolCall};
 pub use template::{Clock, Template};

@@ -14,7 +14,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
-use tensor::{Forward, KeyValue, Mask, Parameter, Rotation};
+use tensor::{Forward, KeyValue, Mask, Pages, Parameter, Rotation, Stretch};
 
 /// A decoder on a device.
 pub struct Decoder<D: Forward> {
@@ -280,6 +280,9 @@ impl<D: Forward> Decoder<D> {
             Attend::Cached(cache) => {
                 device.attention_cached(heads, n, t.qkv.of(l), cache, t.out.of_mut(l));
             }
+            Attend::Paged(stretches, pages) => {
+                device.attention_paged(heads, stretches, t.qkv.of(l), pages, t.out.of_mut(l));
+            }
         }
         // mid = x + out·oᵀ
         device.copy(t.x_nd.of(l), t.mid_nd.of_mut(l), n * d);
@@ -338,6 +341,8 @@ pub(crate) enum Attend<'a, A> {
     Segments(Mask<'a>),
     /// Everything of one sequence up to themselves; their keys and values are added to it.
     Cached(&'a mut KeyValue<A>),
+    /// Everything of their sequences up to themselves; their keys and values are added to the pages.
+    Paged(&'a [Stretch<'a>], &'a mut Pages<A>),
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use half::bf16;
+use half::{bf16, f16};
+
+use super::integers::Integers;
 
 /// A vector of fixed length that starts at a cache line, so that vector loads never straddle two.
 ///
@@ -19,6 +21,10 @@ pub(crate) trait Number: Copy + Send + Sync + 'static {}
 impl Number for f32 {}
 impl Number for bf16 {}
 impl Number for u32 {}
+impl Number for u8 {}
+impl Number for i8 {}
+impl Number for i32 {}
+impl Number for f16 {}
 
 // SAFETY: a buffer owns its memory as a Vec does, and `T` itself is Send.
 unsafe impl<T: Number> Send for Buffer<T> {}
@@ -130,26 +136,35 @@ macro_rules! typed {
 }
 pub(crate) use typed;
 
-/// A weight `[rows, cols]`, row-major.
+/// A weight `[rows, cols]`.
 ///
-/// For training in f32 there is the master only; in bf16 a rounded shadow stands beside it, which
-/// the optimizer refreshes in the pass that steps the master, and which products read. For
-/// inference there is one storage, in the compute precision.
+/// For training it is row-major: in f32 the master only; in bf16 a rounded shadow stands beside it,
+/// which the optimizer refreshes in the pass that steps the master, and which products read. For
+/// inference there is one storage, in the order in which products read it.
 pub struct CpuMatrix {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     pub(crate) weight: Weight,
 }
 
+impl CpuMatrix {
+    /// Whether it lies as products read it, and not row-major.
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self.weight, Weight::Panels(_) | Weight::Integers(_))
+    }
+}
+
 /// How a weight is stored.
 pub(crate) enum Weight {
-    /// f32 for products, and for the optimizer where it is trained.
+    /// Trained in f32.
     Full(Buffer<f32>),
-    /// bfloat16 for inference.
-    Rounded(Buffer<bf16>),
     /// Trained in bf16.
     Both {
         master: Buffer<f32>,
         shadow: Buffer<bf16>,
     },
+    /// For inference, in the compute precision: panels of the tile (`stored.rs`).
+    Panels(Buffer<u32>),
+    /// For inference, in blocks of integers.
+    Integers(Integers),
 }
