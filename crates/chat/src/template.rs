@@ -126,6 +126,11 @@ impl Template {
         &self.origin
     }
 
+    /// Names of special tokens that the template may use.
+    pub fn specials(&self) -> &Map<String, Value> {
+        &self.specials
+    }
+
     /// The template itself.
     pub fn source(&self) -> &str {
         &self.source

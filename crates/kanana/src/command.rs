@@ -10,6 +10,7 @@ mod logits;
 mod merge;
 mod plan;
 mod run;
+mod serve;
 mod show;
 mod stages;
 mod verify;
@@ -56,6 +57,8 @@ enum Command {
     Gc(gc::Gc),
     /// Continue a text with a model
     Generate(generate::Generate),
+    /// Serve a model over HTTP: the OpenAI interface, and a chat page
+    Serve(serve::Serve),
     /// Merge models by mergekit's YAML, or say which recipe that is
     Merge(merge::Merge),
     /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
@@ -76,6 +79,7 @@ impl Line {
             Command::Stages(command) => command.run(),
             Command::Gc(command) => command.run(),
             Command::Generate(command) => command.run(&self.machine),
+            Command::Serve(command) => command.run(&self.machine),
             Command::Merge(command) => command.run(self.machine),
             Command::Cost(command) => command.run(),
             Command::Logits(command) => command.run(&self.machine),
