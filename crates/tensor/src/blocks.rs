@@ -95,7 +95,9 @@ impl Blocks {
             self.name(),
             numbers.len()
         );
-        let blocks = bytes.chunks_exact(size).zip(numbers.chunks_exact_mut(count));
+        let blocks = bytes
+            .chunks_exact(size)
+            .zip(numbers.chunks_exact_mut(count));
         for (block, numbers) in blocks {
             match self {
                 Blocks::Q8_0 => thirty_two::q8_0(block, numbers),
@@ -125,7 +127,9 @@ impl Blocks {
             _ => return None,
         };
         let mut bytes = vec![0; numbers.len() / count * self.bytes()];
-        let pairs = numbers.chunks_exact(count).zip(bytes.chunks_exact_mut(self.bytes()));
+        let pairs = numbers
+            .chunks_exact(count)
+            .zip(bytes.chunks_exact_mut(self.bytes()));
         pairs.for_each(|(numbers, bytes)| block(numbers, bytes));
         Some(bytes)
     }

@@ -72,14 +72,22 @@ impl Reference {
                 let largest = x.iter().fold(0f32, |largest, x| largest.max(x.abs()));
                 let (scale, inverse) = (largest / 127.0, 127.0 / largest);
                 for (to, x) in to.iter_mut().zip(x) {
-                    let s = if largest > 0.0 { (x * inverse).round_ties_even() } else { 0.0 };
+                    let s = if largest > 0.0 {
+                        (x * inverse).round_ties_even()
+                    } else {
+                        0.0
+                    };
                     *to = f64::from(scale) * f64::from(s);
                 }
             }
         }
         let rows = (0..w_oi.rows).map(|o| w_oi.row(o));
         rows.map(|w_i| match w_oi.integers {
-            true => quantised.iter().zip(w_i).map(|(x, &w)| x * f64::from(w)).sum(),
+            true => quantised
+                .iter()
+                .zip(w_i)
+                .map(|(x, &w)| x * f64::from(w))
+                .sum(),
             false => self.dot(x_i, w_i),
         })
         .collect()

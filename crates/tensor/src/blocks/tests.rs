@@ -25,7 +25,11 @@ fn dequantised_numbers_have_the_bits_of_gguf() {
         assert_eq!(found.len(), wanted.len());
         for (i, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
             let same = found.to_bits() == wanted.to_bits() || found.is_nan() && wanted.is_nan();
-            assert!(same, "{}: number {i} is {found}, not {wanted}", format.name());
+            assert!(
+                same,
+                "{}: number {i} is {found}, not {wanted}",
+                format.name()
+            );
         }
     }
 }

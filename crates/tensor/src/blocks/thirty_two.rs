@@ -69,9 +69,12 @@ pub(super) fn to_q8_0(numbers: &[f32], block: &mut [u8]) {
 /// d = x / −8 of the x that is largest without its sign, so that this one is met exactly;
 /// q = ⌊x / d + 8.5⌋, at most 15.
 pub(super) fn to_q4_0(numbers: &[f32], block: &mut [u8]) {
-    let largest = numbers.iter().fold(0f32, |largest, &x| {
-        if x.abs() > largest.abs() { x } else { largest }
-    });
+    let largest = numbers.iter().fold(
+        0f32,
+        |largest, &x| {
+            if x.abs() > largest.abs() { x } else { largest }
+        },
+    );
     let d = largest / -8.0;
     let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
     block[..2].copy_from_slice(&f16::from_f32(d).to_le_bytes());

@@ -54,11 +54,7 @@ struct Piece {
 
 impl Cpu {
     /// A weight as products read it; one that is row-major is packed for the time being.
-    pub(super) fn stored<'a>(
-        &self,
-        session: &'a Session<'_>,
-        matrix: &'a CpuMatrix,
-    ) -> Stored<'a> {
+    pub(super) fn stored<'a>(&self, session: &'a Session<'_>, matrix: &'a CpuMatrix) -> Stored<'a> {
         match &matrix.weight {
             Weight::Panels(words) => Stored::Panels(self.panels(matrix, words)),
             Weight::Integers(integers) => Stored::Integers(integers),

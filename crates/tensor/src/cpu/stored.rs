@@ -176,11 +176,7 @@ pub(crate) enum Tall<'a> {
 }
 
 impl<'a> Tall<'a> {
-    pub(crate) fn new(
-        cpu: &Cpu,
-        session: &'a Session<'_>,
-        weights: &[&'a CpuMatrix],
-    ) -> Tall<'a> {
+    pub(crate) fn new(cpu: &Cpu, session: &'a Session<'_>, weights: &[&'a CpuMatrix]) -> Tall<'a> {
         let shadows = weights.iter().map(|matrix| match &matrix.weight {
             Weight::Both { shadow, .. } => Some(&shadow[..]),
             _ => None,

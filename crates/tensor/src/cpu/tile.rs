@@ -235,7 +235,9 @@ pub(crate) use for_each_row;
 /// The loop. Rows are reached in fives from a few moving pointers, because base + {0, 1, 2, 4} ×
 /// stride and base + 3 × stride are what x86 can address without further registers.
 #[inline(always)]
-unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize, const HALF: bool>(call: &Call) {
+unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize, const HALF: bool>(
+    call: &Call,
+) {
     const { assert!(ROWS <= 14) };
     let lanes = S::Lanes::COUNT;
     let mut sums = [[S::Lanes::splat(0.0); VECTORS]; ROWS];

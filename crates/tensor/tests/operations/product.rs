@@ -228,7 +228,9 @@ fn products_with_blocks_agree() {
                         let weights: Vec<_> = outputs
                             .iter()
                             .zip(files)
-                            .map(|(&o, file)| device.matrix(o, inputs, Values::Blocks(format, file)))
+                            .map(|(&o, file)| {
+                                device.matrix(o, inputs, Values::Blocks(format, file))
+                            })
                             .collect();
                         let len = n * (outputs[0] + outputs[1]);
                         let mut y = device.upload(&vec![0.5; len]);
@@ -237,7 +239,14 @@ fn products_with_blocks_agree() {
                         device.read(&y, len)
                     }
                     let shape = (n, inputs, outputs);
-                    let wanted = of(&Reference::new(Precision::F32), shape, format, &files, &x, accumulate);
+                    let wanted = of(
+                        &Reference::new(Precision::F32),
+                        shape,
+                        format,
+                        &files,
+                        &x,
+                        accumulate,
+                    );
                     let found = of(device, shape, format, &files, &x, accumulate);
                     let apart = distance(&found, &wanted);
                     assert!(
@@ -289,7 +298,10 @@ fn weights_in_blocks_keep_their_numbers() {
             let dy = device.upload(&dy);
             device.product_backward_input(2, &dy, &[&matrix], &mut found, false);
             device.product_backward_input(2, &dy, &[&as_trained], &mut wanted, false);
-            let apart = distance(&device.read(&found, 2 * cols), &device.read(&wanted, 2 * cols));
+            let apart = distance(
+                &device.read(&found, 2 * cols),
+                &device.read(&wanted, 2 * cols),
+            );
             assert!(apart < 1e-6, "{what}: dx is {apart:.2e} apart");
         }
     }

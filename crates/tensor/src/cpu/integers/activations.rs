@@ -103,7 +103,10 @@ mod tests {
                 let wanted = (x * (127.0 / largest)).round_ties_even();
                 assert_eq!(f32::from(s), wanted, "{kernels}");
             }
-            assert_eq!(sums[0], bytes[..32].iter().map(|&s| i32::from(s)).sum::<i32>());
+            assert_eq!(
+                sums[0],
+                bytes[..32].iter().map(|&s| i32::from(s)).sum::<i32>()
+            );
             assert!(bytes[32..64].iter().all(|&s| s == 0) && sums[1] == 0);
         }
     }

@@ -112,7 +112,10 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                 }
                 let four = [0, 1].map(|v| L::load_bytes(bytes[v].add(word * 64)));
                 let at = |r: usize, word: usize| {
-                    let from = x.bytes.as_ptr().add(((row + r) * blocks + b) * BLOCK + 4 * word);
+                    let from = x
+                        .bytes
+                        .as_ptr()
+                        .add(((row + r) * blocks + b) * BLOCK + 4 * word);
                     L::integers(from.cast::<i32>().read_unaligned())
                 };
                 if BITS == 8 {

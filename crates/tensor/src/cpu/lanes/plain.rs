@@ -178,7 +178,10 @@ impl Lanes for Plain {
     #[inline(always)]
     unsafe fn store_bytes(self, to: *mut i8) {
         // SAFETY: see above.
-        unsafe { to.cast::<[i8; 8]>().write_unaligned(self.0.map(|x| x as i8)) }
+        unsafe {
+            to.cast::<[i8; 8]>()
+                .write_unaligned(self.0.map(|x| x as i8))
+        }
     }
     #[inline(always)]
     fn sum(self) -> f32 {
