@@ -121,6 +121,13 @@ impl Template {
         self
     }
 
+    /// Says where it came from.
+    #[must_use]
+    pub fn with_origin(mut self, origin: &str) -> Self {
+        origin.clone_into(&mut self.origin);
+        self
+    }
+
     /// Where it came from, in words for whoever starts a server.
     pub fn origin(&self) -> &str {
         &self.origin

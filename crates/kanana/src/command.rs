@@ -2,12 +2,15 @@
 //!
 //! Nothing here changes what an artifact is meant to contain; that is said in recipes.
 
+mod convert;
 mod cost;
 mod fault;
 mod gc;
 mod generate;
+mod inspect;
 mod logits;
 mod merge;
+mod open;
 mod plan;
 mod run;
 mod serve;
@@ -63,6 +66,10 @@ enum Command {
     Merge(merge::Merge),
     /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
     Cost(cost::Cost),
+    /// Convert a model between a Hugging Face directory and a GGUF file
+    Convert(convert::Convert),
+    /// Say what a model is: shape, parameters, memory by context, tokenizer
+    Inspect(inspect::Inspect),
     /// Write a model's logits for given token ids, to compare with other programs
     Logits(logits::Logits),
 }
@@ -82,6 +89,8 @@ impl Line {
             Command::Serve(command) => command.run(&self.machine),
             Command::Merge(command) => command.run(self.machine),
             Command::Cost(command) => command.run(),
+            Command::Convert(command) => command.run(),
+            Command::Inspect(command) => command.run(),
             Command::Logits(command) => command.run(&self.machine),
         }
     }

@@ -1,6 +1,7 @@
 //! `kanana serve`: a model behind the OpenAI interface, with a chat page at `/`.
 
-use super::{Where, model_folder};
+use super::Where;
+use super::open::{Opened, Weights, open};
 use crate::device::Machine;
 use crate::terminal;
 use ::chat::Template;
@@ -8,18 +9,16 @@ use ::generate::{Engine, Limits};
 use ::serve::{App, Bounds, Ending, Settings};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use model::{Decoder, Use};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tensor::Precision;
-use tokenizer::Tokenizer;
 
 /// Serve a model over HTTP.
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// A Hugging Face directory, or the name of a model in the store
+    /// A Hugging Face directory, a GGUF file, or the name of a model in the store
     model: String,
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8080)]
@@ -42,6 +41,9 @@ pub(crate) struct Serve {
     /// What products read: f32, or bf16
     #[arg(long, value_name = "PRECISION", value_parser = super::generate::precision, default_value = "bf16")]
     precision: Precision,
+    /// How the weights are kept in memory
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    weights: Weights,
     /// Memory for keys and values, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     cache: u64,
@@ -69,19 +71,24 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
-        let folder = model_folder(&self.model, &self.store)?;
-        let tokenizer = Tokenizer::load(&folder)
-            .with_context(|| format!("{} has no tokenizer beside the model", folder.display()))?;
-        let cpu = machine.cpu(self.precision)?;
-        let decoder = Arc::new(Decoder::load(&folder, cpu, Use::Infer)?);
-        let context = decoder.shape.context;
-        let template = self.template(&folder, &tokenizer)?;
+        let opened = open(
+            &self.model,
+            &self.store,
+            machine,
+            self.precision,
+            self.weights,
+        )?;
+        let template = self.template(&opened)?;
+        let Opened {
+            decoder, tokenizer, ..
+        } = opened;
+        let shape = decoder.shape.clone();
         let limits = Limits {
             cache_bytes: usize::try_from(self.cache)? << 20,
             sequences: usize::try_from(self.sequences)?,
             ..Limits::default()
         };
-        let engine = Engine::new(Arc::clone(&decoder), Arc::new(tokenizer), limits)?;
+        let engine = Engine::new(Arc::new(decoder), Arc::new(tokenizer), limits)?;
         let settings = self.settings()?;
         let key = match &settings.api_key {
             Some(_) => "needs its API key",
@@ -91,15 +98,14 @@ impl Serve {
             format!(
                 "serving {} ({})",
                 settings.name,
-                ::page::quantity(decoder.shape.parameters() as f64)
+                ::page::quantity(shape.parameters() as f64)
             ),
             format!(
-                "  context {context} tokens, cache {} MiB, {} answers at once; {key}",
+                "  context {} tokens, cache {} MiB, {} answers at once; {key}",
                 self.cache, self.sequences
             ),
             format!("  conversations: {}", template.origin()),
         ];
-        drop(decoder);
         let app = App::new(engine, template, settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -136,18 +142,18 @@ impl Serve {
         Ok(())
     }
 
-    /// The template that was given, the model's, or the usual one, which is then said aloud.
-    fn template(&self, folder: &std::path::Path, tokenizer: &Tokenizer) -> Result<Template> {
-        let own = Template::load(folder)?;
-        let template = match (&self.chat_template, own) {
-            (Some(path), own) => {
+    /// The template that was given, or the model's.
+    fn template(&self, opened: &Opened) -> Result<Template> {
+        let own = opened.template()?;
+        let template = match &self.chat_template {
+            None => own,
+            Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("{} cannot be read", path.display()))?;
-                let specials = own.map(|own| own.specials().clone()).unwrap_or_default();
-                Template::new(&text, specials).with_context(|| path.display().to_string())?
+                let given = Template::new(&text, own.specials().clone());
+                let given = given.with_context(|| path.display().to_string())?;
+                given.with_origin(&path.display().to_string())
             }
-            (None, Some(own)) => own,
-            (None, None) => Template::usual(|name| tokenizer.id_of(name).is_some()),
         };
         Ok(template.with_clock(::serve::local_time))
     }
