@@ -121,9 +121,21 @@ impl Template {
         self
     }
 
+    /// Says where it came from.
+    #[must_use]
+    pub fn with_origin(mut self, origin: &str) -> Self {
+        origin.clone_into(&mut self.origin);
+        self
+    }
+
     /// Where it came from, in words for whoever starts a server.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Names of special tokens that the template may use.
+    pub fn specials(&self) -> &Map<String, Value> {
+        &self.specials
     }
 
     /// The template itself.

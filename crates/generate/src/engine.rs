@@ -1,18 +1,29 @@
 //! Continues many texts at once: requests come in, every step is one forward pass, events go out.
 //!
-//! When the decoder's context is full, generation stops with the reason `length`: nothing is
-//! shifted or forgotten silently. The draw of each token depends on (seed, position) alone, so what
-//! else is in a step changes no text.
+//! A step takes the next row of every text that is being written, and fills up with chunks of
+//! prompts. What a text becomes does not depend on its company: a row's numbers are those of its
+//! sequence alone (`Decoder::step`), and a draw depends on (seed, position).
+//!
+//! Policies. Requests are admitted in order, as soon as their prompt and a page for every text being
+//! written find room. When memory runs out, the youngest text gives its pages back and goes through
+//! the decoder again later; its reader notices nothing but time. When the decoder's context (or the
+//! whole cache) is full, a text ends with the reason `length`: nothing is shifted or forgotten
+//! silently.
 
+mod forward;
+mod plan;
+
+use crate::constraint::Grammars;
+use crate::pages::Book;
 use crate::request::{Finish, Generation, Request};
 use crate::sampling::Sampling;
 use crate::sequence::Sequence;
 use anyhow::{Result, bail, ensure};
-use model::{Cache, Decoder};
+use model::{Decoder, PagedCache};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use tensor::Forward;
+use tensor::{Forward, POSITIONS};
 use tokenizer::Tokenizer;
 
 /// How large the engine may grow.
@@ -72,6 +83,8 @@ pub struct Statistics {
     pub prompt_reused: u64,
     /// Tokens chosen.
     pub generated: u64,
+    /// How often a text gave its pages back to older ones, to be computed again.
+    pub put_back: u64,
 }
 
 /// Continues many texts at once. One for each loaded model; owned by one thread.
@@ -80,9 +93,18 @@ pub struct Engine<D: Forward> {
     tokenizer: Arc<Tokenizer>,
     limits: Limits,
     issued: u64,
+    /// Oldest first, as they came; what was put back comes before what was never begun.
     waiting: VecDeque<Sequence>,
-    running: Vec<(Sequence, Cache<D>)>,
+    /// Oldest first.
+    running: Vec<Sequence>,
     cancelled: Vec<Sequence>,
+    book: Book,
+    cache: PagedCache<D>,
+    /// Some rows of the decoder's output, and their logits.
+    last: D::Array,
+    logits: Vec<f32>,
+    /// Made when the first constraint comes.
+    grammars: Option<Grammars>,
     statistics: Statistics,
 }
 
@@ -98,19 +120,38 @@ impl<D: Forward> Engine<D> {
         limits: Limits,
     ) -> Result<Self> {
         check_vocabularies(tokenizer.vocabulary(), decoder.shape.vocabulary)?;
+        let (shape, page) = (&decoder.shape, PagedCache::page_bytes(&decoder));
+        let Limits {
+            cache_bytes,
+            rows,
+            sequences,
+        } = limits;
         ensure!(
-            limits.rows > 0 && limits.sequences > 0,
-            "an engine needs at least one row and one sequence; it was given {limits:?}"
+            rows > 0 && sequences > 0 && cache_bytes >= page,
+            "an engine needs at least one row, one sequence and {page} bytes of cache for a page of \
+             {POSITIONS} positions; it was given {rows}, {sequences} and {cache_bytes}"
         );
+        // Twice what all can hold at full length is as much as can be of use.
+        let most = 2 * sequences * shape.context.div_ceil(POSITIONS);
+        let pages = (cache_bytes / page).min(most);
+        let rows = rows.max(sequences);
         Ok(Engine {
-            decoder,
-            tokenizer,
-            limits,
+            limits: Limits { rows, ..limits },
             issued: 0,
             waiting: VecDeque::new(),
             running: Vec::new(),
             cancelled: Vec::new(),
-            statistics: Statistics::default(),
+            book: Book::new(pages),
+            cache: PagedCache::new(&decoder, pages, rows),
+            last: decoder.device.activation(forward::ROWS * shape.width),
+            logits: Vec::new(),
+            grammars: None,
+            statistics: Statistics {
+                pages,
+                ..Statistics::default()
+            },
+            decoder,
+            tokenizer,
         })
     }
 
@@ -155,28 +196,35 @@ impl<D: Forward> Engine<D> {
     /// a constraint that cannot be met; a sentence for the one who asked.
     pub fn submit(&mut self, request: Request) -> Result<Ticket> {
         let shape = &self.decoder.shape;
-        request.check(shape.context, shape.vocabulary, shape.context)?;
-        ensure!(
-            request.constraint.is_none(),
-            "constrained output is not built yet; leave the constraint out"
-        );
+        request.check(shape.context, shape.vocabulary, self.book.len() * POSITIONS)?;
+        let guide = match &request.constraint {
+            None => None,
+            Some(constraint) => Some(self.grammars()?.compile(constraint)?),
+        };
         let ticket = Ticket(self.issued);
         self.issued += 1;
-        self.waiting.push_back(Sequence::new(ticket, request));
+        self.waiting
+            .push_back(Sequence::new(ticket, request, guide));
         Ok(ticket)
     }
 
-    /// Stops a ticket; its last event, [`Finish::Cancelled`], comes with the next step. One that has
-    /// ended is left alone.
+    fn grammars(&mut self) -> Result<&Grammars> {
+        if self.grammars.is_none() {
+            self.grammars = Some(Grammars::new(self.tokenizer.clone())?);
+        }
+        Ok(self.grammars.as_ref().expect("made just now"))
+    }
+
+    /// Stops a ticket and frees its pages; its last event, [`Finish::Cancelled`], comes with the next
+    /// step. One that has ended is left alone.
     pub fn cancel(&mut self, ticket: Ticket) {
-        if let Some(at) = self.waiting.iter().position(|one| one.ticket == ticket) {
+        let is_it = |one: &Sequence| one.ticket == ticket;
+        if let Some(at) = self.waiting.iter().position(is_it) {
             self.cancelled.extend(self.waiting.remove(at));
-        } else if let Some(at) = self
-            .running
-            .iter()
-            .position(|(one, _)| one.ticket == ticket)
-        {
-            self.cancelled.push(self.running.remove(at).0);
+        } else if let Some(at) = self.running.iter().position(is_it) {
+            let mut sequence = self.running.remove(at);
+            self.book.release(sequence.start_over());
+            self.cancelled.push(sequence);
         }
     }
 
@@ -190,6 +238,7 @@ impl<D: Forward> Engine<D> {
         Statistics {
             running: self.running.len(),
             waiting: self.waiting.len(),
+            pages_used: self.book.len() - self.book.available(),
             ..self.statistics
         }
     }
@@ -202,68 +251,14 @@ impl<D: Forward> Engine<D> {
         for sequence in std::mem::take(&mut self.cancelled) {
             end(sequence, Finish::Cancelled, &mut listen);
         }
-        while self.running.len() < self.limits.sequences {
-            let Some(sequence) = self.waiting.pop_front() else {
-                break;
-            };
-            if sequence.request.max_tokens == 0 && !sequence.request.echo {
-                end(sequence, Finish::MaxTokens, &mut listen);
-                continue;
-            }
-            // The last token that is chosen is never read, so it needs no room.
-            let most = sequence.ids.len() + sequence.request.max_tokens.max(1) - 1;
-            let room = most.min(self.decoder.shape.context);
-            self.running
-                .push((sequence, Cache::new(&self.decoder, room)));
+        while let Some(at) = self.waiting.iter().position(Sequence::is_empty) {
+            let sequence = self.waiting.remove(at).expect("found just now");
+            end(sequence, Finish::MaxTokens, &mut listen);
         }
-        for (mut sequence, mut cache) in std::mem::take(&mut self.running) {
-            match self.advance(&mut sequence, &mut cache, &mut listen) {
-                Ok(None) => self.running.push((sequence, cache)),
-                Ok(Some(finish)) => end(sequence, finish, &mut listen),
-                Err(error) => end(sequence, Finish::Failed(format!("{error:#}")), &mut listen),
-            }
-        }
+        self.admit();
+        let rows = self.plan();
+        self.forward(&rows, &mut listen);
         Ok(())
-    }
-
-    fn advance(
-        &mut self,
-        sequence: &mut Sequence,
-        cache: &mut Cache<D>,
-        listen: &mut impl FnMut(Ticket, Event),
-    ) -> Result<Option<Finish>> {
-        let decoder = &*self.decoder;
-        let (device, width) = (&*decoder.device, decoder.shape.width);
-        let tokens = self.tokenizer.vocabulary();
-        let chunk = sequence.fresh().len().min(self.limits.rows);
-        let hidden = decoder.extend(&sequence.fresh()[..chunk], cache)?;
-        let prompt = sequence.request.prompt.len();
-        let from = sequence.done;
-        sequence.done += chunk;
-        self.statistics.prompt_computed += prompt.saturating_sub(from).min(chunk) as u64;
-        let logits_of = |row: usize| {
-            let mut one = device.activation(width);
-            device.rows(&hidden, &[row as u32], width, &mut one);
-            device.logits(1, &one, decoder.head())
-        };
-        if sequence.request.echo {
-            while sequence.judged() < prompt.min(sequence.done + 1) {
-                let logits = logits_of(sequence.judged() - 1 - from);
-                sequence.judge_prompt(&logits, tokens)?;
-            }
-        }
-        if !sequence.fresh().is_empty() {
-            return Ok(None);
-        }
-        if sequence.request.max_tokens == 0 {
-            return Ok(Some(Finish::MaxTokens));
-        }
-        let token = sequence.choose(&mut logits_of(chunk - 1), tokens)?;
-        self.statistics.generated += 1;
-        let (piece, finish) = sequence.write(token, &self.tokenizer);
-        listen(sequence.ticket, piece);
-        let full = sequence.done == decoder.shape.context;
-        Ok(finish.or(full.then_some(Finish::ContextFull)))
     }
 
     /// Continues one prompt while nothing else is going on. `listen` gets whole characters as they
@@ -354,5 +349,7 @@ pub(crate) fn check_vocabularies(tokenizer: usize, decoder: usize) -> Result<()>
     Ok(())
 }
 
+#[cfg(test)]
+mod company;
 #[cfg(test)]
 mod tests;

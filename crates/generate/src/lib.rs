@@ -6,7 +6,9 @@
 //!
 //! Deliberately absent: tasks, templates, HTTP, threads.
 
+mod constraint;
 mod engine;
+mod pages;
 mod request;
 mod sampling;
 mod score;

@@ -13,6 +13,7 @@ mod merge;
 mod open;
 mod plan;
 mod run;
+mod serve;
 mod show;
 mod stages;
 mod verify;
@@ -59,6 +60,8 @@ enum Command {
     Gc(gc::Gc),
     /// Continue a text with a model
     Generate(generate::Generate),
+    /// Serve a model over HTTP: the OpenAI interface, and a chat page
+    Serve(serve::Serve),
     /// Merge models by mergekit's YAML, or say which recipe that is
     Merge(merge::Merge),
     /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
@@ -83,6 +86,7 @@ impl Line {
             Command::Stages(command) => command.run(),
             Command::Gc(command) => command.run(),
             Command::Generate(command) => command.run(&self.machine),
+            Command::Serve(command) => command.run(&self.machine),
             Command::Merge(command) => command.run(self.machine),
             Command::Cost(command) => command.run(),
             Command::Convert(command) => command.run(),

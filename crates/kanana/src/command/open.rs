@@ -4,6 +4,7 @@
 
 use super::{Where, model_folder};
 use crate::device::Machine;
+use ::chat::Template;
 use anyhow::{Context as _, Result, bail};
 use model::gguf::{Gguf, is_gguf};
 use model::{Decoder, Storage, Use};
@@ -20,6 +21,32 @@ pub(crate) struct Opened {
     pub(crate) tokenizer: Tokenizer,
     /// The Jinja source of its chat template, if it has one.
     pub(crate) chat_template: Option<String>,
+}
+
+impl Opened {
+    /// The format of the model's conversations: its own, or the one its tokenizer was made for.
+    ///
+    /// # Errors
+    /// A template that cannot be read or is none.
+    pub(crate) fn template(&self) -> Result<Template> {
+        let tokenizer = &self.tokenizer;
+        let own = match &self.chat_template {
+            _ if self.path.is_dir() => Template::load(&self.path)?,
+            Some(source) => {
+                let named = [
+                    ("bos_token", tokenizer.bos()),
+                    ("eos_token", tokenizer.eos()),
+                ];
+                let specials = named.into_iter().filter_map(|(name, id)| {
+                    let token = tokenizer.token_of(id?)?;
+                    Some((name.to_owned(), token.into()))
+                });
+                Some(Template::new(source, specials.collect())?.with_origin("the GGUF file"))
+            }
+            None => None,
+        };
+        Ok(own.unwrap_or_else(|| Template::usual(|name| tokenizer.id_of(name).is_some())))
+    }
 }
 
 /// How `--weights` says a storage.

@@ -171,8 +171,7 @@ impl Stage for Evaluate {
             model: inputs.model.name().to_owned(),
             ..Scores::default()
         };
-        // What a question is worth must not depend on which others are asked.
-        let mut scorer = Scorer::new(&decoder, &tokenizer)?.share_contexts(false);
+        let mut scorer = Scorer::new(&decoder, &tokenizer)?;
         for batch in questions.chunks(BATCH) {
             context.check_cancelled()?;
             scores.answers.extend(self.answer(&mut scorer, batch)?);
