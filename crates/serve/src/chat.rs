@@ -97,11 +97,12 @@ fn prepare(app: &App, bytes: &[u8]) -> Result<(Vec<Request>, Answer, Manner), Re
         .clone()
         .map(Constraint::Lark)
         .or_else(|| asked.constraint.clone());
+    let ends = match asked.ignore_eos {
+        true => Vec::new(),
+        false => model.chat_ends.clone(),
+    };
     let request = |i: usize| Request {
-        end_tokens: match asked.ignore_eos {
-            true => Vec::new(),
-            false => model.chat_ends.clone(),
-        },
+        end_tokens: ends.clone(),
         stop: stop.clone(),
         log_probabilities,
         top,
@@ -119,6 +120,7 @@ fn prepare(app: &App, bytes: &[u8]) -> Result<(Vec<Request>, Answer, Manner), Re
         asked.stream,
         log_probabilities,
         parser,
+        ends,
     );
     let manner = Manner {
         stream: asked.stream,

@@ -91,6 +91,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let name = "kanana_http_requests_total";
     counter(name, "Requests by path and status.", &mut text);
     for ((path, status), number) in app
+        .inner
         .metrics
         .requests
         .lock()

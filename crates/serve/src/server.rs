@@ -42,10 +42,10 @@ impl App {
             .route("/health", get(listing::health))
             .route("/metrics", get(metrics::metrics))
             .merge(page::routes())
-            .method_not_allowed_fallback(async |request: Request| {
+            .method_not_allowed_fallback(|request: Request| async move {
                 Refusal::wrong_method(request.method().as_str(), request.uri().path())
             })
-            .fallback(async |request: Request| {
+            .fallback(|request: Request| async move {
                 Refusal::no_such_place(request.method().as_str(), request.uri().path())
             })
             .layer(from_fn_with_state(self.clone(), visitors::admit))

@@ -59,7 +59,7 @@ pub(crate) async fn answer(
     for chunk in answering.shape.open() {
         answering.pending.push_back(sent(&chunk));
     }
-    let events = stream::unfold(answering, |mut answering| async {
+    let events = stream::unfold(answering, |mut answering| async move {
         let event = answering.next().await?;
         Some((Ok::<_, Infallible>(event), answering))
     });

@@ -38,7 +38,13 @@ pub(super) fn environment() -> Environment<'static> {
         ))
     });
     environment.add_test("iterable", |value: &Jinja| {
-        matches!(value.kind(), ValueKind::String | ValueKind::Undefined) || value.try_iter().is_ok()
+        use ValueKind::{None, String, Undefined};
+        match value.kind() {
+            String | Undefined => true,
+            // Here one may iterate over none, in Python not.
+            None => false,
+            _ => value.try_iter().is_ok(),
+        }
     });
     environment.add_test("sequence", |value: &Jinja| {
         use ValueKind::{Map, Seq, String, Undefined};

@@ -96,13 +96,13 @@ impl Serve {
         };
         let lines = [
             format!(
-                "serving {} ({})",
+                "serving {} ({} parameters)",
                 settings.name,
                 ::page::quantity(shape.parameters() as f64)
             ),
             format!(
                 "  context {} tokens, cache {} MiB, {} answers at once; {key}",
-                self.cache, self.sequences
+                shape.context, self.cache, self.sequences
             ),
             format!("  conversations: {}", template.origin()),
         ];

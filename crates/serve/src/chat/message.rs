@@ -14,6 +14,8 @@ pub(crate) struct Answer {
     created: i64,
     stream: bool,
     log_probabilities: bool,
+    /// Tokens that end a message, and are none of its words.
+    ends: Vec<u32>,
     choices: Vec<Choice>,
 }
 
@@ -40,6 +42,7 @@ impl Answer {
         stream: bool,
         log_probabilities: bool,
         parser: Option<Parser>,
+        ends: Vec<u32>,
     ) -> Self {
         let choice = || Choice {
             parser: parser.clone(),
@@ -50,6 +53,7 @@ impl Answer {
             created: crate::clock::created(),
             stream,
             log_probabilities,
+            ends,
             choices: (0..n).map(|_| choice()).collect(),
             app,
         }
@@ -126,8 +130,7 @@ impl Shape for Answer {
     fn piece(&mut self, index: usize, text: &str, tokens: &[Token]) -> Vec<Value> {
         let choice = &mut self.choices[index];
         if self.log_probabilities {
-            let ends = &self.app.inner.model.chat_ends;
-            let words = tokens.iter().filter(|token| !ends.contains(&token.id));
+            let words = tokens.iter().filter(|token| !self.ends.contains(&token.id));
             choice
                 .entries
                 .extend(words.map(|token| entry(&self.app.inner.model.tokenizer, token)));

@@ -1,3 +1,5 @@
+//! What is answered: whole and in pieces, with all that was asked for.
+
 use super::*;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! Who goes away, who reads slowly, who comes when it is full or about to end; who may come at all.
+
 use super::*;
 use crate::refusal::Refusal;
 use crate::{Ending, serve};
@@ -70,23 +72,26 @@ fn long() -> Value {
 #[tokio::test]
 async fn who_goes_away_frees_the_place() {
     let served = served(app()).await;
-    for mut body in [long(), long()] {
-        // A stream, and an answer that was to come whole.
-        for stream in [true, false] {
-            body["stream"] = json!(stream);
-            let mut client = served.connect(&body).await;
-            if stream {
-                until(&mut client, "\"content\"").await;
-            } else {
-                eventually(|| served.app.inner.runner.taken() == 1).await;
-            }
-            let before = served.app.inner.runner.statistics().generated;
-            drop(client);
-            eventually(|| served.app.inner.runner.taken() == 0).await;
-            eventually(|| served.app.inner.runner.statistics().running == 0).await;
-            let after = served.app.inner.runner.statistics().generated;
-            assert!(after < before + 900, "it was made to the end for nobody");
+    // A stream, and an answer that was to come whole.
+    for stream in [true, false] {
+        let mut body = long();
+        body["stream"] = json!(stream);
+        body["n"] = json!(8);
+        let mut client = served.connect(&body).await;
+        if stream {
+            until(&mut client, "\"content\"").await;
+        } else {
+            eventually(|| served.app.inner.runner.taken() == 8).await;
         }
+        let before = served.app.inner.runner.statistics().generated;
+        drop(client);
+        eventually(|| served.app.inner.runner.taken() == 0).await;
+        eventually(|| served.app.inner.runner.statistics().running == 0).await;
+        let after = served.app.inner.runner.statistics().generated;
+        assert!(
+            after < before + 8 * 900,
+            "it was made to the end for nobody"
+        );
     }
 }
 
@@ -125,18 +130,18 @@ async fn a_full_queue_is_429_with_retry_after() {
 
 #[tokio::test]
 async fn who_reads_too_slowly_stops_nobody_else() {
-    let runner = crate::engine::Runner::start(engine(1024), 8, 16).unwrap();
-    let request = |seed| {
-        let mut request = Asked::new(vec![5, 6, 7], 400, Sampling::temperature(1.0, seed));
+    let runner = crate::engine::Runner::start(engine(1024), 8, 512).unwrap();
+    let request = |seed, most| {
+        let mut request = Asked::new(vec![5, 6, 7], most, Sampling::temperature(1.0, seed));
         request.end_tokens = Vec::new();
         request
     };
     let mut slow = runner
-        .submit(vec![request(1)])
+        .submit(vec![request(1, 900)])
         .await
         .unwrap_or_else(|refusal| panic!("{refusal:?}"));
     let mut quick = runner
-        .submit(vec![request(2)])
+        .submit(vec![request(2, 400)])
         .await
         .unwrap_or_else(|refusal| panic!("{refusal:?}"));
     let mut ended = false;
@@ -153,7 +158,7 @@ async fn who_reads_too_slowly_stops_nobody_else() {
             Err(refusal) => break refusal,
         }
     };
-    assert_eq!((read, broken), (16, Refusal::slow_reader()));
+    assert_eq!((read, broken), (512, Refusal::slow_reader()));
 }
 
 #[tokio::test]

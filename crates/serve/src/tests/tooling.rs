@@ -1,3 +1,5 @@
+//! Tool calls and formats, held to even by a model that learned nothing.
+
 use super::*;
 
 fn weather() -> Value {
