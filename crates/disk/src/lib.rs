@@ -9,6 +9,7 @@ mod atomic;
 pub mod fault;
 mod lock;
 mod map;
+mod partial;
 mod raw;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,10 @@ use std::path::Path;
 pub use atomic::{Append, AtomicFile, write};
 pub use lock::Lock;
 pub use map::Map;
-pub use raw::{create_dir, link, remove_dir, remove_empty_dir, remove_file, rename, sync_dir};
+pub use partial::Partial;
+pub use raw::{
+    create_dir, link, point, remove_dir, remove_empty_dir, remove_file, rename, sync_dir,
+};
 
 /// The ending of a file that is still being written. Such a file may always be deleted.
 pub const PENDING: &str = ".pending";

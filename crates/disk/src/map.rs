@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::named;
@@ -54,6 +55,28 @@ impl Map {
     pub fn u64s(&self) -> io::Result<&[u64]> {
         // SAFETY: every bit pattern is a u64.
         unsafe { self.numbers("64-bit") }
+    }
+
+    /// A stretch of the file as 16-bit numbers; nothing where it is not inside the file, is no
+    /// whole number of them, or does not lie at a multiple of their size.
+    pub fn u16s_of(&self, range: Range<usize>) -> Option<&[u16]> {
+        // SAFETY: every bit pattern is a u16.
+        unsafe { self.stretch(range) }
+    }
+
+    /// A stretch of the file as f32 numbers; nothing in the same cases.
+    pub fn f32s_of(&self, range: Range<usize>) -> Option<&[f32]> {
+        // SAFETY: every bit pattern is an f32.
+        unsafe { self.stretch(range) }
+    }
+
+    /// # Safety
+    /// Every bit pattern must be a valid `T`.
+    unsafe fn stretch<T>(&self, range: Range<usize>) -> Option<&[T]> {
+        let bytes = self.bytes().get(range)?;
+        // SAFETY: the caller vouches for the patterns; `align_to` keeps within the bytes.
+        let (before, numbers, after) = unsafe { bytes.align_to::<T>() };
+        (before.is_empty() && after.is_empty()).then_some(numbers)
     }
 
     /// # Safety

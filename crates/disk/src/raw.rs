@@ -150,6 +150,24 @@ pub fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes `at` a symbolic link that says `target`, which is relative to the folder of `at`. What stands
+/// there is replaced. On a system where users may not make such links it is a second name instead.
+pub fn point(at: &Path, target: &Path) -> io::Result<()> {
+    #[cfg(not(unix))]
+    return link(&parent(at).join(target), at);
+    #[cfg(unix)]
+    {
+        if fs::read_link(at).is_ok_and(|there| there == target) {
+            return Ok(());
+        }
+        remove_file(at)?;
+        event(CREATE)
+            .and_then(|()| std::os::unix::fs::symlink(target, at))
+            .map_err(|e| named("link", at, e))?;
+        sync_dir(&parent(at))
+    }
+}
+
 /// The folder that holds `path`; a bare name lies in the current one.
 pub(crate) fn parent(path: &Path) -> PathBuf {
     match path.parent() {

@@ -211,3 +211,33 @@ proptest! {
         prop_assert_eq!(hash_file(&path).unwrap(), blake3::hash(&bytes).to_hex().to_string());
     }
 }
+
+#[test]
+fn a_partial_file_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [partial, whole] = ["file.incomplete", "file"].map(|name| folder.path().join(name));
+    let mut first = Partial::open(&partial).expect("opens");
+    first.write_all("한".as_bytes()).expect("writes");
+    drop(first);
+    let mut second = Partial::open(&partial).expect("opens again");
+    assert_eq!(second.length(), 3);
+    second.write_all("글".as_bytes()).expect("writes");
+    second.commit(&whole).expect("commits");
+    assert_eq!(std::fs::read_to_string(&whole).expect("whole"), "한글");
+    assert!(!partial.exists());
+    let mut third = Partial::open(&partial).expect("begins");
+    third.write_all(b"x").expect("writes");
+    third.clear().expect("clears");
+    assert_eq!(third.length(), 0);
+}
+
+#[test]
+fn a_pointer_is_made_once_and_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().join("name");
+    for text in ["one", "two", "two"] {
+        write(&folder.path().join(text), text.as_bytes()).expect("a file");
+        point(&at, Path::new(text)).expect("points");
+        assert_eq!(std::fs::read_to_string(&at).expect("there"), text);
+    }
+}

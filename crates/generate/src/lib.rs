@@ -1,20 +1,24 @@
-//! Text out of a decoder: continuing a prompt, and judging continuations that are given.
+//! Text out of a decoder: continuing prompts, many at once, and judging continuations that are given.
 //!
-//! [`Generator`] continues one sequence at a time, greedily or by drawing ([`Sampling`]), and hands
-//! over whole characters as they come. [`Scorer`] gives log-likelihoods of many continuations at
-//! once, as multiple-choice tasks ask for them. Both borrow the decoder, so that the weights being
-//! trained can be asked too.
+//! [`Engine`] continues texts, greedily or by drawing ([`Sampling`]), and hands over whole characters
+//! as they come. [`Scorer`] gives log-likelihoods of many continuations at once, as multiple-choice
+//! tasks ask for them.
 //!
-//! Deliberately absent: tasks, templates, HTTP; and, until they are built here, several sequences
-//! in one step, paged caches and constrained output.
+//! Deliberately absent: tasks, templates, HTTP, threads.
 
-mod generator;
+mod constraint;
+mod engine;
+mod pages;
+mod request;
 mod sampling;
 mod score;
+mod sequence;
 mod stops;
 #[cfg(test)]
 mod tiny;
+mod written;
 
-pub use generator::{Finish, Generation, Generator, Request};
-pub use sampling::{Choice, Sampling};
+pub use engine::{Engine, Event, Limits, Statistics, Ticket};
+pub use request::{Constraint, Finish, Generation, MOST_TOP, Request, Token, Usage};
+pub use sampling::{Occurred, Sampling};
 pub use score::{Likelihood, Scorer, Sequence, encode_pair};

@@ -4,22 +4,30 @@
 //! lm-evaluation-harness does it: context and continuation are encoded together, the tail belongs to
 //! the continuation, and spaces that end the context move over to it.
 //!
-//! Sequences lie as segments side by side in one forward pass of up to `rows` rows. What they share
-//! is computed once, in two ways: a sequence whose rows all begin another one rides along with it
-//! (four one-letter options are one sequence), and a long context with short continuations goes
-//! through a key–value cache. In a batch, a sequence's rows are computed as if it were alone; the
-//! cache differs from that by rounding only.
+//! Sequences go through the decoder as the engine's do, many in a step, their keys and values in
+//! pages. What they share is computed once, in two ways: a sequence whose rows all begin another one
+//! rides along with it (four one-letter options are one sequence), and pages that hold a common
+//! beginning are read by all. Neither changes a bit: a pair is worth what it is worth alone.
 //!
 //! Deliberately absent: what the likelihoods mean; that is a task's business.
 
 mod plan;
 
-use crate::generator::check_vocabularies;
+use crate::engine::check_vocabularies;
+use crate::pages::{Beginning, Book};
 use anyhow::{Result, ensure};
-use model::{Batch, Cache, Decoder, Recompute, Tape};
-use plan::{Host, Step};
-use tensor::Forward;
+use model::{Decoder, PagedCache};
+use plan::Host;
+use std::collections::VecDeque;
+use tensor::{Forward, POSITIONS, Stretch};
 use tokenizer::Tokenizer;
+
+/// Fewer rows than this a device may add up in another order than many, where the weights are those
+/// that are being trained; a step is filled up with rows that nobody reads.
+const LEAST_ROWS: usize = 24;
+
+/// Sequences of one step.
+const SEQUENCES: usize = 64;
 
 /// Tokens of which the last ones are to be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,9 +102,29 @@ pub struct Scorer<'a, D: Forward> {
     decoder: &'a Decoder<D>,
     tokenizer: &'a Tokenizer,
     rows: usize,
-    share: bool,
-    /// Scratch, made when the first batch comes.
-    tape: Option<Tape<D>>,
+    /// Made when the first batch comes.
+    memory: Option<Memory<D>>,
+}
+
+/// Keys and values of what has been read, from batch to batch.
+struct Memory<D: Forward> {
+    cache: PagedCache<D>,
+    book: Book,
+    /// The page of rows that nobody reads.
+    spare: u32,
+    computed: usize,
+}
+
+/// A host on its way.
+struct Course<'h> {
+    host: &'h Host,
+    /// Positions with keys and values.
+    done: usize,
+    pages: Vec<u32>,
+    known: usize,
+    beginning: Beginning,
+    /// By job, as far as they have been read.
+    scored: Vec<Vec<(f32, bool)>>,
 }
 
 impl<'a, D: Forward> Scorer<'a, D> {
@@ -110,22 +138,20 @@ impl<'a, D: Forward> Scorer<'a, D> {
             decoder,
             tokenizer,
             rows: 1024,
-            share: true,
-            tape: None,
+            memory: None,
         })
     }
 
-    /// Rows of a forward pass (1,024 unless said otherwise; one sequence may need more).
+    /// Rows of a forward pass (1,024 unless said otherwise).
     pub fn rows(mut self, rows: usize) -> Self {
         self.rows = rows.max(1);
+        self.memory = None;
         self
     }
 
-    /// Whether long shared contexts go through a cache (yes unless said otherwise). Without it the
-    /// likelihood of a pair does not depend, to the last bit, on what it is judged together with.
-    pub fn share_contexts(mut self, share: bool) -> Self {
-        self.share = share;
-        self
+    /// Rows that have gone through the decoder so far: what was shared counts once.
+    pub fn computed(&self) -> usize {
+        self.memory.as_ref().map_or(0, |memory| memory.computed)
     }
 
     /// The likelihood of every continuation after its context, in their order. `progress` is told
@@ -159,86 +185,166 @@ impl<'a, D: Forward> Scorer<'a, D> {
         sequences: &[Sequence],
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<Likelihood>> {
-        let context = self.decoder.shape.context;
-        let jobs = plan::jobs(sequences, context, self.decoder.shape.vocabulary)?;
+        let shape = &self.decoder.shape;
+        let jobs = plan::jobs(sequences, shape.context, shape.vocabulary)?;
         let mut all: Vec<Option<Likelihood>> = vec![None; sequences.len()];
         let mut done = 0;
-        for step in plan::steps(jobs, self.rows, self.share) {
-            let scored = match &step {
-                Step::Packed(hosts) => self.packed(hosts),
-                Step::Cached { shared, hosts } => self.cached(*shared, hosts)?,
-            };
-            let mut scored = scored.into_iter();
-            for job in step.hosts().iter().flat_map(|host| &host.jobs) {
-                let tokens: Vec<(f32, bool)> = scored.by_ref().take(job.targets.len()).collect();
-                all[job.index] = Some(likelihood(&tokens, job)?);
-                done += 1;
+        let hosts = plan::hosts(jobs);
+        let mut to_come: VecDeque<Course<'_>> = hosts.iter().map(Course::new).collect();
+        let mut memory = self.memory.take().unwrap_or_else(|| self.memory());
+        while !to_come.is_empty() {
+            self.step(&mut memory, &mut to_come);
+            while to_come.front().is_some_and(Course::is_over) {
+                let course = to_come.pop_front().expect("looked at just now");
+                for (job, tokens) in course.host.jobs.iter().zip(course.scored) {
+                    all[job.index] = Some(likelihood(&tokens, job)?);
+                    done += 1;
+                }
+                memory.book.release(course.pages);
             }
             progress(done);
         }
-        Ok(all
-            .into_iter()
-            .map(|one| one.expect("every sequence is in the plan"))
-            .collect())
+        self.memory = Some(memory);
+        let one = |one: Option<Likelihood>| one.expect("every sequence is in the plan");
+        Ok(all.into_iter().map(one).collect())
     }
 
-    /// All sequences of a batch, as segments of one forward pass.
-    fn packed(&mut self, hosts: &[Host]) -> Vec<(f32, bool)> {
-        // A device may add up a handful of rows in another order than many. Filled up with
-        // segments that nobody reads, a sequence alone is computed as it is in company.
-        let rows: usize = hosts.iter().map(|host| host.inputs.len()).sum();
-        let filler = vec![&hosts[0].inputs[..1]; plan::LEAST_ROWS.saturating_sub(rows)];
-        let inputs = hosts.iter().map(|host| &host.inputs[..]);
-        let batch = Batch::segments(inputs.chain(filler));
-        let n = batch.rows();
-        let mut tape = match self.tape.take() {
-            Some(tape) if tape.rows() >= n => tape,
-            _ => Tape::new(self.decoder, n.max(self.rows), Recompute::Block, false),
-        };
-        self.decoder.forward(&batch, &mut tape);
-        let (mut rows, mut targets) = (Vec::new(), Vec::new());
-        for (host, start) in hosts.iter().zip(&batch.starts) {
-            for job in &host.jobs {
-                rows.extend((0..job.targets.len()).map(|i| start + (job.first + i) as u32));
-                targets.extend_from_slice(&job.targets);
-            }
+    fn memory(&self) -> Memory<D> {
+        // What a step writes, a sequence at full length, and a page begun by each.
+        let context = self.decoder.shape.context;
+        let pages = (self.rows + context).div_ceil(POSITIONS) + SEQUENCES + 2;
+        let mut book = Book::new(pages);
+        let spare = book.take().expect("there are more than two");
+        Memory {
+            cache: PagedCache::new(self.decoder, pages, self.rows.max(LEAST_ROWS)),
+            book,
+            spare,
+            computed: 0,
         }
-        let scored = self.read(&tape.hidden_nd, &rows, &targets);
-        self.tape = Some(tape);
-        scored
     }
 
-    /// What all sequences share once, then the rest of each after it.
-    fn cached(&mut self, shared: usize, hosts: &[Host]) -> Result<Vec<(f32, bool)>> {
-        let longest = hosts
-            .iter()
-            .map(|host| host.inputs.len())
-            .max()
-            .unwrap_or(0);
-        let mut cache = Cache::new(self.decoder, longest);
-        for chunk in hosts[0].inputs[..shared].chunks(self.rows) {
-            self.decoder.extend(chunk, &mut cache)?;
-        }
-        let mut scored = Vec::new();
-        for host in hosts {
-            cache.truncate(shared);
-            let hidden = self.decoder.extend(&host.inputs[shared..], &mut cache)?;
-            let (mut rows, mut targets) = (Vec::new(), Vec::new());
-            for job in &host.jobs {
-                rows.extend((0..job.targets.len()).map(|i| (job.first - shared + i) as u32));
-                targets.extend_from_slice(&job.targets);
+    /// The next rows of the first sequences, as many as fit.
+    fn step(&self, memory: &mut Memory<D>, to_come: &mut VecDeque<Course<'_>>) {
+        let Memory { cache, book, .. } = memory;
+        let mut rows = Vec::new();
+        let mut left = self.rows;
+        for course in to_come.iter_mut().take(SEQUENCES) {
+            let taken = course.take_rows(book, left);
+            if taken == 0 {
+                break;
             }
-            scored.extend(self.read(&hidden, &rows, &targets));
+            rows.push(taken);
+            left -= taken;
         }
-        Ok(scored)
+        let mut ids = Vec::with_capacity(self.rows.max(LEAST_ROWS));
+        let mut stretches = Vec::with_capacity(rows.len() + 1);
+        for (course, rows) in to_come.iter().zip(&rows) {
+            ids.extend_from_slice(&course.host.inputs[course.done..course.done + rows]);
+            stretches.push(Stretch {
+                rows: *rows,
+                past: course.done,
+                pages: &course.pages,
+            });
+        }
+        memory.computed += ids.len();
+        let spare = [memory.spare];
+        let missing = LEAST_ROWS.saturating_sub(ids.len());
+        if missing > 0 {
+            ids.resize(ids.len() + missing, ids[0]);
+            stretches.push(Stretch {
+                rows: missing,
+                past: 0,
+                pages: &spare,
+            });
+        }
+        let hidden = self.decoder.step(&ids, &stretches, cache);
+        let (mut read, mut targets, mut readers) = (vec![], vec![], vec![]);
+        let mut first = 0;
+        for (at, (course, rows)) in to_come.iter().zip(&rows).enumerate() {
+            for (number, job) in course.host.jobs.iter().enumerate() {
+                let known = course.scored[number].len();
+                for (i, target) in job.targets.iter().enumerate().skip(known) {
+                    let position = job.first + i;
+                    if position >= course.done + rows {
+                        break;
+                    }
+                    read.push((first + position - course.done) as u32);
+                    targets.push(*target);
+                    readers.push((at, number));
+                }
+            }
+            first += rows;
+        }
+        for (scored, (at, number)) in self.read(hidden, &read, &targets).into_iter().zip(readers) {
+            to_come[at].scored[number].push(scored);
+        }
+        for (course, rows) in to_come.iter_mut().zip(rows) {
+            course.done += rows;
+        }
     }
 
     /// −ln p of targets at rows, and whether they are the most likely.
     fn read(&self, hidden_nd: &D::Array, rows: &[u32], targets: &[u32]) -> Vec<(f32, bool)> {
         let (device, width) = (&*self.decoder.device, self.decoder.shape.width);
+        if rows.is_empty() {
+            return vec![];
+        }
         let mut gathered = device.activation(rows.len() * width);
         device.rows(hidden_nd, rows, width, &mut gathered);
         device.negative_log_likelihood(&gathered, self.decoder.head(), targets)
+    }
+}
+
+impl<'h> Course<'h> {
+    fn new(host: &'h Host) -> Self {
+        Course {
+            host,
+            done: 0,
+            pages: Vec::new(),
+            known: 0,
+            beginning: Beginning::EMPTY,
+            scored: vec![Vec::new(); host.jobs.len()],
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.done == self.host.inputs.len()
+    }
+
+    /// Finds pages for the next rows, at most `most`; takes over those that hold what nobody reads
+    /// from. How many rows there are pages for.
+    fn take_rows(&mut self, book: &mut Book, most: usize) -> usize {
+        let inputs = &self.host.inputs;
+        let first_read = self
+            .host
+            .jobs
+            .iter()
+            .map(|job| job.first)
+            .min()
+            .unwrap_or(0);
+        while self.done == self.pages.len() * POSITIONS && self.done + POSITIONS <= first_read {
+            let tokens = &inputs[self.done..][..POSITIONS];
+            let Some((page, completed)) = book.find(self.beginning, tokens) else {
+                break;
+            };
+            book.hold(page);
+            self.pages.push(page);
+            self.known += 1;
+            self.beginning = completed;
+            self.done += POSITIONS;
+        }
+        let wanted = most.min(inputs.len() - self.done);
+        while self.pages.len() * POSITIONS < self.done + wanted {
+            let Some(page) = book.take() else { break };
+            self.pages.push(page);
+        }
+        let rows = wanted.min(self.pages.len() * POSITIONS - self.done);
+        while (self.known + 1) * POSITIONS <= self.done + rows {
+            let tokens = &inputs[self.known * POSITIONS..][..POSITIONS];
+            self.beginning = book.register(self.pages[self.known], self.beginning, tokens);
+            self.known += 1;
+        }
+        rows
     }
 }
 

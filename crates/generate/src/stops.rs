@@ -5,14 +5,14 @@
 //! not depend on the pieces in which the text arrives.
 
 /// Watches a stream for stop strings.
-pub(crate) struct Stops<'a> {
-    strings: &'a [String],
+pub(crate) struct Stops {
+    strings: Vec<String>,
     held: String,
 }
 
-impl<'a> Stops<'a> {
+impl Stops {
     /// `strings` must not be empty texts.
-    pub(crate) fn new(strings: &'a [String]) -> Self {
+    pub(crate) fn new(strings: Vec<String>) -> Self {
         Stops {
             strings,
             held: String::new(),
@@ -20,14 +20,14 @@ impl<'a> Stops<'a> {
     }
 
     /// Takes text; gives what can be shown, and the stop string that ended it if one did.
-    pub(crate) fn push(&mut self, text: &str) -> (String, Option<&'a str>) {
+    pub(crate) fn push(&mut self, text: &str) -> (String, Option<String>) {
         self.held.push_str(text);
         let matches = self.strings.iter().filter_map(|stop| {
             let start = self.held.find(stop.as_str())?;
             Some((start + stop.len(), start, stop))
         });
         if let Some((_, start, stop)) = matches.min() {
-            let shown = self.held[..start].to_owned();
+            let (shown, stop) = (self.held[..start].to_owned(), stop.clone());
             self.held.clear();
             return (shown, Some(stop));
         }
@@ -63,7 +63,7 @@ mod tests {
 
     fn run(text: &str, stops: &[&str], cuts: &[usize]) -> (String, Option<String>) {
         let strings: Vec<String> = stops.iter().map(|s| (*s).to_owned()).collect();
-        let mut watch = Stops::new(&strings);
+        let mut watch = Stops::new(strings);
         let mut shown = String::new();
         let mut piece = String::new();
         for (i, c) in text.chars().enumerate() {
@@ -72,7 +72,7 @@ mod tests {
                 let (new, stop) = watch.push(&std::mem::take(&mut piece));
                 shown.push_str(&new);
                 if let Some(stop) = stop {
-                    return (shown, Some(stop.to_owned()));
+                    return (shown, Some(stop));
                 }
             }
         }
@@ -81,7 +81,7 @@ mod tests {
         if stop.is_none() {
             shown.push_str(&watch.finish());
         }
-        (shown, stop.map(str::to_owned))
+        (shown, stop)
     }
 
     #[test]

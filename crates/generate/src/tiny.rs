@@ -1,6 +1,6 @@
 //! Decoders and tokenizers small enough for tests: nothing learned, everything computed.
 
-use model::{Decoder, Rope, Shape};
+use model::{Decoder, Initial, Numbers, Rope, Shape, Use};
 use std::sync::Arc;
 use tensor::{Cpu, CpuOptions, Precision, Reference};
 use tokenizer::{Tokenizer, TrainSettings, train};
@@ -51,9 +51,28 @@ pub(crate) fn reference(vocabulary: usize, seed: u64) -> Decoder<Reference> {
 }
 
 pub(crate) fn cpu(vocabulary: usize, seed: u64, precision: Precision) -> Decoder<Cpu> {
-    let device = Arc::new(Cpu::new(CpuOptions {
+    let options = CpuOptions {
         precision,
         ..CpuOptions::default()
-    }));
-    Decoder::init(shape(vocabulary), device, seed, 0.3).unwrap()
+    };
+    inference(shape(vocabulary), options, seed, 0.3)
+}
+
+/// A decoder as it is loaded to be read only.
+pub(crate) fn inference(shape: Shape, options: CpuOptions, seed: u64, size: f32) -> Decoder<Cpu> {
+    let (of, initial) = (shape.clone(), Initial::from(size));
+    Decoder::build(shape, Arc::new(Cpu::new(options)), Use::Infer, |spec| {
+        Ok(Numbers::F32(initial.values(seed, &of, spec)))
+    })
+    .unwrap()
+}
+
+/// Wide enough that products are cut into tiles.
+pub(crate) fn wide(vocabulary: usize) -> Shape {
+    Shape {
+        width: 144,
+        ffn: 328,
+        head_dim: 32,
+        ..shape(vocabulary)
+    }
 }

@@ -2,15 +2,19 @@
 //!
 //! Nothing here changes what an artifact is meant to contain; that is said in recipes.
 
+mod convert;
 mod cost;
 mod fault;
 mod filters;
 mod gc;
 mod generate;
+mod inspect;
 mod logits;
 mod merge;
+mod open;
 mod plan;
 mod run;
+mod serve;
 mod show;
 mod stages;
 mod verify;
@@ -62,10 +66,16 @@ enum Command {
     Gc(gc::Gc),
     /// Continue a text with a model
     Generate(generate::Generate),
+    /// Serve a model over HTTP: the OpenAI interface, and a chat page
+    Serve(serve::Serve),
     /// Merge models by mergekit's YAML, or say which recipe that is
     Merge(merge::Merge),
     /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
     Cost(cost::Cost),
+    /// Convert a model between a Hugging Face directory and a GGUF file
+    Convert(convert::Convert),
+    /// Say what a model is: shape, parameters, memory by context, tokenizer
+    Inspect(inspect::Inspect),
     /// Write a model's logits for given token ids, to compare with other programs
     Logits(logits::Logits),
 }
@@ -84,8 +94,11 @@ impl Line {
             Command::Stages(command) => command.run(),
             Command::Gc(command) => command.run(),
             Command::Generate(command) => command.run(&self.machine),
+            Command::Serve(command) => command.run(&self.machine),
             Command::Merge(command) => command.run(self.machine),
             Command::Cost(command) => command.run(),
+            Command::Convert(command) => command.run(),
+            Command::Inspect(command) => command.run(),
             Command::Logits(command) => command.run(&self.machine),
         }
     }

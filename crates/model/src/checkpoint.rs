@@ -13,6 +13,7 @@ mod stream;
 mod write;
 
 pub use config::{config, read_config};
+pub use encode::encode as bytes;
 pub(crate) use encode::{bf16, encode};
 pub use header::Stored;
 pub use read::{Checkpoint, Tensors, read_tensors};

@@ -5,16 +5,17 @@
 //! the last norm (logits, losses, pooling) belongs to objectives and generation, not here.
 
 use crate::checkpoint::{self, Checkpoint, Dtype};
+use crate::gguf::{self, Gguf};
 use crate::tape::Buffers;
 use crate::{
-    Batch, Gradients, Initial, Numbers, ParameterSpec, Place, Shape, Site, Slot, Tape, Weights,
-    table, tape::Slots,
+    Axis, Batch, Gradients, Initial, Numbers, ParameterSpec, Place, Shape, Site, Slot, Tape,
+    Weights, table, tape::Slots,
 };
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
-use tensor::{Forward, KeyValue, Mask, Parameter, Rotation};
+use tensor::{Blocks, Forward, KeyValue, Mask, Pages, Parameter, Rotation, Stretch, Values};
 
 /// A decoder on a device.
 pub struct Decoder<D: Forward> {
@@ -47,9 +48,45 @@ pub struct SpecialTokens {
 pub enum Use {
     /// To be stepped: f32 masters.
     Train,
-    /// To be read only: once, in the compute precision. Backward works on these too (gradients are
-    /// held apart), an optimizer step does not.
+    /// To be read only: once, as the checkpoint has them (floats in the compute precision, quantised
+    /// blocks as integers). Backward works on these too (gradients are held apart), an optimizer step
+    /// does not.
     Infer,
+    /// To be read only, in this storage whatever the checkpoint has.
+    InferIn(Storage),
+}
+
+/// How a decoder's matrices are stored for inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In the compute precision: what was quantised is written out.
+    Dense,
+    /// 8 bits (Q8_0); what has 4 keeps them.
+    Int8,
+    /// 4 bits (Q4_0), and 8 for embedding and head.
+    Int4,
+}
+
+impl Storage {
+    /// A matrix's numbers on their way into this storage; nothing where they are in it already.
+    /// Rows that are no whole blocks stay as they are.
+    fn convert(self, spec: &ParameterSpec, numbers: &Numbers) -> Option<Numbers> {
+        let of_tokens = spec.axes[0].contains(&Axis::Vocabulary);
+        let wanted = match self {
+            Storage::Dense => {
+                let quantised = matches!(numbers.values(), Values::Blocks(..));
+                return quantised.then(|| Numbers::F32(numbers.values().to_f32()));
+            }
+            Storage::Int4 if !of_tokens => Blocks::Q4_0,
+            Storage::Int8 | Storage::Int4 => Blocks::Q8_0,
+        };
+        let four = [Blocks::Q4_0, Blocks::Q4_1, Blocks::Q4K];
+        match numbers.values() {
+            Values::Blocks(format, _) if format == wanted || four.contains(&format) => None,
+            _ if !spec.dimensions.last()?.is_multiple_of(wanted.numbers()) => None,
+            values => Some(Numbers::Blocks(wanted, wanted.quantise(&values.to_f32())?)),
+        }
+    }
 }
 
 impl<D: Forward> Decoder<D> {
@@ -70,15 +107,30 @@ impl<D: Forward> Decoder<D> {
         })
     }
 
-    /// Reads a Hugging Face directory of the Llama family, tensor by tensor.
+    /// Reads a model of the Llama family, tensor by tensor: a Hugging Face directory, or a GGUF file.
     ///
     /// # Errors
-    /// A sentence that names everything that is wrong with the directory.
-    pub fn load(directory: &Path, device: Arc<D>, purpose: Use) -> Result<Self> {
-        let checkpoint = Checkpoint::open(directory)?;
+    /// A sentence that names everything that is wrong with it.
+    pub fn load(path: &Path, device: Arc<D>, purpose: Use) -> Result<Self> {
+        if gguf::is_gguf(path) {
+            return Self::of_gguf(&Gguf::open(path)?, device, purpose);
+        }
+        let checkpoint = Checkpoint::open(path)?;
         let shape = checkpoint.shape.clone();
-        let mut decoder = Self::build(shape, device, purpose, |spec| checkpoint.read(spec))?;
+        let mut decoder = Self::build(shape, device, purpose, |spec| checkpoint.mapped(spec))?;
         decoder.special = checkpoint.special;
+        Ok(decoder)
+    }
+
+    /// Reads the decoder of a GGUF file, tensor by tensor.
+    ///
+    /// # Errors
+    /// A sentence that names everything that is wrong with it.
+    pub fn of_gguf(file: &Gguf, device: Arc<D>, purpose: Use) -> Result<Self> {
+        let (shape, special) = file.decoder()?;
+        let of = shape.clone();
+        let mut decoder = Self::build(shape, device, purpose, |spec| file.read(&of, spec))?;
+        decoder.special = special;
         Ok(decoder)
     }
 
@@ -99,6 +151,11 @@ impl<D: Forward> Decoder<D> {
                 [rows, cols] => Slot::Matrix(match purpose {
                     Use::Train => device.trainable(rows, cols, numbers.values()),
                     Use::Infer => device.matrix(rows, cols, numbers.values()),
+                    Use::InferIn(storage) => {
+                        let other = storage.convert(spec, &numbers);
+                        let numbers = other.as_ref().unwrap_or(&numbers);
+                        device.matrix(rows, cols, numbers.values())
+                    }
                 }),
                 _ => Slot::Vector(device.upload(&numbers.into_f32())),
             })
@@ -280,6 +337,9 @@ impl<D: Forward> Decoder<D> {
             Attend::Cached(cache) => {
                 device.attention_cached(heads, n, t.qkv.of(l), cache, t.out.of_mut(l));
             }
+            Attend::Paged(stretches, pages) => {
+                device.attention_paged(heads, stretches, t.qkv.of(l), pages, t.out.of_mut(l));
+            }
         }
         // mid = x + out·oᵀ
         device.copy(t.x_nd.of(l), t.mid_nd.of_mut(l), n * d);
@@ -338,6 +398,8 @@ pub(crate) enum Attend<'a, A> {
     Segments(Mask<'a>),
     /// Everything of one sequence up to themselves; their keys and values are added to it.
     Cached(&'a mut KeyValue<A>),
+    /// Everything of their sequences up to themselves; their keys and values are added to the pages.
+    Paged(&'a [Stretch<'a>], &'a mut Pages<A>),
 }
 
 #[cfg(test)]

@@ -213,6 +213,7 @@ impl Part {
         match rows {
             Numbers::F32(x) => Numbers::F32(pick(&x, source.dimensions[1], &columns.indices)),
             Numbers::Bf16(x) => Numbers::Bf16(pick(&x, source.dimensions[1], &columns.indices)),
+            x => Numbers::F32(pick(&x.into_f32(), source.dimensions[1], &columns.indices)),
         }
     }
 }

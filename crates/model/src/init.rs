@@ -8,7 +8,6 @@
 use crate::table::Init;
 use crate::{ParameterSpec, Shape};
 use serde::{Deserialize, Serialize};
-use tensor::Values;
 
 /// Settings of the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,36 +52,6 @@ impl Initial {
         (0..spec.len() as u64)
             .map(|index| (deviation * normal(key, index)) as f32)
             .collect()
-    }
-}
-
-/// Host values of one parameter, owned, in the type that they were stored in.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Numbers {
-    /// f32 values.
-    F32(Vec<f32>),
-    /// bfloat16 bit patterns.
-    Bf16(Vec<u16>),
-}
-
-impl Numbers {
-    /// As a device takes them.
-    pub fn values(&self) -> Values<'_> {
-        match self {
-            Numbers::F32(x) => Values::F32(x),
-            Numbers::Bf16(x) => Values::Bf16(x),
-        }
-    }
-
-    /// In f32.
-    pub fn into_f32(self) -> Vec<f32> {
-        match self {
-            Numbers::F32(x) => x,
-            Numbers::Bf16(x) => x
-                .into_iter()
-                .map(|bits| half::bf16::from_bits(bits).to_f32())
-                .collect(),
-        }
     }
 }
 

@@ -8,7 +8,9 @@
 //! | `tile.rs` | the innermost product, in registers |
 //! | `pack.rs` | operands in the order in which the tile reads them |
 //! | `multiply.rs` | how a large product is cut into tiles |
-//! | `product.rs`, `few.rs` | linear layers: many rows, few rows |
+//! | `product.rs`, `few.rs` | linear layers in training: many rows, few rows |
+//! | `stored.rs`, `inference.rs` | weights that are only read, and products with them |
+//! | `integers.rs`, `integers/` | weights of 8 and 4 bits, and rows quantised for them |
 //! | `attention.rs`, `attention/` | attention forward, backward, and with a cache |
 //! | `head.rs` | how rows pass by a head without whole logits |
 //! | `cross_entropy.rs`, `distillation.rs`, `likeliest.rs` | what is asked of their logits |
@@ -29,6 +31,8 @@ mod cross_entropy;
 mod distillation;
 mod few;
 mod head;
+mod inference;
+mod integers;
 mod kernels;
 mod lanes;
 mod likeliest;
@@ -37,6 +41,7 @@ mod norm;
 mod pack;
 mod product;
 mod rope;
+mod stored;
 mod swiglu;
 mod team;
 #[cfg(test)]
@@ -53,6 +58,7 @@ use crate::device::{
     AdamW, Backward, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision, Rotation, Values,
 };
 use crate::distillation::{Distillation, Kept, Taught, Teacher};
+use crate::pages::{Pages, Stretch};
 use array::{Buffer, Storage, Weight, typed};
 use head::Side;
 use multiply::Engine;
@@ -128,6 +134,7 @@ impl Cpu {
         match values {
             Values::F32(values) => full.copy_from_slice(values),
             Values::Bf16(values) => self.convert(from_bits(values), &mut full),
+            Values::Blocks(format, bytes) => format.dequantise(bytes, &mut full),
         }
         full
     }
@@ -137,6 +144,7 @@ impl Cpu {
         match values {
             Values::F32(values) => self.convert(values, &mut rounded),
             Values::Bf16(values) => rounded.copy_from_slice(from_bits(values)),
+            Values::Blocks(..) => self.convert(&values.to_f32(), &mut rounded),
         }
         rounded
     }
@@ -209,10 +217,7 @@ impl Forward for Cpu {
     }
     fn matrix(&self, rows: usize, cols: usize, values: Values<'_>) -> CpuMatrix {
         check_values(rows, cols, values);
-        let weight = match self.precision {
-            Precision::F32 => Weight::Full(self.full(values)),
-            Precision::Bf16 => Weight::Rounded(self.rounded(values)),
-        };
+        let weight = self.store(rows, cols, values);
         CpuMatrix { rows, cols, weight }
     }
     fn trainable(&self, rows: usize, cols: usize, values: Values<'_>) -> CpuMatrix {
@@ -230,9 +235,10 @@ impl Forward for Cpu {
     fn values(&self, matrix: &CpuMatrix) -> Vec<f32> {
         match &matrix.weight {
             Weight::Full(master) | Weight::Both { master, .. } => master.to_vec(),
-            Weight::Rounded(rounded) => {
-                let mut values = vec![0.0; rounded.len()];
-                self.convert(rounded, &mut values);
+            Weight::Panels(_) | Weight::Integers(_) => {
+                let mut values = vec![0.0; matrix.rows * matrix.cols];
+                let session = self.team.enter();
+                self.unpack(&session, matrix, 0..matrix.rows, &mut values);
                 values
             }
         }
@@ -241,12 +247,12 @@ impl Forward for Cpu {
         [matrix.rows, matrix.cols]
     }
     fn matrix_bytes(&self, matrix: &CpuMatrix) -> usize {
-        let number = match &matrix.weight {
-            Weight::Full(_) => 4,
-            Weight::Rounded(_) => 2,
-            Weight::Both { .. } => 6,
-        };
-        number * matrix.rows * matrix.cols
+        match &matrix.weight {
+            Weight::Full(master) => size_of_val(&master[..]),
+            Weight::Both { master, shadow } => size_of_val(&master[..]) + size_of_val(&shadow[..]),
+            Weight::Panels(words) => size_of_val(&words[..]),
+            Weight::Integers(integers) => integers.size(),
+        }
     }
     fn embed(&self, table_vd: &CpuMatrix, ids_n: &[u32], x_nd: &mut CpuArray) {
         self.lookup(table_vd, ids_n, x_nd);
@@ -312,17 +318,38 @@ impl Forward for Cpu {
             length: 0,
         }
     }
+    fn pages(&self, heads: Heads, count: usize) -> Pages<CpuArray> {
+        self.empty_pages(heads, count)
+    }
+    fn page_bytes(&self, heads: Heads) -> usize {
+        self.bytes_of_page(heads)
+    }
+    fn attention_paged(
+        &self,
+        heads: Heads,
+        stretches: &[Stretch<'_>],
+        qkv: &CpuArray,
+        pages: &mut Pages<CpuArray>,
+        out: &mut CpuArray,
+    ) {
+        self.attend_paged(heads, stretches, qkv, pages, out);
+    }
     fn swiglu(&self, n: usize, f: usize, gate_up: &CpuArray, y_nf: &mut CpuArray) {
         self.gate(n, f, gate_up, y_nf);
     }
     fn rows(&self, from: &CpuArray, rows: &[u32], d: usize, to: &mut CpuArray) {
         typed!(from = &from.0, to = &mut to.0 => self.gather(from, rows, d, to));
     }
-    fn logits(&self, n: usize, hidden_nd: &CpuArray, head_vd: &CpuMatrix) -> Vec<f32> {
-        let mut logits = vec![0.0; n * head_vd.rows];
-        let out = tile::Out::F32(logits.as_mut_ptr());
+    fn logits_into(
+        &self,
+        n: usize,
+        hidden_nd: &CpuArray,
+        head_vd: &CpuMatrix,
+        logits_nv: &mut Vec<f32>,
+    ) {
+        logits_nv.resize(n * head_vd.rows, 0.0);
+        let out = tile::Out::F32(logits_nv.as_mut_ptr());
         self.multiply_forward(n, hidden_nd, &[head_vd], out, false);
-        logits
     }
     fn negative_log_likelihood(
         &self,
@@ -459,10 +486,13 @@ impl Backward for Cpu {
         check_values(matrix.rows, matrix.cols, Values::F32(values));
         match &mut matrix.weight {
             Weight::Full(master) => self.convert(values, master),
-            Weight::Rounded(rounded) => self.convert(values, rounded),
             Weight::Both { master, shadow } => {
                 self.convert(values, master);
                 self.convert(values, shadow);
+            }
+            Weight::Panels(_) | Weight::Integers(_) => {
+                let [rows, cols] = [matrix.rows, matrix.cols];
+                *matrix = self.matrix(rows, cols, Values::F32(values));
             }
         }
     }

@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::Blocks;
 use crate::distillation::{Distillation, Kept, Taught, Teacher};
+use crate::pages::{Pages, Stretch};
 
 /// The precision in which products read their operands. Accumulation is always f32, and so are
 /// master weights, the residual stream and gradients of weights.
@@ -25,6 +27,8 @@ pub enum Values<'a> {
     F32(&'a [f32]),
     /// bfloat16 bit patterns, as in a safetensors file of dtype `BF16`.
     Bf16(&'a [u16]),
+    /// Whole blocks of a quantised format, as in a GGUF file; every row is whole blocks.
+    Blocks(Blocks, &'a [u8]),
 }
 
 impl Values<'_> {
@@ -33,6 +37,23 @@ impl Values<'_> {
         match self {
             Values::F32(x) => x.len(),
             Values::Bf16(x) => x.len(),
+            Values::Blocks(format, x) => x.len() / format.bytes() * format.numbers(),
+        }
+    }
+
+    /// All of them in f32; bfloat16 and blocks lose nothing on the way.
+    pub fn to_f32(&self) -> Vec<f32> {
+        match self {
+            Values::F32(x) => x.to_vec(),
+            Values::Bf16(x) => {
+                let widened = x.iter().map(|&bits| f32::from_bits(u32::from(bits) << 16));
+                widened.collect()
+            }
+            Values::Blocks(format, x) => {
+                let mut numbers = vec![0.0; self.len()];
+                format.dequantise(x, &mut numbers);
+                numbers
+            }
         }
     }
 
@@ -175,8 +196,12 @@ pub trait Forward: Send + Sync + 'static {
     /// Copies the first `len` numbers, converting.
     fn copy(&self, from: &Self::Array, to: &mut Self::Array, len: usize);
 
-    /// A weight for inference only: stored once, in the compute precision
-    /// (bf16 values stay as they are where that is the compute precision).
+    /// A weight for inference only, stored once. f32 and bf16 values are stored in the compute
+    /// precision (bf16 stays as it is where that is the compute precision). Blocks stay integers:
+    /// those of 4 bits in 4, all others in 8 (what has 5 or 6 bits is quantised anew, to Q8_0), and
+    /// a product with them reads its other operand as integers too: blocks of 32 along a row with
+    /// the scale max |x| / 127, as llama.cpp does. To compute with the exact numbers of a block,
+    /// hand over [`Values::to_f32`].
     fn matrix(&self, rows: usize, cols: usize, values: Values<'_>) -> Self::Matrix;
     /// A weight that will be trained: f32 master, and whatever else products want.
     fn trainable(&self, rows: usize, cols: usize, values: Values<'_>) -> Self::Matrix;
@@ -243,12 +268,40 @@ pub trait Forward: Send + Sync + 'static {
     );
     /// An empty cache for one layer of one sequence, in the compute precision.
     fn key_value(&self, heads: Heads, capacity: usize) -> KeyValue<Self::Array>;
+    /// Pages for one layer, empty, in the compute precision.
+    fn pages(&self, heads: Heads, count: usize) -> Pages<Self::Array>;
+    /// Bytes of one page of one layer.
+    fn page_bytes(&self, heads: Heads) -> usize;
+    /// [`attention_cached`](Forward::attention_cached) for many sequences at once: first the keys and
+    /// values of all new rows go to their places, then each row attends to everything of its sequence
+    /// up to itself. A row's result depends, to the last bit, on nothing but its sequence: not on the
+    /// other stretches, on how its sequence was cut into stretches or on where its pages lie.
+    fn attention_paged(
+        &self,
+        heads: Heads,
+        stretches: &[Stretch<'_>],
+        qkv: &Self::Array,
+        pages: &mut Pages<Self::Array>,
+        out: &mut Self::Array,
+    );
     /// `y = silu(gate)·up`, `gate_up[n, 2f]` = `[gate | up]`.
     fn swiglu(&self, n: usize, f: usize, gate_up: &Self::Array, y_nf: &mut Self::Array);
     /// Gathers rows: `to[r] = from[rows[r]]`, each `d` long.
     fn rows(&self, from: &Self::Array, rows: &[u32], d: usize, to: &mut Self::Array);
     /// Full logits of n rows on the host, `[n, v]`. For generation: n is small.
-    fn logits(&self, n: usize, hidden_nd: &Self::Array, head_vd: &Self::Matrix) -> Vec<f32>;
+    fn logits(&self, n: usize, hidden_nd: &Self::Array, head_vd: &Self::Matrix) -> Vec<f32> {
+        let mut logits = Vec::new();
+        self.logits_into(n, hidden_nd, head_vd, &mut logits);
+        logits
+    }
+    /// [`logits`](Forward::logits) into memory that is kept from step to step.
+    fn logits_into(
+        &self,
+        n: usize,
+        hidden_nd: &Self::Array,
+        head_vd: &Self::Matrix,
+        logits_nv: &mut Vec<f32>,
+    );
     /// `−log softmax(h·headᵀ)[target]` per row, in nats, and whether the target is the most likely
     /// token; whole logits never exist.
     fn negative_log_likelihood(

@@ -14,15 +14,19 @@
 //! `g` queries per kv head, `h` = k·g query heads, `e` head dimension, `f` ffn, `v` vocabulary,
 //! `i` / `o` inputs and outputs of a product.
 
+mod blocks;
 mod cpu;
 mod device;
 mod distillation;
+mod pages;
 mod reference;
 
+pub use blocks::Blocks;
 pub use cpu::{Cpu, CpuArray, CpuMatrix, CpuOptions, Kernels};
 pub use device::{
     AdamW, Backward, Collective, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision,
     Rotation, Values,
 };
 pub use distillation::{Distillation, Divergence, Kept, Likeliest, Taught, Teacher};
+pub use pages::{POSITIONS, Pages, Stretch};
 pub use reference::{Grid, Numbers, Reference};

@@ -14,6 +14,7 @@ mod distillation;
 
 use crate::device::{Forward, Heads, KeyValue, Mask, Precision, Rotation, Values};
 use crate::distillation::Kept;
+use crate::pages::{POSITIONS, Pages, Stretch};
 use half::bf16;
 
 /// The naive device. See the module's first lines.
@@ -36,6 +37,8 @@ pub struct Grid {
     rows: usize,
     cols: usize,
     values: Vec<f32>,
+    /// Whether they came in blocks of integers, so that products quantise what they meet.
+    integers: bool,
 }
 
 impl Reference {
@@ -60,10 +63,39 @@ impl Reference {
             .sum()
     }
 
+    /// `x · wᵀ` of one row x: in blocks of 32 that are e·s, e = max |x| / 127 and s whole numbers,
+    /// where w came in blocks of integers.
+    fn row_product(&self, x_i: &[f32], w_oi: &Grid) -> Vec<f64> {
+        let mut quantised = vec![0.0; x_i.len()];
+        if w_oi.integers {
+            for (to, x) in quantised.chunks_mut(32).zip(x_i.chunks(32)) {
+                let largest = x.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+                let (scale, inverse) = (largest / 127.0, 127.0 / largest);
+                for (to, x) in to.iter_mut().zip(x) {
+                    let s = if largest > 0.0 {
+                        (x * inverse).round_ties_even()
+                    } else {
+                        0.0
+                    };
+                    *to = f64::from(scale) * f64::from(s);
+                }
+            }
+        }
+        let rows = (0..w_oi.rows).map(|o| w_oi.row(o));
+        rows.map(|w_i| match w_oi.integers {
+            true => quantised
+                .iter()
+                .zip(w_i)
+                .map(|(x, &w)| x * f64::from(w))
+                .sum(),
+            false => self.dot(x_i, w_i),
+        })
+        .collect()
+    }
+
     /// `h · headᵀ` of one row: the logits of every token.
     fn logits_of_row(&self, hidden_d: &[f32], head_vd: &Grid) -> Vec<f64> {
-        let rows = (0..head_vd.rows).map(|token| head_vd.row(token));
-        rows.map(|head_d| self.dot(hidden_d, head_d)).collect()
+        self.row_product(hidden_d, head_vd)
     }
 }
 
@@ -178,7 +210,8 @@ impl Forward for Reference {
     /// Rounds once, here: an inference weight has no master behind it.
     fn matrix(&self, rows: usize, cols: usize, values: Values<'_>) -> Grid {
         let mut grid = self.trainable(rows, cols, values);
-        if self.precision == Precision::Bf16 {
+        grid.integers = matches!(values, Values::Blocks(..));
+        if self.precision == Precision::Bf16 && !grid.integers {
             grid.values.iter_mut().for_each(|x| *x = round(*x));
         }
         grid
@@ -190,14 +223,12 @@ impl Forward for Reference {
             found, wanted,
             "a {rows} × {cols} matrix was given {found} numbers"
         );
-        let values = match values {
-            Values::F32(x) => x.to_vec(),
-            Values::Bf16(x) => x
-                .iter()
-                .map(|&bits| bf16::from_bits(bits).to_f32())
-                .collect(),
-        };
-        Grid { rows, cols, values }
+        Grid {
+            rows,
+            cols,
+            values: values.to_f32(),
+            integers: false,
+        }
     }
 
     fn values(&self, matrix: &Grid) -> Vec<f32> {
@@ -267,17 +298,15 @@ impl Forward for Reference {
         holds("y", y_no, n * outputs);
         for r in 0..n {
             let x_i = x_ni.row(r, inputs);
-            let rows = weights_oi
-                .iter()
-                .flat_map(|w| (0..w.rows).map(|o| w.row(o)));
-            for (o, w_i) in rows.enumerate() {
+            let sums = weights_oi.iter().flat_map(|w| self.row_product(x_i, w));
+            for (o, sum) in sums.enumerate() {
                 let at = r * outputs + o;
                 let before = if accumulate {
                     f64::from(y_no.values[at])
                 } else {
                     0.0
                 };
-                y_no.put(at, before + self.dot(x_i, w_i));
+                y_no.put(at, before + sum);
             }
         }
     }
@@ -356,6 +385,31 @@ impl Forward for Reference {
         }
     }
 
+    /// `[page][k][place][e]`.
+    fn pages(&self, heads: Heads, count: usize) -> Pages<Numbers> {
+        let len = count * POSITIONS * heads.kv * heads.dim;
+        Pages {
+            keys: self.activation(len),
+            values: self.activation(len),
+            count,
+        }
+    }
+
+    fn page_bytes(&self, heads: Heads) -> usize {
+        2 * POSITIONS * heads.kv * heads.dim * size_of::<f32>()
+    }
+
+    fn attention_paged(
+        &self,
+        heads: Heads,
+        stretches: &[Stretch<'_>],
+        qkv: &Numbers,
+        pages: &mut Pages<Numbers>,
+        out: &mut Numbers,
+    ) {
+        self.attend_paged(heads, stretches, qkv, pages, out);
+    }
+
     /// `y = g · σ(g) · u`, with g and u the left and right halves of a row of `gate_up`.
     fn swiglu(&self, n: usize, f: usize, gate_up: &Numbers, y_nf: &mut Numbers) {
         holds("gate_up", gate_up, n * 2 * f);
@@ -380,12 +434,12 @@ impl Forward for Reference {
     }
 
     /// `logits[r, t] = Σⱼ hidden[r, j] · head[t, j]`.
-    fn logits(&self, n: usize, hidden_nd: &Numbers, head_vd: &Grid) -> Vec<f32> {
+    fn logits_into(&self, n: usize, hidden_nd: &Numbers, head_vd: &Grid, logits_nv: &mut Vec<f32>) {
         holds("hidden", hidden_nd, n * head_vd.cols);
         let rows = (0..n).map(|r| hidden_nd.row(r, head_vd.cols));
-        rows.flat_map(|hidden_d| self.logits_of_row(hidden_d, head_vd))
-            .map(|x| x as f32)
-            .collect()
+        let logits = rows.flat_map(|hidden_d| self.logits_of_row(hidden_d, head_vd));
+        logits_nv.clear();
+        logits_nv.extend(logits.map(|x| x as f32));
     }
 
     /// `log Σₜ exp logits[t] − logits[target]`; a target that ties for the largest logit counts

@@ -12,6 +12,7 @@
 mod bpe;
 mod facts;
 mod fertility;
+mod ggml;
 mod letters;
 mod load;
 mod pattern;
@@ -23,6 +24,7 @@ mod train;
 
 pub use facts::VocabularyFacts;
 pub use fertility::{Fertility, FertilityCounter, FertilityRow};
+pub use ggml::Parts;
 pub use save::{CHAT_TEMPLATE, CONFIG, SPECIAL_TOKENS_MAP, TOKENIZER};
 pub use special::{BEGIN_OF_TEXT, END_OF_TEXT, NAMED_SPECIALS, special_tokens};
 pub use stream::Utf8Stream;

@@ -3,18 +3,18 @@
 use super::*;
 
 fn choose(sampling: Sampling, logits: &[f32], occurred: &[u32], position: u64) -> u32 {
+    let occurred = Occurred::prompt(occurred);
     sampling
-        .choose(&mut logits.to_vec(), logits.len(), occurred, position)
+        .choose(&mut logits.to_vec(), &occurred, position)
         .unwrap()
-        .id
 }
 
 /// How often each token is drawn over many positions.
-fn frequencies(sampling: Sampling, logits: &[f32]) -> Vec<f64> {
+fn frequencies(sampling: &Sampling, logits: &[f32]) -> Vec<f64> {
     let draws = 40_000;
     let mut counts = vec![0.0; logits.len()];
     for position in 0..draws {
-        counts[choose(sampling, logits, &[], position) as usize] += 1.0 / draws as f64;
+        counts[choose(sampling.clone(), logits, &[], position) as usize] += 1.0 / draws as f64;
     }
     counts
 }
@@ -43,7 +43,7 @@ fn draws_follow_the_distribution() {
     let logits = [1.0, 0.0, -1.0, 2.5, -30.0, 0.3];
     for temperature in [0.5, 1.0, 2.0] {
         let expected = softmax(&logits, temperature);
-        let seen = frequencies(Sampling::temperature(temperature, 7), &logits);
+        let seen = frequencies(&Sampling::temperature(temperature, 7), &logits);
         for (seen, expected) in seen.iter().zip(&expected) {
             // Four standard deviations.
             let margin = 4.0 * (expected * (1.0 - expected) / 40_000.0).sqrt() + 1e-6;
@@ -95,7 +95,7 @@ fn close_distributions_draw_the_same_token() {
     let same = (0..1000)
         .filter(|p| {
             let s = Sampling::temperature(1.0, 3);
-            choose(s, &target, &[], *p) == choose(s, &draft, &[], *p)
+            choose(s.clone(), &target, &[], *p) == choose(s.clone(), &draft, &[], *p)
         })
         .count();
     assert!(same > 900, "{same} of 1000");
@@ -106,37 +106,67 @@ fn filters_keep_what_they_say() {
     let logits = [3.0, 2.0, 1.0, 0.0, -1.0]; // shares 0.636 0.234 0.086 0.032 0.012
     let base = Sampling::temperature(1.0, 11);
     let cases: [(Sampling, &[usize]); 8] = [
-        (Sampling { top_k: 2, ..base }, &[0, 1]),
-        (Sampling { top_k: 99, ..base }, &[0, 1, 2, 3, 4]),
-        (Sampling { top_p: 0.6, ..base }, &[0]),
+        (
+            Sampling {
+                top_k: 2,
+                ..base.clone()
+            },
+            &[0, 1],
+        ),
+        (
+            Sampling {
+                top_k: 99,
+                ..base.clone()
+            },
+            &[0, 1, 2, 3, 4],
+        ),
+        (
+            Sampling {
+                top_p: 0.6,
+                ..base.clone()
+            },
+            &[0],
+        ),
         (
             Sampling {
                 top_p: 0.65,
-                ..base
+                ..base.clone()
             },
             &[0, 1],
         ),
         (
             Sampling {
                 top_p: 0.95,
-                ..base
+                ..base.clone()
             },
             &[0, 1, 2],
         ),
-        (Sampling { min_p: 0.1, ..base }, &[0, 1, 2]),
-        (Sampling { min_p: 1.0, ..base }, &[0]),
+        (
+            Sampling {
+                min_p: 0.1,
+                ..base.clone()
+            },
+            &[0, 1, 2],
+        ),
+        (
+            Sampling {
+                min_p: 1.0,
+                ..base.clone()
+            },
+            &[0],
+        ),
         // Shares are taken again after top-k: 0.731 of the two that are left.
         (
             Sampling {
                 top_k: 2,
                 top_p: 0.7,
-                ..base
+                ..base.clone()
             },
             &[0],
         ),
     ];
     for (sampling, expected) in cases {
-        let seen = frequencies(sampling, &logits);
+        let seen = frequencies(&sampling, &logits);
         let kept: Vec<usize> = (0..5).filter(|i| seen[*i] > 0.0).collect();
         assert_eq!(kept, expected, "{sampling:?}");
     }
@@ -149,7 +179,7 @@ fn top_p_over_many_equal_tokens_keeps_the_share() {
         top_p: 0.5,
         ..Sampling::temperature(1.0, 0)
     };
-    let kept = sampling.kept(&logits, &|_| 1.0).unwrap();
+    let kept = sampling.kept(&logits, &|_| 0.0).unwrap();
     assert_eq!(kept.len(), 5000);
     // Equals are ranked by id.
     assert!(kept.iter().all(|id| *id < 5000));
@@ -162,12 +192,42 @@ fn repetition_is_penalised_once_for_each_token() {
         ..Sampling::greedy()
     };
     let mut logits = vec![4.0, 3.0, -1.0];
-    let choice = sampling.choose(&mut logits, 3, &[0, 0, 2, 0], 0).unwrap();
+    let occurred = Occurred::prompt(&[0, 0, 2, 0]);
+    let id = sampling.choose(&mut logits, &occurred, 0).unwrap();
     assert_eq!(logits, [2.0, 3.0, -2.0]);
-    assert_eq!(choice.id, 1);
-    // The log-probability is the decoder's own.
-    let expected = softmax(&[4.0, 3.0, -1.0], 1.0)[1].ln();
-    assert!((f64::from(choice.log_probability) - expected).abs() < 1e-6);
+    assert_eq!(id, 1);
+}
+
+#[test]
+fn presence_and_frequency_count_what_was_written_alone() {
+    let mut occurred = Occurred::prompt(&[3, 3, 3]);
+    [1, 1, 2].iter().for_each(|id| occurred.write(*id));
+    let sampling = Sampling {
+        presence_penalty: 0.5,
+        frequency_penalty: 0.25,
+        ..Sampling::greedy()
+    };
+    let mut logits = vec![1.0; 5];
+    assert_eq!(sampling.choose(&mut logits, &occurred, 0).unwrap(), 0);
+    assert_eq!(logits, [1.0, 0.0, 0.25, 1.0, 1.0]);
+    // Negative ones reward: the most frequent token wins.
+    let sampling = Sampling {
+        frequency_penalty: -2.0,
+        ..Sampling::greedy()
+    };
+    assert_eq!(sampling.choose(&mut [1.0; 5], &occurred, 0).unwrap(), 1);
+}
+
+#[test]
+fn a_bias_moves_its_token_alone() {
+    let biased = |bias: &[(u32, f32)]| Sampling {
+        logit_bias: bias.to_vec(),
+        ..Sampling::greedy()
+    };
+    let logits = [0.0, 3.0, -1.0, 2.0];
+    assert_eq!(choose(biased(&[(2, 100.0)]), &logits, &[], 0), 2);
+    assert_eq!(choose(biased(&[(1, -100.0)]), &logits, &[], 0), 3);
+    assert_eq!(choose(biased(&[(1, -1.0), (0, 1.5)]), &logits, &[], 0), 1);
 }
 
 #[test]
@@ -180,7 +240,7 @@ fn logits_that_are_no_numbers_are_an_error() {
     ] {
         for sampling in [Sampling::greedy(), Sampling::temperature(1.0, 0)] {
             let error = sampling
-                .choose(&mut logits.clone(), 9, &[], 0)
+                .choose(&mut logits.clone(), &Occurred::default(), 0)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(words), "{error}");
@@ -191,40 +251,73 @@ fn logits_that_are_no_numbers_are_an_error() {
 #[test]
 fn settings_without_meaning_are_refused() {
     let base = Sampling::greedy();
-    assert!(base.check().is_ok());
+    assert!(base.check(9).is_ok());
     for (sampling, word) in [
         (
             Sampling {
                 temperature: -1.0,
-                ..base
+                ..base.clone()
             },
             "temperature",
         ),
         (
             Sampling {
                 temperature: f32::NAN,
-                ..base
+                ..base.clone()
             },
             "temperature",
         ),
-        (Sampling { top_p: 0.0, ..base }, "top_p"),
-        (Sampling { top_p: 1.1, ..base }, "top_p"),
+        (
+            Sampling {
+                top_p: 0.0,
+                ..base.clone()
+            },
+            "top_p",
+        ),
+        (
+            Sampling {
+                top_p: 1.1,
+                ..base.clone()
+            },
+            "top_p",
+        ),
         (
             Sampling {
                 min_p: f32::NAN,
-                ..base
+                ..base.clone()
             },
             "min_p",
         ),
         (
             Sampling {
                 repetition_penalty: 0.0,
-                ..base
+                ..base.clone()
             },
             "repetition_penalty",
         ),
+        (
+            Sampling {
+                frequency_penalty: f32::INFINITY,
+                ..base.clone()
+            },
+            "frequency_penalty",
+        ),
+        (
+            Sampling {
+                logit_bias: vec![(9, 1.0)],
+                ..base.clone()
+            },
+            "logit_bias",
+        ),
+        (
+            Sampling {
+                logit_bias: vec![(3, 1.0), (2, 0.0), (3, 2.0)],
+                ..base.clone()
+            },
+            "logit_bias names token 3 twice",
+        ),
     ] {
-        let error = sampling.check().unwrap_err().to_string();
+        let error = sampling.check(9).unwrap_err().to_string();
         assert!(error.starts_with(word), "{error}");
     }
 }
@@ -234,17 +327,8 @@ fn extreme_temperatures_still_draw() {
     let logits = [0.0, 1.0, 2.0];
     assert_eq!(choose(Sampling::temperature(1e-30, 0), &logits, &[], 0), 2);
     assert!(
-        frequencies(Sampling::temperature(1e30, 0), &logits)
+        frequencies(&Sampling::temperature(1e30, 0), &logits)
             .iter()
             .all(|f| *f > 0.3)
     );
-}
-
-#[test]
-fn rows_beyond_the_vocabulary_are_counted_but_never_chosen() {
-    let mut logits = vec![1.0, 0.0, 9.0];
-    let choice = Sampling::greedy().choose(&mut logits, 2, &[], 0).unwrap();
-    assert_eq!(choice.id, 0);
-    let expected = softmax(&[1.0, 0.0, 9.0], 1.0)[0].ln();
-    assert!((f64::from(choice.log_probability) - expected).abs() < 1e-6);
 }

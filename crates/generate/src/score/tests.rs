@@ -1,7 +1,8 @@
 //! Likelihoods against the log-softmax by the book, and against themselves in other company.
 
 use super::*;
-use crate::tiny::{cpu, reference, shape, tokenizer};
+use crate::tiny::{cpu, inference, reference, tokenizer, wide};
+use model::{Batch, Recompute, Tape};
 use std::sync::Arc;
 use tensor::{Cpu, CpuOptions, Kernels, Precision};
 
@@ -75,7 +76,6 @@ fn likelihoods_are_log_softmax() {
 
 #[test]
 fn packing_changes_no_bit() {
-    let tokenizer = tokenizer();
     let precisions = [Precision::F32, Precision::Bf16];
     let kinds = Kernels::available();
     for (precision, kernels) in precisions
@@ -87,68 +87,60 @@ fn packing_changes_no_bit() {
             kernels: Some(kernels),
             ..CpuOptions::default()
         };
-        // Wide enough that products are cut into tiles.
-        let shape = model::Shape {
-            width: 144,
-            ffn: 328,
-            head_dim: 32,
-            ..shape(320)
-        };
-        let decoder = Decoder::init(shape, Arc::new(Cpu::new(options)), 1, 0.1).unwrap();
-        let score = |rows: usize, pairs: &[(&str, &str)]| {
-            let mut scorer = Scorer::new(&decoder, &tokenizer)
-                .unwrap()
-                .rows(rows)
-                .share_contexts(false);
-            scorer.score(pairs, |_| ()).unwrap()
-        };
-        let together = score(1024, &PAIRS);
-        assert_eq!(score(50, &PAIRS), together);
-        for (i, pair) in PAIRS.iter().enumerate() {
-            assert_eq!(
-                score(1, &[*pair])[0],
-                together[i],
-                "alone, {pair:?}, {precision:?}, {kernels}"
-            );
-        }
-        let mut reversed = PAIRS;
-        reversed.reverse();
-        let mut scored = score(1024, &reversed);
-        scored.reverse();
-        assert_eq!(scored, together);
-        // So short that alone they are fewer rows than a tile.
-        let short: Vec<Sequence> = (0..40)
-            .map(|i| Sequence {
-                ids: (0..2 + i % 11).map(|j| (i * 37 + j * 53) % 300).collect(),
-                start: 1,
-            })
-            .collect();
-        let score = |rows: usize, sequences: &[Sequence]| {
-            let scorer = Scorer::new(&decoder, &tokenizer).unwrap().rows(rows);
-            scorer
-                .share_contexts(false)
-                .score_ids(sequences, |_| ())
-                .unwrap()
-        };
-        let together = score(1024, &short);
-        for (i, sequence) in short.iter().enumerate() {
-            let alone = &score(1, std::slice::from_ref(sequence))[0];
-            assert_eq!(
-                alone, &together[i],
-                "alone, {sequence:?}, {precision:?}, {kernels}"
-            );
-        }
+        packing_changes_no_bit_of(&inference(wide(320), options, 1, 0.1));
+        // Weights that are being trained are added up otherwise where rows are few.
+        let device = Arc::new(Cpu::new(options));
+        packing_changes_no_bit_of(&Decoder::init(wide(320), device, 1, 0.1).unwrap());
+    }
+}
+
+fn packing_changes_no_bit_of(decoder: &Decoder<Cpu>) {
+    let (tokenizer, device) = (tokenizer(), decoder.device.describe());
+    let score = |rows: usize, pairs: &[(&str, &str)]| {
+        let mut scorer = Scorer::new(decoder, &tokenizer).unwrap().rows(rows);
+        scorer.score(pairs, |_| ()).unwrap()
+    };
+    let together = score(1024, &PAIRS);
+    assert_eq!(score(50, &PAIRS), together);
+    for (i, pair) in PAIRS.iter().enumerate() {
+        assert_eq!(
+            score(1, &[*pair])[0],
+            together[i],
+            "alone, {pair:?}, {device}"
+        );
+    }
+    let mut reversed = PAIRS;
+    reversed.reverse();
+    let mut scored = score(1024, &reversed);
+    scored.reverse();
+    assert_eq!(scored, together);
+    // So short that alone they are fewer rows than a tile.
+    let short: Vec<Sequence> = (0..40)
+        .map(|i| Sequence {
+            ids: (0..2 + i % 11).map(|j| (i * 37 + j * 53) % 300).collect(),
+            start: 1,
+        })
+        .collect();
+    let score = |rows: usize, sequences: &[Sequence]| {
+        let mut scorer = Scorer::new(decoder, &tokenizer).unwrap().rows(rows);
+        scorer.score_ids(sequences, |_| ()).unwrap()
+    };
+    let together = score(1024, &short);
+    for (i, sequence) in short.iter().enumerate() {
+        let alone = &score(1, std::slice::from_ref(sequence))[0];
+        assert_eq!(alone, &together[i], "alone, {sequence:?}, {device}");
     }
 }
 
 #[test]
 fn a_greedy_continuation_is_greedy() {
-    let (decoder, tokenizer) = (cpu(320, 5, Precision::F32), tokenizer());
-    let generator = crate::Generator::new(&decoder, &tokenizer).unwrap();
-    let mut request = generator.request("하늬마을", 12, crate::Sampling::greedy());
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 5, Precision::F32)), Arc::new(tokenizer()));
+    let limits = crate::Limits::default();
+    let mut engine = crate::Engine::new(decoder.clone(), tokenizer.clone(), limits).unwrap();
+    let mut request = engine.request("하늬마을", 12, crate::Sampling::greedy());
     request.log_probabilities = true;
-    let written = generator
-        .generate(&request, |_| std::ops::ControlFlow::Continue(()))
+    let written = engine
+        .generate(request.clone(), |_| std::ops::ControlFlow::Continue(()))
         .unwrap();
     let sequence = Sequence {
         ids: [&request.prompt[..], &written.ids].concat(),
@@ -187,23 +179,22 @@ fn shared_contexts_are_computed_once_and_give_the_same() {
         ids: vec![9, 8, 7],
         start: 1,
     });
-    let jobs = |s: &[Sequence]| plan::jobs(s, 192, 320).unwrap();
-    let steps = plan::steps(jobs(&sequences), 1024, true);
-    assert!(
-        steps
-            .iter()
-            .any(|step| matches!(step, Step::Cached { shared: 99, hosts } if hosts.len() == 6))
-    );
-    let score = |share: bool| {
-        let scorer = Scorer::new(&decoder, &tokenizer).unwrap().rows(50);
-        scorer
-            .share_contexts(share)
-            .score_ids(&sequences, |_| ())
-            .unwrap()
-    };
-    for (a, b) in score(true).iter().zip(&score(false)) {
-        assert!((a.sum - b.sum).abs() < 1e-3, "{} against {}", a.sum, b.sum);
-        assert_eq!((a.greedy, a.tokens.len()), (b.greedy, b.tokens.len()));
+    let alone: Vec<Likelihood> = sequences
+        .iter()
+        .map(|one| {
+            let mut scorer = Scorer::new(&decoder, &tokenizer).unwrap();
+            let one = std::slice::from_ref(one);
+            scorer.score_ids(one, |_| ()).unwrap().remove(0)
+        })
+        .collect();
+    for rows in [1024, 50, 7] {
+        let mut scorer = Scorer::new(&decoder, &tokenizer).unwrap().rows(rows);
+        assert_eq!(scorer.score_ids(&sequences, |_| ()).unwrap(), alone);
+        // 96 of 119 rows are whole pages that all share; then 122 − 96 rows each, and two of the last.
+        assert_eq!(scorer.computed(), 96 + 6 * 26 + 2, "in steps of {rows}");
+        // What was there before is there still.
+        let again = scorer.score_ids(&sequences[..1], |_| ()).unwrap();
+        assert_eq!((&again[0], scorer.computed()), (&alone[0], 96 + 7 * 26 + 2));
     }
 }
 
@@ -224,10 +215,7 @@ fn one_token_options_are_one_sequence() {
         ids: vec![1, 2, 9],
         start: 2,
     });
-    let steps = plan::steps(plan::jobs(&sequences, 192, 320).unwrap(), 1024, true);
-    let [Step::Packed(hosts)] = &steps[..] else {
-        panic!("one batch was expected")
-    };
+    let hosts = plan::hosts(plan::jobs(&sequences, 192, 320).unwrap());
     let rows: usize = hosts.iter().map(|host| host.inputs.len()).sum();
     assert_eq!((hosts.len(), rows), (1, 6));
     assert_eq!(hosts[0].jobs.len(), 6);
@@ -257,27 +245,16 @@ fn every_sequence_is_in_the_plan_once() {
                 }
             })
             .collect();
-        for share in [false, true] {
-            let mut seen = vec![0; sequences.len()];
-            for step in plan::steps(plan::jobs(&sequences, 192, 3).unwrap(), 40, share) {
-                let shared = if let Step::Cached { shared, .. } = step {
-                    shared
-                } else {
-                    0
-                };
-                for host in step.hosts() {
-                    assert_eq!(host.inputs[..shared], step.hosts()[0].inputs[..shared]);
-                    for job in &host.jobs {
-                        seen[job.index] += 1;
-                        assert!(job.first >= shared);
-                        let Sequence { ids, start } = &sequences[job.index];
-                        assert_eq!(host.inputs[..ids.len() - 1], ids[..ids.len() - 1]);
-                        assert_eq!((job.first, &job.targets[..]), (start - 1, &ids[*start..]));
-                    }
-                }
+        let mut seen = vec![0; sequences.len()];
+        for host in plan::hosts(plan::jobs(&sequences, 192, 3).unwrap()) {
+            for job in &host.jobs {
+                seen[job.index] += 1;
+                let Sequence { ids, start } = &sequences[job.index];
+                assert_eq!(host.inputs[..ids.len() - 1], ids[..ids.len() - 1]);
+                assert_eq!((job.first, &job.targets[..]), (start - 1, &ids[*start..]));
             }
-            assert!(seen.iter().all(|count| *count == 1));
         }
+        assert!(seen.iter().all(|count| *count == 1));
     }
 }
 

@@ -1,22 +1,22 @@
 //! `kanana generate`: continues a text, streaming whole characters.
 
-use super::{Where, model_folder};
+use super::Where;
+use super::open::{Opened, Weights, open};
 use crate::device::Machine;
 use crate::terminal;
-use ::generate::{Generator, Sampling};
+use ::generate::{Engine, Limits, Sampling};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use model::{Decoder, Use};
 use serde_json::json;
 use std::io::Read as _;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use tensor::Precision;
-use tokenizer::Tokenizer;
 
 /// Continue a text.
 #[derive(Args)]
 pub(crate) struct Generate {
-    /// A Hugging Face directory, or the name of a model in the store
+    /// A Hugging Face directory, a GGUF file, or the name of a model in the store
     model: String,
     /// The text to continue; `-` reads it from standard input
     prompt: String,
@@ -57,6 +57,9 @@ pub(crate) struct Generate {
     /// What products read: f32, or bf16
     #[arg(long, value_name = "PRECISION", value_parser = precision, default_value = "bf16")]
     precision: Precision,
+    /// How matrices are stored
+    #[arg(long, value_enum, default_value_t)]
+    weights: Weights,
     /// Answer in JSON when done, instead of streaming
     #[arg(long)]
     json: bool,
@@ -75,11 +78,16 @@ pub(super) fn precision(word: &str) -> Result<Precision, String> {
 
 impl Generate {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
-        let folder = model_folder(&self.model, &self.store)?;
-        let tokenizer = Tokenizer::load(&folder)
-            .with_context(|| format!("{} has no tokenizer beside the model", folder.display()))?;
-        let decoder = Decoder::load(&folder, machine.cpu(self.precision)?, Use::Infer)?;
-        let generator = Generator::new(&decoder, &tokenizer)?;
+        let Opened {
+            decoder, tokenizer, ..
+        } = open(
+            &self.model,
+            &self.store,
+            machine,
+            self.precision,
+            self.weights,
+        )?;
+        let mut engine = Engine::new(Arc::new(decoder), Arc::new(tokenizer), Limits::default())?;
         let mut prompt = self.prompt.clone();
         if prompt == "-" {
             prompt.clear();
@@ -94,13 +102,14 @@ impl Generate {
             min_p: self.min_p,
             repetition_penalty: self.repetition_penalty,
             seed: self.seed,
+            ..Sampling::default()
         };
-        let mut request = generator.request(&prompt, self.tokens, sampling);
+        let mut request = engine.request(&prompt, self.tokens, sampling);
         request.stop.clone_from(&self.stop);
         if !self.json {
             terminal::stream(&prompt);
         }
-        let generated = generator.generate(&request, |text| {
+        let generated = engine.generate(request, |text| {
             if !self.json {
                 terminal::stream(text);
             }

@@ -1,19 +1,20 @@
 //! `kanana logits`: a model's logits for given token ids, to compare with other programs.
 
-use super::{Where, generate::precision, model_folder};
+use super::open::{Weights, locate};
+use super::{Where, generate::precision};
 use crate::device::Machine;
 use crate::terminal;
 use anyhow::{Result, ensure};
 use clap::Args;
 use model::checkpoint::Named;
-use model::{Batch, Decoder, Recompute, Tape, Use, checkpoint};
+use model::{Batch, Decoder, Recompute, Tape, checkpoint};
 use std::path::PathBuf;
 use tensor::{Forward as _, Precision};
 
 /// Write logits.
 #[derive(Args)]
 pub(crate) struct Logits {
-    /// A Hugging Face directory, or the name of a model in the store
+    /// A Hugging Face directory, a GGUF file, or the name of a model in the store
     model: String,
     /// Token ids, with commas between them
     #[arg(long, value_delimiter = ',', required = true)]
@@ -24,6 +25,9 @@ pub(crate) struct Logits {
     /// What products read
     #[arg(long, value_name = "PRECISION", value_parser = precision, default_value = "f32")]
     precision: Precision,
+    /// How matrices are stored
+    #[arg(long, value_enum, default_value_t)]
+    weights: Weights,
     #[command(flatten)]
     store: Where,
 }
@@ -32,7 +36,11 @@ impl Logits {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
         ensure!(!self.ids.is_empty(), "wanted token ids, and there are none");
         let device = machine.cpu(self.precision)?;
-        let decoder = Decoder::load(&model_folder(&self.model, &self.store)?, device, Use::Infer)?;
+        let decoder = Decoder::load(
+            &locate(&self.model, &self.store)?,
+            device,
+            self.weights.purpose(),
+        )?;
         let batch = Batch::segments([&self.ids]);
         batch.check(&decoder.shape)?;
         let n = batch.rows();

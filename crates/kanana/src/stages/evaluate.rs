@@ -8,12 +8,13 @@
 use crate::device::Machine;
 use crate::kinds::{self, Model, Questions};
 use anyhow::{Context as _, Result, ensure};
-use generate::{Generator, Likelihood, Sampling, Scorer};
+use generate::{Engine, Generation, Likelihood, Limits, Sampling, Scorer};
 use model::{Decoder, Use};
 use recipe::{Artifact, Context, Stage, Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use tensor::Precision;
 use tokenizer::Tokenizer;
 use world::Question;
@@ -144,13 +145,15 @@ impl Stage for Evaluate {
         out: &mut Writer<kinds::Scores>,
     ) -> Result<()> {
         let device = context.resource::<Machine>()?.cpu(self.precision)?;
-        let tokenizer = Tokenizer::load(inputs.model.path()).with_context(|| {
-            format!(
-                "the model {} has no tokenizer beside it",
-                inputs.model.name()
-            )
-        })?;
-        let decoder = Decoder::load(inputs.model.path(), device, Use::Infer)?;
+        let tokenizer = Tokenizer::load(inputs.model.path())
+            .map(Arc::new)
+            .with_context(|| {
+                format!(
+                    "the model {} has no tokenizer beside it",
+                    inputs.model.name()
+                )
+            })?;
+        let decoder = Arc::new(Decoder::load(inputs.model.path(), device, Use::Infer)?);
 
         let mut questions = match &inputs.questions {
             Some(artifact) => read_questions(artifact)?,
@@ -168,8 +171,7 @@ impl Stage for Evaluate {
             model: inputs.model.name().to_owned(),
             ..Scores::default()
         };
-        // What a question is worth must not depend on which others are asked.
-        let mut scorer = Scorer::new(&decoder, &tokenizer)?.share_contexts(false);
+        let mut scorer = Scorer::new(&decoder, &tokenizer)?;
         for batch in questions.chunks(BATCH) {
             context.check_cancelled()?;
             scores.answers.extend(self.answer(&mut scorer, batch)?);
@@ -181,7 +183,8 @@ impl Stage for Evaluate {
             );
         }
         scores.count();
-        scores.samples = self.continued(&Generator::new(&decoder, &tokenizer)?, &questions)?;
+        let mut engine = Engine::new(decoder.clone(), tokenizer.clone(), Limits::default())?;
+        scores.samples = self.continued(&mut engine, &questions)?;
         for (language, accuracy) in &scores.languages {
             out.note(&format!("accuracy {language}"), accuracy.acc);
         }
@@ -271,7 +274,7 @@ impl Evaluate {
 
     fn continued(
         &self,
-        generator: &Generator<'_, tensor::Cpu>,
+        engine: &mut Engine<tensor::Cpu>,
         questions: &[Question],
     ) -> Result<Vec<Sample>> {
         let mut prompts = self.samples.clone();
@@ -286,16 +289,16 @@ impl Evaluate {
                 );
             }
         }
-        let continued = prompts.into_iter().map(|prompt| {
-            let request = generator.request(&prompt, self.sample_tokens, Sampling::greedy());
-            let generated = generator.generate(&request, |_| ControlFlow::Continue(()))?;
-            Ok(Sample {
-                prompt,
-                text: generated.text,
-                finish: generated.finish.reason().to_owned(),
-            })
-        });
-        continued.collect()
+        let request =
+            |prompt: &String| engine.request(prompt, self.sample_tokens, Sampling::greedy());
+        let requests = prompts.iter().map(request).collect();
+        let generated = engine.generate_all(requests, |_, _| ControlFlow::Continue(()))?;
+        let sample = |(prompt, generated): (String, Generation)| Sample {
+            prompt,
+            text: generated.text,
+            finish: generated.finish.reason().to_owned(),
+        };
+        Ok(prompts.into_iter().zip(generated).map(sample).collect())
     }
 }
 

@@ -9,6 +9,7 @@ mod guard;
 mod kill;
 mod merge;
 mod program;
+mod serve;
 mod stages;
 mod surgery;
 mod tidy;

@@ -3,7 +3,7 @@
 use super::Stored;
 
 /// The bytes of numbers in a file, little-endian.
-pub(crate) fn encode(values: &[f32], stored: Stored) -> Vec<u8> {
+pub fn encode(values: &[f32], stored: Stored) -> Vec<u8> {
     let mut bytes = vec![0; values.len() * stored.bytes()];
     match stored {
         Stored::F32 => {

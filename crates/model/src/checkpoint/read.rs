@@ -6,6 +6,7 @@
 
 use super::header::{self, Entry, Stored};
 use super::read_config;
+use crate::gguf::Kind;
 use crate::{Axis, Numbers, ParameterSpec, Shape, SpecialTokens, table};
 use anyhow::{Context, Result, bail, ensure};
 use disk::Map;
@@ -86,6 +87,31 @@ impl Checkpoint {
             .get(&spec.hugging_face)
             .with_context(|| format!("the checkpoint has no tensor {}", spec.hugging_face))?;
         copy(path, entry)
+    }
+}
+
+impl Checkpoint {
+    /// One parameter where it lies: bf16 and f32 are not copied, f16 becomes f32.
+    ///
+    /// # Errors
+    /// The file has changed or vanished since it was opened.
+    pub fn mapped(&self, spec: &ParameterSpec) -> Result<Numbers> {
+        let (path, entry) = self
+            .tensors
+            .get(&spec.hugging_face)
+            .with_context(|| format!("the checkpoint has no tensor {}", spec.hugging_face))?;
+        let map = Map::open(path)?;
+        ensure!(
+            map.bytes().get(entry.range.clone()).is_some(),
+            "{} has become shorter while it was read",
+            path.display()
+        );
+        let kind = match entry.stored() {
+            Some(Stored::F32) => Kind::F32,
+            Some(Stored::Bf16) => Kind::Bf16,
+            _ => Kind::F16,
+        };
+        Ok(Numbers::mapped(kind, map, entry.range.clone()))
     }
 }
 

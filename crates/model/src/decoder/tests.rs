@@ -254,9 +254,10 @@ fn backward_works_on_weights_for_inference() {
             gradients_of(&decoder, &batch(), Recompute::Block)
         });
         for (a, b) in a.iter().zip(&b) {
-            // In bf16 one looks its embedding up in f32, the other in bf16.
+            // Few rows are summed in another order by weights for training than by those for inference,
+            // so f32 agrees as devices do; in bf16 one looks its embedding up in f32, the other in bf16.
             let tolerance = match precision {
-                Precision::F32 => 1e-6,
+                Precision::F32 => 1e-5,
                 Precision::Bf16 => 5e-2,
             };
             let off = distance(a, b);

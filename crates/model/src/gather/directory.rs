@@ -109,6 +109,7 @@ fn bytes(numbers: &Numbers, stored: Stored) -> Vec<u8> {
     match (numbers, stored) {
         (Numbers::F32(x), _) => encode(x, stored),
         (Numbers::Bf16(x), Stored::Bf16) => x.iter().flat_map(|bits| bits.to_le_bytes()).collect(),
+        (Numbers::Blocks(..) | Numbers::Mapped(_), _) => encode(&numbers.values().to_f32(), stored),
         (Numbers::Bf16(x), _) => {
             let wide: Vec<f32> = x
                 .iter()

@@ -31,7 +31,9 @@ impl Cpu {
             Parameter::Matrix(matrix) => match &mut matrix.weight {
                 Weight::Full(master) => (master, None),
                 Weight::Both { master, shadow } => (master, Some(shadow)),
-                Weight::Rounded(_) => panic!("a matrix made for inference cannot be trained"),
+                Weight::Panels(_) | Weight::Integers(_) => {
+                    panic!("a matrix made for inference cannot be trained")
+                }
             },
         };
         let len = weight.len();

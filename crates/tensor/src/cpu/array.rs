@@ -4,11 +4,15 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use half::bf16;
+use half::{bf16, f16};
+
+use super::integers::Integers;
 
 /// A vector of fixed length that starts at a cache line, so that vector loads never straddle two.
 ///
-/// Zeroed pages come from the operating system untouched: a buffer costs memory as it is used.
+/// A large one comes from the operating system untouched, so that it costs memory as it is used and
+/// all threads share the work of first touching it; in pages of 2 MB where the system has them, since
+/// weights that pass by once would otherwise miss the table of pages at every fourth kilobyte.
 pub(crate) struct Buffer<T: Number> {
     start: NonNull<T>,
     len: usize,
@@ -19,6 +23,10 @@ pub(crate) trait Number: Copy + Send + Sync + 'static {}
 impl Number for f32 {}
 impl Number for bf16 {}
 impl Number for u32 {}
+impl Number for u8 {}
+impl Number for i8 {}
+impl Number for i32 {}
+impl Number for f16 {}
 
 // SAFETY: a buffer owns its memory as a Vec does, and `T` itself is Send.
 unsafe impl<T: Number> Send for Buffer<T> {}
@@ -42,7 +50,12 @@ impl<T: Number> Buffer<T> {
             return Buffer { start, len: 0 };
         }
         // SAFETY: the layout is not empty.
-        let start = unsafe { alloc_zeroed(layout) };
+        let start = unsafe {
+            match layout.size() >= pages::LARGE {
+                true => pages::map(layout.size()),
+                false => alloc_zeroed(layout),
+            }
+        };
         let start = NonNull::new(start.cast()).unwrap_or_else(|| handle_alloc_error(layout));
         Buffer { start, len }
     }
@@ -51,8 +64,14 @@ impl<T: Number> Buffer<T> {
 impl<T: Number> Drop for Buffer<T> {
     fn drop(&mut self) {
         if self.len > 0 {
+            let layout = Self::layout(self.len);
             // SAFETY: allocated in `zeros` with this very layout.
-            unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.len)) }
+            unsafe {
+                match layout.size() >= pages::LARGE {
+                    true => pages::unmap(self.start.as_ptr().cast(), layout.size()),
+                    false => dealloc(self.start.as_ptr().cast(), layout),
+                }
+            }
         }
     }
 }
@@ -70,6 +89,68 @@ impl<T: Number> DerefMut for Buffer<T> {
         // SAFETY: as in `deref`, and `self` is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
+}
+
+/// Memory straight from the operating system.
+#[cfg(target_os = "linux")]
+mod pages {
+    use std::ptr::null_mut;
+
+    /// Buffers from this size on.
+    pub(super) const LARGE: usize = 4 << 20;
+    /// A large page.
+    const HUGE: usize = 2 << 20;
+
+    /// Zeros, at a multiple of a large page; null if there is no memory.
+    /// # Safety
+    /// `bytes` must be at least [`LARGE`].
+    pub(super) unsafe fn map(bytes: usize) -> *mut u8 {
+        let Some(all) = bytes
+            .checked_next_multiple_of(HUGE)
+            .and_then(|all| all.checked_add(HUGE))
+        else {
+            return null_mut();
+        };
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping harms nobody; what is given back below is its own two ends.
+        unsafe {
+            let start = libc::mmap(null_mut(), all, access, private, -1, 0);
+            if start == libc::MAP_FAILED {
+                return null_mut();
+            }
+            let before = start.addr().next_multiple_of(HUGE) - start.addr();
+            let kept = start.wrapping_byte_add(before);
+            let size = bytes.next_multiple_of(HUGE);
+            if before > 0 {
+                libc::munmap(start, before);
+            }
+            if all - before > size {
+                libc::munmap(kept.wrapping_byte_add(size), all - before - size);
+            }
+            // Only a wish: without large pages everything still works.
+            libc::madvise(kept, size, libc::MADV_HUGEPAGE);
+            kept.cast()
+        }
+    }
+
+    /// Gives a mapping back.
+    /// # Safety
+    /// It must be one of `map`, of as many bytes.
+    pub(super) unsafe fn unmap(start: *mut u8, bytes: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { libc::munmap(start.cast(), bytes.next_multiple_of(HUGE)) };
+    }
+}
+
+/// Where it is not known how, nothing counts as large.
+#[cfg(not(target_os = "linux"))]
+mod pages {
+    pub(super) const LARGE: usize = usize::MAX;
+    pub(super) unsafe fn map(_: usize) -> *mut u8 {
+        std::ptr::null_mut()
+    }
+    pub(super) unsafe fn unmap(_: *mut u8, _: usize) {}
 }
 
 /// A flat vector of f32 or bfloat16 numbers.
@@ -130,26 +211,35 @@ macro_rules! typed {
 }
 pub(crate) use typed;
 
-/// A weight `[rows, cols]`, row-major.
+/// A weight `[rows, cols]`.
 ///
-/// For training in f32 there is the master only; in bf16 a rounded shadow stands beside it, which
-/// the optimizer refreshes in the pass that steps the master, and which products read. For
-/// inference there is one storage, in the compute precision.
+/// For training it is row-major: in f32 the master only; in bf16 a rounded shadow stands beside it,
+/// which the optimizer refreshes in the pass that steps the master, and which products read. For
+/// inference there is one storage, in the order in which products read it.
 pub struct CpuMatrix {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     pub(crate) weight: Weight,
 }
 
+impl CpuMatrix {
+    /// Whether it lies as products read it, and not row-major.
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self.weight, Weight::Panels(_) | Weight::Integers(_))
+    }
+}
+
 /// How a weight is stored.
 pub(crate) enum Weight {
-    /// f32 for products, and for the optimizer where it is trained.
+    /// Trained in f32.
     Full(Buffer<f32>),
-    /// bfloat16 for inference.
-    Rounded(Buffer<bf16>),
     /// Trained in bf16.
     Both {
         master: Buffer<f32>,
         shadow: Buffer<bf16>,
     },
+    /// For inference, in the compute precision: panels of the tile (`stored.rs`).
+    Panels(Buffer<u32>),
+    /// For inference, in blocks of integers.
+    Integers(Integers),
 }

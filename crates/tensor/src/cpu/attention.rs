@@ -11,6 +11,7 @@
 
 mod backward;
 mod cached;
+mod paged;
 
 use std::ops::Range;
 

@@ -17,11 +17,12 @@ use half::bf16;
 use super::Cpu;
 use super::arena::Arena;
 use super::array::{CpuArray, CpuMatrix, typed};
+use super::inference::Stored;
 use super::kernels::Kernels;
 use super::lanes::Element;
 use super::multiply::{Block, InSource, Left, Panels, Product, Right, Source};
 use super::pack::Rows;
-use super::product::Tall;
+use super::stored::Tall;
 use super::team::{Parts, Session};
 use super::tile::{Out, Unit};
 use crate::device::Grads;
@@ -108,25 +109,24 @@ impl Cpu {
             Some(_) => rows.partition(|&row| question.learns(row as usize)),
         };
         let session = &self.team.enter();
-        let head = Tall::new(&[student.head]);
         let teacher = question.teacher();
-        let teacher_head = teacher.map(|teacher| Tall::new(&[teacher.head]));
-        let pack = |head: &Tall<'_>, d| self.engine.pack(session, Right::Along(head.source(d)));
-        let backward =
-            (!learn.is_empty()).then(|| self.engine.pack(session, Right::Across(head.source(d))));
+        let backward = (!learn.is_empty()).then(|| {
+            let head = Tall::new(self, session, &[student.head]);
+            self.engine.pack(session, Right::Across(head.source(d)))
+        });
         let chunk = Chunk {
             question,
             student: Packed {
                 hidden: student.hidden.source(n, d),
                 d,
-                head: pack(&head, d),
+                head: self.stored(session, student.head),
             },
-            teacher: teacher.zip(teacher_head.as_ref()).map(|(teacher, head)| {
+            teacher: teacher.map(|teacher| {
                 let d = teacher.head.cols;
                 Packed {
                     hidden: teacher.hidden.source(n, d),
                     d,
-                    head: pack(head, d),
+                    head: self.stored(session, teacher.head),
                 }
             }),
             v: student.head.rows,
@@ -263,18 +263,9 @@ impl Cpu {
         v_row: usize,
     ) -> &'s mut [f32] {
         let logits = arena.take::<f32>(rows.len() * v_row);
-        let block = Block {
-            left: Left::Rows(side.rows(arena, rows)),
-            rows: 0..rows.len(),
-            k: side.d,
-            right: side.head,
-            panels: 0..v.div_ceil(self.engine.tile.columns),
-            out: Out::F32(logits.as_mut_ptr()),
-            out_row: v_row,
-            add: false,
-        };
+        let out = Out::F32(logits.as_mut_ptr());
         // SAFETY: `logits` holds the rows.
-        unsafe { self.engine.block(arena, &block) };
+        unsafe { self.here(arena, side.rows(arena, rows), &side.head, v, out, v_row) };
         logits
     }
 }
@@ -283,7 +274,7 @@ impl Cpu {
 struct Packed<'a> {
     hidden: Source<'a>,
     d: usize,
-    head: Panels<'a>,
+    head: Stored<'a>,
 }
 
 impl Packed<'_> {

@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// A family of kernels. Each can be forced, so that the users of the others are tested too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernels {
-    /// AVX-512 with bfloat16 dot products (AMD Zen 4 and later, Intel Cooper Lake and later).
+    /// AVX-512 with dot products of bfloat16 and of bytes (AMD Zen 4 and later, Intel Cooper Lake
+    /// and later).
     Avx512Bf16,
     /// AVX-512 in f32.
     Avx512,
@@ -39,7 +40,11 @@ impl Kernels {
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
             match self {
-                Kernels::Avx512Bf16 => avx512 && is_x86_feature_detected!("avx512bf16"),
+                Kernels::Avx512Bf16 => {
+                    avx512
+                        && is_x86_feature_detected!("avx512bf16")
+                        && is_x86_feature_detected!("avx512vnni")
+                }
                 Kernels::Avx512 => avx512,
                 Kernels::Avx2 => avx2,
                 Kernels::Plain => true,

@@ -6,7 +6,9 @@
 //! question and calls the body there. Everything between the two is `#[inline(always)]`: an
 //! intrinsic that is not inlined into a function with its instructions enabled becomes a call.
 //!
-//! Deliberately absent: integers, comparisons, gathers; nothing here needs them.
+//! Integers are there for one purpose, sums of products of bytes (`integers.rs`).
+//!
+//! Deliberately absent: comparisons, gathers; nothing here needs them.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -16,7 +18,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
-use half::bf16;
+use half::{bf16, f16};
 
 use super::array::Number;
 use super::kernels::Kernels;
@@ -34,6 +36,8 @@ pub(crate) use plain::Plain;
 pub(crate) trait Lanes: Copy {
     /// How many numbers.
     const COUNT: usize;
+    /// As many integers of 32 bits, or groups of four bytes.
+    type Integers: Copy;
 
     fn splat(x: f32) -> Self;
     /// # Safety
@@ -100,6 +104,26 @@ pub(crate) trait Lanes: Copy {
         let _ = (first, second, count);
         unreachable!("these vectors have no pairs")
     }
+    /// One integer in all lanes.
+    fn integers(x: i32) -> Self::Integers;
+    /// # Safety
+    /// `4·COUNT` bytes must be readable.
+    unsafe fn load_bytes(from: *const u8) -> Self::Integers;
+    /// The lower four bits of every byte, and the upper four.
+    fn nibbles(bytes: Self::Integers) -> [Self::Integers; 2];
+    /// In each lane, adds four products: of an unsigned byte with a signed one.
+    fn dot(sum: Self::Integers, unsigned: Self::Integers, signed: Self::Integers)
+    -> Self::Integers;
+    /// As numbers.
+    fn of_integers(x: Self::Integers) -> Self;
+    /// Numbers of IEEE half precision.
+    /// # Safety
+    /// `COUNT` numbers must be readable.
+    unsafe fn load_f16(from: *const f16) -> Self;
+    /// Whole numbers from −128 to 127 as bytes.
+    /// # Safety
+    /// `COUNT` bytes must be writable.
+    unsafe fn store_bytes(self, to: *mut i8);
     /// The sum of all lanes, in a fixed order.
     fn sum(self) -> f32;
     /// The largest lane.
@@ -354,19 +378,20 @@ impl Kernels {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vnni")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn with_avx512_bf16<W: Work>(work: W) -> W::Output {
     work.run::<F32x16<true>>()
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 unsafe fn with_avx512<W: Work>(work: W) -> W::Output {
     work.run::<F32x16<false>>()
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn with_avx2<W: Work>(work: W) -> W::Output {
     work.run::<F32x8>()
 }

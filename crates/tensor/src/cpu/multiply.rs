@@ -65,6 +65,8 @@ pub(crate) struct Panels<'a> {
     pub(crate) words: &'a [u32],
     pub(crate) units: usize,
     pub(crate) columns: usize,
+    /// Whether its units are bfloat16, two to a word of `words`.
+    pub(crate) half: bool,
 }
 
 /// Rows of either type.
@@ -132,6 +134,8 @@ impl InSource for bf16 {
 /// A.
 #[derive(Clone, Copy)]
 pub(crate) enum Left<'a> {
+    /// Made ready once, for all who read it.
+    Ready(&'a Ready),
     /// Row i of A is row i of the source.
     Rows(Source<'a>),
     /// Row i of A is column i of the source.
@@ -168,11 +172,13 @@ impl Panels<'_> {
     /// A panel from one of its units on.
     #[inline(always)]
     pub(crate) fn panel(&self, panel: usize, unit: usize, width: usize) -> *const u32 {
-        self.words[(panel * self.units + unit) * width..].as_ptr()
+        let at = (panel * self.units + unit) * width;
+        self.words[if self.half { at / 2 } else { at }..].as_ptr()
     }
 }
 
 /// A block of A as the tile reads it.
+#[derive(Clone, Copy)]
 pub(crate) struct Ready {
     /// Of the first tile.
     left: tile::Left,
@@ -182,7 +188,23 @@ pub(crate) struct Ready {
     last: Option<tile::Left>,
 }
 
+// SAFETY: the memory is only read, and whoever made it ready keeps it meanwhile.
+unsafe impl Sync for Ready {}
+
 impl Ready {
+    /// From a tile and a unit on.
+    fn from(self, tiles: usize, units: usize) -> Ready {
+        let on = |left: tile::Left, bytes| tile::Left {
+            start: left.start.wrapping_byte_add(bytes + units * left.unit),
+            ..left
+        };
+        Ready {
+            left: on(self.left, tiles * self.tile),
+            tile: self.tile,
+            last: self.last.map(|last| on(last, 0)),
+        }
+    }
+
     /// The rows of one tile.
     #[inline(always)]
     pub(crate) fn tile(&self, tile: usize, whole: bool) -> tile::Left {
@@ -222,10 +244,11 @@ impl Engine {
             words,
             units: self.units(right.k()),
             columns: right.columns(),
+            half: false,
         }
     }
 
-    fn units(&self, k: usize) -> usize {
+    pub(crate) fn units(&self, k: usize) -> usize {
         k.div_ceil(self.tile.unit.numbers())
     }
 
@@ -260,6 +283,7 @@ impl Engine {
                 words,
                 units,
                 columns: columns.min(chunk.end * width) - first,
+                half: false,
             };
             // Where blocks are few, columns are cut too, so that every thread has something to do.
             let groups = match blocks.len() < 2 * threads && threads > 1 {
@@ -289,7 +313,7 @@ impl Engine {
     }
 
     /// Cuts rows into blocks of nearly equal height; a multiple of the threads if there are more.
-    fn cut(&self, height: usize, threads: usize) -> impl Iterator<Item = Range<usize>> {
+    pub(crate) fn cut(&self, height: usize, threads: usize) -> impl Iterator<Item = Range<usize>> {
         let rows = self.tile.rows;
         let tiles = height.div_ceil(rows);
         let blocks = tiles.div_ceil(BLOCK_TILES);
@@ -324,6 +348,7 @@ impl Engine {
                     unit: 4 * rows,
                 },
                 right: right.as_ptr(),
+                half: false,
                 out: Out::F32(out.as_mut_ptr()),
                 out_row: columns,
                 add: false,
@@ -384,6 +409,7 @@ impl Engine {
                         units,
                         left: ready.tile(tile, exist == rows),
                         right: right.panel(panel, first, columns),
+                        half: right.half,
                         out: out.advance(tile * rows * out_row + panel * columns),
                         out_row,
                         add: add || pass > 0,
@@ -428,6 +454,7 @@ impl Engine {
                 units: units.len(),
                 left: strip.left,
                 right: strip.right.panel(column / width, units.start, width),
+                half: strip.right.half,
                 out: strip.out.advance(column - columns.start),
                 out_row: strip.out_row,
                 add: strip.add,

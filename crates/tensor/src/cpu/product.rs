@@ -4,12 +4,11 @@
 //! other as one tall matrix without being copied: packing reads rows from wherever they are.
 //! The cutting is in `multiply.rs`; a few rows of x go to `few.rs`, which packs nothing.
 
-use half::bf16;
-
-use super::array::{CpuArray, CpuMatrix, Storage, Weight};
+use super::array::{CpuArray, CpuMatrix, Storage};
 use super::few;
 use super::multiply::{Left, Product, Right, Source};
 use super::pack::Rows;
+use super::stored::Tall;
 use super::tile::Out;
 use super::{Cpu, row_width};
 
@@ -41,36 +40,6 @@ impl CpuArray {
     }
 }
 
-/// The storages of several weights that products read.
-pub(crate) enum Tall<'a> {
-    F32(Vec<&'a [f32]>),
-    Bf16(Vec<&'a [bf16]>),
-}
-
-impl<'a> Tall<'a> {
-    pub(crate) fn new(weights: &[&'a CpuMatrix]) -> Tall<'a> {
-        let full = weights.iter().map(|matrix| match &matrix.weight {
-            Weight::Full(values) => Some(&values[..]),
-            _ => None,
-        });
-        if let Some(full) = full.collect() {
-            return Tall::F32(full);
-        }
-        let rounded = weights.iter().map(|matrix| match &matrix.weight {
-            Weight::Rounded(values) | Weight::Both { shadow: values, .. } => &values[..],
-            Weight::Full(_) => panic!("matrices made for different precisions in one product"),
-        });
-        Tall::Bf16(rounded.collect())
-    }
-
-    pub(crate) fn source(&self, columns: usize) -> Source<'_> {
-        match self {
-            Tall::F32(parts) => Source::F32(Rows::tall(parts, columns)),
-            Tall::Bf16(parts) => Source::Bf16(Rows::tall(parts, columns)),
-        }
-    }
-}
-
 impl Cpu {
     /// The caller has checked that `out` holds n rows.
     pub(super) fn multiply_forward(
@@ -87,7 +56,10 @@ impl Cpu {
             return;
         }
         let session = self.team.enter();
-        let tall = Tall::new(weights);
+        if weights.iter().any(|matrix| matrix.is_stored()) {
+            return self.multiply_stored(&session, left, weights, out, add);
+        }
+        let tall = Tall::new(self, &session, weights);
         if n <= few::MOST {
             return match tall.source(inputs) {
                 Source::F32(weights) => self.few(&session, left, weights, out, add),
@@ -120,7 +92,7 @@ impl Cpu {
             return;
         }
         let session = self.team.enter();
-        let tall = Tall::new(weights);
+        let tall = Tall::new(self, &session, weights);
         let product = Product {
             left: Left::Rows(left),
             right: Right::Across(tall.source(inputs)),

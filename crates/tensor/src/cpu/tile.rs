@@ -13,6 +13,9 @@
 //!
 //! B comes packed in panels (`[unit][column]`, see `pack.rs`). A is read where it lies: row-major
 //! activations need no packing, because 14 rows are 14 streams that the caches follow well.
+//!
+//! Fewer rows have smaller bodies of the same loop, so that a row's sums are taken in the same
+//! order however many rows are beside it: a text does not depend on what else is in the batch.
 
 use half::bf16;
 
@@ -79,6 +82,8 @@ pub(crate) struct Call {
     pub(crate) left: Left,
     /// A panel of B: `units × Tile::columns`.
     pub(crate) right: *const u32,
+    /// Whether its units are bfloat16, to be widened.
+    pub(crate) half: bool,
     pub(crate) out: Out,
     /// Numbers from one row of C to the next.
     pub(crate) out_row: usize,
@@ -113,7 +118,18 @@ pub(crate) struct Tile {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     pub(crate) unit: Unit,
-    run: unsafe fn(&Call),
+    bodies: &'static Bodies,
+}
+
+/// Bodies by the rows they compute, ascending: for words, and for units that are bfloat16.
+type Bodies = [[(usize, unsafe fn(&Call)); 5]; 2];
+
+/// The bodies of a kind: up to all its rows, and fewer.
+macro_rules! bodies {
+    ($words:ident, $halves:ident: $($rows:literal)*) => {{
+        static BODIES: Bodies = [[$(($rows, $words::<$rows>)),*], [$(($rows, $halves::<$rows>)),*]];
+        &BODIES
+    }};
 }
 
 impl Tile {
@@ -124,19 +140,23 @@ impl Tile {
             (_, Precision::Bf16) => Unit::Rounded,
         };
         #[cfg(target_arch = "x86_64")]
-        let (rows, columns, run): (usize, usize, unsafe fn(&Call)) = match kernels {
-            Kernels::Avx512Bf16 if unit == Unit::Pair => (14, 32, avx512_bf16),
-            Kernels::Avx512Bf16 | Kernels::Avx512 => (14, 32, avx512),
-            Kernels::Avx2 => (6, 16, avx2),
-            Kernels::Plain => (4, 8, plain),
+        let (columns, bodies): (usize, &Bodies) = match kernels {
+            Kernels::Avx512Bf16 if unit == Unit::Pair => {
+                (32, bodies!(avx512_bf16, avx512_halves: 1 2 4 8 14))
+            }
+            Kernels::Avx512Bf16 | Kernels::Avx512 => {
+                (32, bodies!(avx512, avx512_halves: 1 2 4 8 14))
+            }
+            Kernels::Avx2 => (16, bodies!(avx2, avx2_halves: 1 2 3 4 6)),
+            Kernels::Plain => (8, bodies!(plain, plain_halves: 1 2 3 4 4)),
         };
         #[cfg(not(target_arch = "x86_64"))]
-        let (rows, columns, run): (usize, usize, unsafe fn(&Call)) = (4, 8, plain);
+        let (columns, bodies): (usize, &Bodies) = (8, bodies!(plain, plain_halves: 1 2 3 4 4));
         Tile {
-            rows,
+            rows: bodies[0][4].0,
             columns,
             unit,
-            run,
+            bodies,
         }
     }
 
@@ -144,21 +164,24 @@ impl Tile {
     /// The pointers of the call must be good for what its fields say.
     #[inline(always)]
     pub(crate) unsafe fn run(&self, call: &Call) {
+        let bodies = &self.bodies[usize::from(call.half)];
+        let body = bodies.iter().find(|body| body.0 >= call.rows);
+        let (_, body) = body.expect("no more rows than a tile has");
         // SAFETY: a device is only made with kernels that the processor supports; the rest is the
         // caller's promise.
-        unsafe { (self.run)(call) }
+        unsafe { body(call) }
     }
 }
 
 /// One multiply–add of a kind.
-trait Step {
+pub(crate) trait Step {
     type Lanes: Lanes;
     /// `sum + left · right`, with the unit at `left` broadcast.
     unsafe fn step(sum: Self::Lanes, left: *const u32, right: Self::Lanes) -> Self::Lanes;
 }
 
 /// f32 products with the vectors of `L`.
-struct Singles<L>(L);
+pub(crate) struct Singles<L>(L);
 
 impl<L: Lanes> Step for Singles<L> {
     type Lanes = L;
@@ -171,7 +194,7 @@ impl<L: Lanes> Step for Singles<L> {
 
 /// bfloat16 dot products of pairs.
 #[cfg(target_arch = "x86_64")]
-struct Pairs;
+pub(crate) struct Pairs;
 
 #[cfg(target_arch = "x86_64")]
 impl Step for Pairs {
@@ -207,10 +230,14 @@ macro_rules! for_each_row {
     };
 }
 
+pub(crate) use for_each_row;
+
 /// The loop. Rows are reached in fives from a few moving pointers, because base + {0, 1, 2, 4} ×
 /// stride and base + 3 × stride are what x86 can address without further registers.
 #[inline(always)]
-unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize>(call: &Call) {
+unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize, const HALF: bool>(
+    call: &Call,
+) {
     const { assert!(ROWS <= 14) };
     let lanes = S::Lanes::COUNT;
     let mut sums = [[S::Lanes::splat(0.0); VECTORS]; ROWS];
@@ -219,11 +246,14 @@ unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize>(call: &Call
     let mut bases: [*const u32; 3] =
         std::array::from_fn(|b| call.left.start.wrapping_byte_add(5 * b * row));
     let mut right = call.right.cast::<f32>();
+    let line = VECTORS * lanes / if HALF { 2 } else { 1 };
     for _ in 0..call.units {
         // SAFETY: the panel holds `units` lines, and every row of A `units` units.
         unsafe {
-            let line: [S::Lanes; VECTORS] =
-                std::array::from_fn(|v| S::Lanes::load(right.add(v * lanes)));
+            let line: [S::Lanes; VECTORS] = std::array::from_fn(|v| match HALF {
+                true => S::Lanes::load_bf16(right.cast::<bf16>().add(v * lanes)),
+                false => S::Lanes::load(right.add(v * lanes)),
+            });
             for_each_row!(R < ROWS => {
                 let left = bases[R / 5].wrapping_byte_add(R % 5 * row);
                 for v in 0..VECTORS {
@@ -231,7 +261,7 @@ unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize>(call: &Call
                 }
             });
         }
-        right = right.wrapping_add(VECTORS * lanes);
+        right = right.wrapping_add(line);
         for base in &mut bases {
             *base = base.wrapping_byte_add(call.left.unit);
         }
@@ -303,26 +333,45 @@ unsafe fn write<L: Lanes, E: Element, const ROWS: usize, const VECTORS: usize>(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
-unsafe fn avx512_bf16(call: &Call) {
+unsafe fn avx512_bf16<const ROWS: usize>(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Pairs, 14, 2>(call) }
+    unsafe { multiply::<Pairs, ROWS, 2, false>(call) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512(call: &Call) {
+unsafe fn avx512<const ROWS: usize>(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Singles<F32x16<false>>, 14, 2>(call) }
+    unsafe { multiply::<Singles<F32x16<false>>, ROWS, 2, false>(call) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn avx512_halves<const ROWS: usize>(call: &Call) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Singles<F32x16<false>>, ROWS, 2, true>(call) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(call: &Call) {
+unsafe fn avx2<const ROWS: usize>(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Singles<F32x8>, 6, 2>(call) }
+    unsafe { multiply::<Singles<F32x8>, ROWS, 2, false>(call) }
 }
 
-unsafe fn plain(call: &Call) {
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2_halves<const ROWS: usize>(call: &Call) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Singles<Plain>, 4, 1>(call) }
+    unsafe { multiply::<Singles<F32x8>, ROWS, 2, true>(call) }
+}
+
+unsafe fn plain<const ROWS: usize>(call: &Call) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Singles<Plain>, ROWS, 1, false>(call) }
+}
+
+unsafe fn plain_halves<const ROWS: usize>(call: &Call) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Singles<Plain>, ROWS, 1, true>(call) }
 }

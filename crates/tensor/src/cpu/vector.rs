@@ -1,7 +1,7 @@
 //! What treats arrays as plain vectors: copies, sums, scaling, norms; and gathers of rows.
 
 use super::Cpu;
-use super::array::{CpuArray, CpuMatrix, Number, Weight, typed};
+use super::array::Number;
 use super::lanes::{Element, Lanes, Work, spans};
 use super::team::Parts;
 
@@ -103,21 +103,6 @@ impl Cpu {
                 let to = unsafe { to.slice(at + columns.start..at + columns.end) };
                 self.engine.kernels.apply(Add { from, to });
             }
-        });
-    }
-
-    /// Rows of the most precise values of a table.
-    pub(super) fn lookup(&self, table: &CpuMatrix, ids: &[u32], x: &mut CpuArray) {
-        let d = table.cols;
-        let missing = ids.iter().find(|&&id| id as usize >= table.rows);
-        assert!(
-            missing.is_none(),
-            "id {missing:?} in a table of {}",
-            table.rows
-        );
-        typed!(x = &mut x.0 => match &table.weight {
-            Weight::Full(master) | Weight::Both { master, .. } => self.gather(master, ids, d, x),
-            Weight::Rounded(values) => self.gather(values, ids, d, x),
         });
     }
 }

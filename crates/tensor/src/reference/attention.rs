@@ -8,6 +8,7 @@
 
 use super::{Numbers, Reference, holds, log_sum_exp};
 use crate::device::{Heads, KeyValue, Mask};
+use crate::pages::{POSITIONS, Pages, Stretch};
 use std::ops::Range;
 
 /// The columns of a row of fused qkv that hold one head's vector.
@@ -115,6 +116,58 @@ impl Reference {
                 for i in 0..e {
                     let at = (r * h + head) * e + i;
                     out.put(at, self.weighted(&scores, log_sum, &values, i));
+                }
+            }
+        }
+    }
+
+    pub(super) fn attend_paged(
+        &self,
+        heads: Heads,
+        stretches: &[Stretch<'_>],
+        qkv: &Numbers,
+        pages: &mut Pages<Numbers>,
+        out: &mut Numbers,
+    ) {
+        let (e, h) = (heads.dim, heads.query());
+        let n = stretches.iter().map(|stretch| stretch.rows).sum::<usize>();
+        holds("qkv", qkv, n * heads.columns());
+        holds("out", out, n * h * e);
+        // Where a position's key or value lies, as a row of `e` numbers.
+        let row_of = |stretch: &Stretch<'_>, position: usize, kv: usize| {
+            let (page, place) = stretch.place(position);
+            (page * heads.kv + kv) * POSITIONS + place
+        };
+        let mut rows = 0..n;
+        for stretch in stretches {
+            stretch.check(pages.count);
+            for (new, r) in rows.by_ref().take(stretch.rows).enumerate() {
+                for kv in 0..heads.kv {
+                    let to = row_of(stretch, stretch.past + new, kv) * e;
+                    for i in 0..e {
+                        let key = qkv.values[Part::Key(kv).of_row(heads, r) + i];
+                        let value = qkv.values[Part::Value(kv).of_row(heads, r) + i];
+                        pages.keys.put(to + i, f64::from(key));
+                        pages.values.put(to + i, f64::from(value));
+                    }
+                }
+            }
+        }
+        let mut rows = 0..n;
+        for stretch in stretches {
+            for (new, r) in rows.by_ref().take(stretch.rows).enumerate() {
+                for head in 0..h {
+                    let query = &qkv.values[Part::Query(head).of_row(heads, r)..][..e];
+                    let places: Vec<usize> = (0..stretch.past + new + 1)
+                        .map(|position| row_of(stretch, position, head / heads.group))
+                        .collect();
+                    let scores = self.scores(query, places.iter().map(|at| pages.keys.row(*at, e)));
+                    let values: Vec<_> = places.iter().map(|at| pages.values.row(*at, e)).collect();
+                    let log_sum = log_sum_exp(&scores);
+                    for i in 0..e {
+                        let at = (r * h + head) * e + i;
+                        out.put(at, self.weighted(&scores, log_sum, &values, i));
+                    }
                 }
             }
         }

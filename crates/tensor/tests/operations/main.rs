@@ -16,6 +16,7 @@ mod head;
 mod norm;
 mod numbers;
 mod optimizer;
+mod paged;
 mod product;
 mod rotation;
 mod storage;

@@ -2,7 +2,7 @@
 
 use crate::check::{Desk, Operation, Outcome, Tolerance, check, on_every_device};
 use crate::numbers::{Numbers, distance};
-use tensor::{Backward, Values};
+use tensor::{Backward, Blocks, Precision, Reference, Values};
 
 struct Product {
     n: usize,
@@ -169,6 +169,181 @@ fn inference_weights_multiply_like_trainable_ones() {
                 "{}: {n} rows, {apart:.2e} apart",
                 device.describe()
             );
+        }
+    }
+    on_every_device!(body);
+}
+
+/// Random numbers in blocks of a format.
+fn blocks(format: Blocks, numbers: &mut Numbers, len: usize) -> Vec<u8> {
+    if let Some(bytes) = format.quantise(&numbers.list(len, 1.0)) {
+        return bytes;
+    }
+    let count = len / format.numbers();
+    let mut bytes: Vec<u8> = numbers
+        .below(count * format.bytes(), 256)
+        .into_iter()
+        .map(|byte| byte as u8)
+        .collect();
+    // scales between 0 and 1 and small minima, so that what is random stays a number
+    for block in bytes.chunks_exact_mut(format.bytes()) {
+        let scales: &[usize] = match format {
+            Blocks::Q4_1 | Blocks::Q5_1 | Blocks::Q4K | Blocks::Q5K => &[1, 3],
+            Blocks::Q6K => &[209],
+            _ => &[1],
+        };
+        for &at in scales {
+            block[at] = 0x24 | block[at] & 3;
+        }
+    }
+    bytes
+}
+
+const SHAPES: [(usize, usize, [usize; 2]); 5] = [
+    (1, 64, [33, 16]),
+    (2, 32, [7, 50]),
+    (5, 96, [40, 1]),
+    (19, 256, [65, 31]),
+    (101, 512, [48, 100]),
+];
+
+#[test]
+fn products_with_blocks_agree() {
+    fn body<D: Backward>(device: &D) {
+        let mut numbers = Numbers::seeded(3);
+        // these a device keeps as they are, so that the reference device says what comes out
+        for format in [Blocks::Q8_0, Blocks::Q4_0, Blocks::Q4_1] {
+            for (n, inputs, outputs) in SHAPES {
+                let x = numbers.list(n * inputs, 1.0);
+                let files = outputs.map(|o| blocks(format, &mut numbers, o * inputs));
+                let run = |accumulate: bool| {
+                    fn of<D: Backward>(
+                        device: &D,
+                        (n, inputs, outputs): (usize, usize, [usize; 2]),
+                        format: Blocks,
+                        files: &[Vec<u8>; 2],
+                        x: &[f32],
+                        accumulate: bool,
+                    ) -> Vec<f32> {
+                        let weights: Vec<_> = outputs
+                            .iter()
+                            .zip(files)
+                            .map(|(&o, file)| {
+                                device.matrix(o, inputs, Values::Blocks(format, file))
+                            })
+                            .collect();
+                        let len = n * (outputs[0] + outputs[1]);
+                        let mut y = device.upload(&vec![0.5; len]);
+                        let weights: Vec<_> = weights.iter().collect();
+                        device.product(n, &device.upload(x), &weights, &mut y, accumulate);
+                        device.read(&y, len)
+                    }
+                    let shape = (n, inputs, outputs);
+                    let wanted = of(
+                        &Reference::new(Precision::F32),
+                        shape,
+                        format,
+                        &files,
+                        &x,
+                        accumulate,
+                    );
+                    let found = of(device, shape, format, &files, &x, accumulate);
+                    let apart = distance(&found, &wanted);
+                    assert!(
+                        apart < 2e-6,
+                        "{}: {n} × {inputs} with {}, {apart:.2e} apart",
+                        device.describe(),
+                        format.name()
+                    );
+                };
+                run(false);
+                run(true);
+            }
+        }
+    }
+    on_every_device!(body);
+}
+
+#[test]
+fn weights_in_blocks_keep_their_numbers() {
+    fn body<D: Backward>(device: &D) {
+        let mut numbers = Numbers::seeded(4);
+        for format in Blocks::ALL {
+            let (rows, cols) = (37, 512);
+            let file = blocks(format, &mut numbers, rows * cols);
+            let exact = Values::Blocks(format, &file).to_f32();
+            let matrix = device.matrix(rows, cols, Values::Blocks(format, &file));
+            let kept = device.values(&matrix);
+            let apart = distance(&kept, &exact);
+            // scales of Q4_K are rounded to f16; five and six bits become eight
+            let allowed = match format {
+                Blocks::Q8_0 | Blocks::Q4_0 | Blocks::Q4_1 => 0.0,
+                Blocks::Q4K => 1e-3,
+                _ => 6e-3,
+            };
+            let what = format!("{} on {}", format.name(), device.describe());
+            assert!(apart <= allowed, "{what}: {apart:.2e} apart");
+            assert!(device.matrix_bytes(&matrix) > 0, "{what}");
+
+            let mut x = device.zeros(3 * cols);
+            device.embed(&matrix, &[36, 0, 17], &mut x);
+            let rows = device.read(&x, 3 * cols);
+            assert_eq!(rows[..cols], kept[36 * cols..], "{what}");
+            assert_eq!(rows[2 * cols..], kept[17 * cols..][..cols], "{what}");
+
+            // dx = dy·w by the numbers it keeps
+            let dy = numbers.list(2 * 37, 1.0);
+            let [mut found, mut wanted] = [(); 2].map(|()| device.zeros(2 * cols));
+            let as_trained = device.trainable(37, cols, Values::F32(&kept));
+            let dy = device.upload(&dy);
+            device.product_backward_input(2, &dy, &[&matrix], &mut found, false);
+            device.product_backward_input(2, &dy, &[&as_trained], &mut wanted, false);
+            let apart = distance(
+                &device.read(&found, 2 * cols),
+                &device.read(&wanted, 2 * cols),
+            );
+            assert!(apart < 1e-6, "{what}: dx is {apart:.2e} apart");
+        }
+    }
+    on_every_device!(body);
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_rows_beside_it() {
+    fn body<D: Backward>(device: &D) {
+        let mut numbers = Numbers::seeded(5);
+        // more than one pass over k, odd edges, a last tile that is not whole
+        for (inputs, outputs) in [(96, 70), (2208, 33)] {
+            let weight = numbers.list(outputs * inputs, 1.0);
+            let quantised = |format: Blocks| format.quantise(&weight).unwrap();
+            let files = [Blocks::Q8_0, Blocks::Q4_0].map(|format| (format, quantised(format)));
+            let mut all: Vec<_> = files
+                .iter()
+                .map(|(format, file)| Values::Blocks(*format, file))
+                .collect();
+            all.push(Values::F32(&weight));
+            for values in all {
+                let matrix = device.matrix(outputs, inputs, values);
+                let n = 43;
+                let x = numbers.list(n * inputs, 1.0);
+                let mut y = device.zeros(n * outputs);
+                device.product(n, &device.upload(&x), &[&matrix], &mut y, false);
+                let whole = device.read(&y, n * outputs);
+                let mut at = 0;
+                for few in [1, 2, 3, 5, 8, 11, 13] {
+                    let part = device.upload(&x[at * inputs..(at + few) * inputs]);
+                    device.product(few, &part, &[&matrix], &mut y, false);
+                    assert_eq!(
+                        device.read(&y, few * outputs),
+                        whole[at * outputs..(at + few) * outputs],
+                        "{}: {few} rows from {at} on, {inputs} inputs",
+                        device.describe()
+                    );
+                    let logits = device.logits(few, &part, &matrix);
+                    assert_eq!(logits, whole[at * outputs..(at + few) * outputs]);
+                    at += few;
+                }
+            }
         }
     }
     on_every_device!(body);

@@ -126,3 +126,50 @@ fn a_file_cut_anywhere_is_an_error_and_no_panic() {
         assert!(error.contains("its header claims"), "{error}");
     }
 }
+
+/// Bytes changed by chance: an error, or tensors that lie inside the file and cover it.
+#[test]
+fn mutations_never_panic() {
+    let header = json!({
+        "__metadata__": { "format": "pt" },
+        "가중치": tensor("BF16", &[3, 2], 4, 16),
+        "scalar": tensor("F32", &[], 0, 4),
+        "half": tensor("F16", &[2, 1, 4], 16, 32),
+    });
+    let good = file(&header, 32);
+    let mut state = 7u64;
+    let mut chance = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let mut bytes = good.clone();
+        for _ in 0..1 + chance(3) {
+            let at = chance(bytes.len());
+            match chance(4) {
+                0 => bytes[at] ^= 1 << chance(8),
+                1 => bytes[at] = b"0123456789\",[]{}:e-"[chance(19)],
+                2 => bytes.truncate(at.max(1)),
+                _ => {
+                    let piece = bytes[at..bytes.len().min(at + chance(12))].to_vec();
+                    let to = chance(bytes.len());
+                    bytes.splice(to..to, piece);
+                }
+            }
+        }
+        match super::read(&bytes) {
+            Err(_) => refused += 1,
+            Ok(entries) => {
+                read += 1;
+                assert!(entries.values().all(|entry| entry.range.end <= bytes.len()));
+            }
+        }
+    }
+    assert!(
+        read > 100 && refused > 1000,
+        "{read} read, {refused} refused"
+    );
+}

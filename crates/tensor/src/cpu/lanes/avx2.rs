@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use half::bf16;
+use half::{bf16, f16};
 
 use super::Lanes;
 
@@ -50,6 +50,7 @@ impl F32x8 {
 
 impl Lanes for F32x8 {
     const COUNT: usize = 8;
+    type Integers = __m256i;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -175,6 +176,60 @@ impl Lanes for F32x8 {
     fn rounded(self) -> Self {
         // SAFETY: see above.
         unsafe { F32x8(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(self.upper()))) }
+    }
+    #[inline(always)]
+    fn integers(x: i32) -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_set1_epi32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+    #[inline(always)]
+    fn nibbles(bytes: __m256i) -> [__m256i; 2] {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm256_set1_epi8(15);
+            let high = _mm256_srli_epi16::<4>(bytes);
+            [_mm256_and_si256(bytes, low), _mm256_and_si256(high, low)]
+        }
+    }
+    /// Widened to 16 bits, bytes 0 and 2 apart from bytes 1 and 3: the instruction that multiplies
+    /// bytes saturates its sums of two.
+    #[inline(always)]
+    fn dot(sum: __m256i, unsigned: __m256i, signed: __m256i) -> __m256i {
+        // SAFETY: see above.
+        unsafe {
+            let even = _mm256_and_si256(unsigned, _mm256_set1_epi16(255));
+            let odd = _mm256_srli_epi16::<8>(unsigned);
+            let of_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(signed));
+            let of_odd = _mm256_srai_epi16::<8>(signed);
+            let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(even, of_even));
+            _mm256_add_epi32(sum, _mm256_madd_epi16(odd, of_odd))
+        }
+    }
+    #[inline(always)]
+    fn of_integers(x: __m256i) -> Self {
+        // SAFETY: see above.
+        unsafe { F32x8(_mm256_cvtepi32_ps(x)) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: see above.
+        unsafe { F32x8(_mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut i8) {
+        // SAFETY: see above.
+        unsafe {
+            let words = _mm256_cvtps_epi32(self.0);
+            let low = _mm256_castsi256_si128(words);
+            let high = _mm256_extracti128_si256::<1>(words);
+            let pairs = _mm_packs_epi32(low, high);
+            _mm_storel_epi64(to.cast(), _mm_packs_epi16(pairs, pairs));
+        }
     }
     #[inline(always)]
     fn sum(self) -> f32 {

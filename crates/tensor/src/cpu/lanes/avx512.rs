@@ -1,12 +1,14 @@
 //! Sixteen f32 in an AVX-512 register. Remainders are masked, so no scalar loop is needed.
+//!
+//! Every processor that multiplies bfloat16 also has the dot products of bytes (VNNI).
 
 use std::arch::x86_64::*;
 
-use half::bf16;
+use half::{bf16, f16};
 
 use super::Lanes;
 
-/// Sixteen numbers; `NATIVE` says whether the processor rounds to bfloat16 itself.
+/// Sixteen numbers; `NATIVE` says whether the processor rounds to bfloat16 itself (and has VNNI).
 #[derive(Clone, Copy)]
 pub(crate) struct F32x16<const NATIVE: bool>(pub(crate) __m512);
 
@@ -57,6 +59,7 @@ impl<const NATIVE: bool> F32x16<NATIVE> {
 
 impl<const NATIVE: bool> Lanes for F32x16<NATIVE> {
     const COUNT: usize = 16;
+    type Integers = __m512i;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -192,6 +195,59 @@ impl<const NATIVE: bool> Lanes for F32x16<NATIVE> {
     fn join(self, high: Self) -> Self {
         // SAFETY: see above.
         unsafe { F32x16(_mm512_castsi512_ps(self.join_bits(high))) }
+    }
+    #[inline(always)]
+    fn integers(x: i32) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_set1_epi32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    fn nibbles(bytes: __m512i) -> [__m512i; 2] {
+        // SAFETY: see above.
+        unsafe {
+            let low = _mm512_set1_epi8(15);
+            let high = _mm512_srli_epi16::<4>(bytes);
+            [_mm512_and_si512(bytes, low), _mm512_and_si512(high, low)]
+        }
+    }
+    #[inline(always)]
+    fn dot(sum: __m512i, unsigned: __m512i, signed: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe {
+            if NATIVE {
+                return _mm512_dpbusd_epi32(sum, unsigned, signed);
+            }
+            // Widened to 16 bits, bytes 0 and 2 apart from bytes 1 and 3; no sum overflows.
+            let even = _mm512_and_si512(unsigned, _mm512_set1_epi16(255));
+            let odd = _mm512_srli_epi16::<8>(unsigned);
+            let of_even = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(signed));
+            let of_odd = _mm512_srai_epi16::<8>(signed);
+            let sum = _mm512_add_epi32(sum, _mm512_madd_epi16(even, of_even));
+            _mm512_add_epi32(sum, _mm512_madd_epi16(odd, of_odd))
+        }
+    }
+    #[inline(always)]
+    fn of_integers(x: __m512i) -> Self {
+        // SAFETY: see above.
+        unsafe { F32x16(_mm512_cvtepi32_ps(x)) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: see above.
+        unsafe { F32x16(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut i8) {
+        // SAFETY: see above.
+        unsafe {
+            let bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(self.0));
+            _mm_storeu_si128(to.cast(), bytes);
+        }
     }
     #[inline(always)]
     fn sum(self) -> f32 {

@@ -1,7 +1,7 @@
 //! Eight f32 in an array, for processors without kernels of their own. The loops have constant
 //! bounds, and the compiler makes of them whatever vectors the target has.
 
-use half::bf16;
+use half::{bf16, f16};
 
 use super::Lanes;
 
@@ -37,6 +37,7 @@ fn widen(x: bf16) -> f32 {
 // SAFETY of every block below: pointers are the caller's promise.
 impl Lanes for Plain {
     const COUNT: usize = 8;
+    type Integers = [u32; 8];
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -135,6 +136,52 @@ impl Lanes for Plain {
     #[inline(always)]
     fn rounded(self) -> Self {
         self.map(|x| widen(narrow(x)))
+    }
+    #[inline(always)]
+    fn integers(x: i32) -> [u32; 8] {
+        [x as u32; 8]
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> [u32; 8] {
+        // SAFETY: see above.
+        unsafe { from.cast::<[u32; 8]>().read_unaligned() }.map(u32::from_le)
+    }
+    #[inline(always)]
+    fn nibbles(bytes: [u32; 8]) -> [[u32; 8]; 2] {
+        [
+            bytes.map(|x| x & 0x0f0f_0f0f),
+            bytes.map(|x| (x >> 4) & 0x0f0f_0f0f),
+        ]
+    }
+    #[inline(always)]
+    fn dot(sum: [u32; 8], unsigned: [u32; 8], signed: [u32; 8]) -> [u32; 8] {
+        std::array::from_fn(|i| {
+            let product = |byte: u32| {
+                let u = (unsigned[i] >> (8 * byte) & 255) as i32;
+                let s = i32::from((signed[i] >> (8 * byte)) as i8);
+                (u * s) as u32
+            };
+            let four = product(0).wrapping_add(product(1));
+            let four = four.wrapping_add(product(2)).wrapping_add(product(3));
+            sum[i].wrapping_add(four)
+        })
+    }
+    #[inline(always)]
+    fn of_integers(x: [u32; 8]) -> Self {
+        Plain(x.map(|x| x as i32 as f32))
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: see above.
+        Plain(unsafe { from.cast::<[f16; 8]>().read_unaligned() }.map(f16::to_f32))
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut i8) {
+        // SAFETY: see above.
+        unsafe {
+            to.cast::<[i8; 8]>()
+                .write_unaligned(self.0.map(|x| x as i8))
+        }
     }
     #[inline(always)]
     fn sum(self) -> f32 {

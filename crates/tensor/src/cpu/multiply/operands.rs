@@ -14,7 +14,7 @@ use crate::cpu::tile::{self, Unit};
 
 impl Engine {
     /// Packs some panels of B, by all threads.
-    pub(super) fn pack_panels(
+    pub(crate) fn pack_panels(
         &self,
         session: &Session<'_>,
         right: Right<'_>,
@@ -123,6 +123,7 @@ impl Engine {
             words,
             units,
             columns,
+            half: false,
         }
     }
 
@@ -163,6 +164,7 @@ impl Engine {
             words,
             units,
             columns: count,
+            half: false,
         }
     }
 
@@ -176,6 +178,13 @@ impl Engine {
         k: Range<usize>,
     ) -> Ready {
         match left {
+            Left::Ready(ready) => {
+                debug_assert_eq!(rows.start % self.tile.rows, 0);
+                ready.from(
+                    rows.start / self.tile.rows,
+                    k.start / self.tile.unit.numbers(),
+                )
+            }
             Left::Rows(Source::F32(source)) => {
                 self.rows(arena, source, rows, k, self.tile.unit == Unit::Single)
             }

@@ -7,17 +7,21 @@ use tensor::{Cpu, Precision};
 
 const GO: ControlFlow<()> = ControlFlow::Continue(());
 
+fn engine<D: Forward>(decoder: &Arc<Decoder<D>>, tokenizer: &Arc<Tokenizer>) -> Engine<D> {
+    Engine::new(decoder.clone(), tokenizer.clone(), Limits::default()).unwrap()
+}
+
 fn write<D: Forward>(
-    decoder: &Decoder<D>,
-    tokenizer: &Tokenizer,
+    decoder: &Arc<Decoder<D>>,
+    tokenizer: &Arc<Tokenizer>,
     change: impl FnOnce(&mut Request),
 ) -> Generation {
-    let generator = Generator::new(decoder, tokenizer).unwrap();
-    let mut request = generator.request("하늬마을의", 40, Sampling::greedy());
+    let mut engine = engine(decoder, tokenizer);
+    let mut request = engine.request("하늬마을의", 40, Sampling::greedy());
     change(&mut request);
     let mut heard = String::new();
-    let generation = generator
-        .generate(&request, |text| {
+    let generation = engine
+        .generate(request, |text| {
             assert!(!text.is_empty());
             heard.push_str(text);
             GO
@@ -39,8 +43,8 @@ fn uncached<D: Forward>(decoder: &Decoder<D>, ids: &[u32]) -> Vec<f32> {
     decoder.device.logits(1, &last, decoder.head())
 }
 
-fn cached_is_uncached<D: Forward>(decoder: &Decoder<D>, tolerance: f32) {
-    let tokenizer = tokenizer();
+fn cached_is_uncached<D: Forward>(decoder: &Arc<Decoder<D>>, tolerance: f32) {
+    let tokenizer = Arc::new(tokenizer());
     let mut request = None;
     let generation = write(decoder, &tokenizer, |r| {
         r.log_probabilities = true;
@@ -51,24 +55,27 @@ fn cached_is_uncached<D: Forward>(decoder: &Decoder<D>, tolerance: f32) {
     let mut ids = request.unwrap().prompt;
     for (id, log_probability) in generation.ids.iter().zip(&generation.log_probabilities) {
         let mut logits = uncached(decoder, &ids);
-        let choice = Sampling::greedy()
-            .choose(&mut logits, tokenizer.vocabulary(), &ids, 0)
+        let log_z = logits.iter().map(|l| f64::from(*l).exp()).sum::<f64>().ln();
+        let logits = &mut logits[..tokenizer.vocabulary()];
+        let best = Sampling::greedy()
+            .choose(logits, &Default::default(), 0)
             .unwrap();
-        let margin = logits[choice.id as usize] - logits[*id as usize];
+        let margin = logits[best as usize] - logits[*id as usize];
         assert!(
             margin <= tolerance,
             "token {id} lies {margin} below the best"
         );
-        assert!((choice.log_probability - margin - log_probability).abs() <= 2.0 * tolerance);
+        let expected = (f64::from(logits[*id as usize]) - log_z) as f32;
+        assert!((expected - log_probability).abs() <= 2.0 * tolerance);
         ids.push(*id);
     }
 }
 
 #[test]
 fn cached_generation_is_uncached_generation() {
-    cached_is_uncached(&reference(320, 1), 1e-4);
-    cached_is_uncached(&cpu(320, 1, Precision::F32), 1e-4);
-    cached_is_uncached(&cpu(320, 1, Precision::Bf16), 0.1);
+    cached_is_uncached(&Arc::new(reference(320, 1)), 1e-4);
+    cached_is_uncached(&Arc::new(cpu(320, 1, Precision::F32)), 1e-4);
+    cached_is_uncached(&Arc::new(cpu(320, 1, Precision::Bf16)), 0.1);
 }
 
 #[test]
@@ -83,27 +90,27 @@ fn a_long_prompt_goes_through_in_chunks() {
         0.3,
     )
     .unwrap();
+    let (decoder, tokenizer) = (Arc::new(decoder), Arc::new(tokenizer()));
     let prompt: Vec<u32> = (0..1100).map(|i| i * 7 % 256).collect();
-    let generation = write(&decoder, &tokenizer(), |r| {
+    let generation = write(&decoder, &tokenizer, |r| {
         r.prompt = prompt.clone();
         r.max_tokens = 1;
         r.log_probabilities = true;
     });
-    let choice = Sampling::greedy()
-        .choose(
-            &mut uncached(&decoder, &prompt)[..],
-            tokenizer().vocabulary(),
-            &[],
-            0,
-        )
+    let mut logits = uncached(&decoder, &prompt);
+    let log_z = logits.iter().map(|l| f64::from(*l).exp()).sum::<f64>().ln();
+    let logits = &mut logits[..tokenizer.vocabulary()];
+    let best = Sampling::greedy()
+        .choose(logits, &Default::default(), 0)
         .unwrap();
-    assert_eq!(generation.ids, [choice.id]);
-    assert!((generation.log_probabilities[0] - choice.log_probability).abs() < 1e-4);
+    assert_eq!(generation.ids, [best]);
+    let expected = f64::from(logits[best as usize]) - log_z;
+    assert!((f64::from(generation.log_probabilities[0]) - expected).abs() < 1e-4);
 }
 
 #[test]
 fn greedy_and_seeded_texts_repeat() {
-    let (decoder, tokenizer) = (cpu(320, 2, Precision::F32), tokenizer());
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 2, Precision::F32)), Arc::new(tokenizer()));
     let text = |sampling: Sampling| write(&decoder, &tokenizer, |r| r.sampling = sampling);
     assert_eq!(text(Sampling::greedy()), text(Sampling::greedy()));
     let warm = |seed| {
@@ -118,29 +125,29 @@ fn greedy_and_seeded_texts_repeat() {
 
 #[test]
 fn many_prompts_are_each_as_alone() {
-    let (decoder, tokenizer) = (cpu(320, 2, Precision::F32), tokenizer());
-    let generator = Generator::new(&decoder, &tokenizer).unwrap();
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 2, Precision::F32)), Arc::new(tokenizer()));
+    let mut engine = engine(&decoder, &tokenizer);
     let requests: Vec<Request> = ["하늬마을", "The bridge", "질문: "]
         .iter()
         .enumerate()
-        .map(|(i, text)| generator.request(text, 20, Sampling::temperature(1.0, i as u64)))
+        .map(|(i, text)| engine.request(text, 20, Sampling::temperature(1.0, i as u64)))
         .collect();
     let mut heard = vec![String::new(); 3];
-    let all = generator
-        .generate_all(&requests, |i, text| {
+    let all = engine
+        .generate_all(requests.clone(), |i, text| {
             heard[i].push_str(text);
             GO
         })
         .unwrap();
     for (i, request) in requests.iter().enumerate() {
-        assert_eq!(all[i], generator.generate(request, |_| GO).unwrap());
+        assert_eq!(all[i], engine.generate(request.clone(), |_| GO).unwrap());
         assert_eq!(all[i].text, heard[i]);
     }
 }
 
 #[test]
 fn the_text_is_what_the_tokenizer_decodes() {
-    let (decoder, tokenizer) = (cpu(320, 3, Precision::F32), tokenizer());
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 3, Precision::F32)), Arc::new(tokenizer()));
     for seed in 0..20 {
         let generation = write(&decoder, &tokenizer, |r| {
             r.sampling = Sampling::temperature(1.5, seed)
@@ -155,7 +162,7 @@ fn the_text_is_what_the_tokenizer_decodes() {
 
 #[test]
 fn texts_end_for_the_reason_they_say() {
-    let (decoder, tokenizer) = (cpu(320, 2, Precision::F32), tokenizer());
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 2, Precision::F32)), Arc::new(tokenizer()));
     let free = write(&decoder, &tokenizer, |r| r.end_tokens.clear());
     assert_eq!(
         (free.ids.len(), &free.finish, free.finish.reason()),
@@ -190,7 +197,7 @@ fn texts_end_for_the_reason_they_say() {
 
 #[test]
 fn stop_strings_are_found_across_tokens() {
-    let (decoder, tokenizer) = (cpu(320, 2, Precision::F32), tokenizer());
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 2, Precision::F32)), Arc::new(tokenizer()));
     let free = write(&decoder, &tokenizer, |r| {
         r.sampling = Sampling::temperature(1.0, 8);
         r.end_tokens.clear();
@@ -219,13 +226,13 @@ fn stop_strings_are_found_across_tokens() {
 
 #[test]
 fn a_listener_can_break_off() {
-    let (decoder, tokenizer) = (cpu(320, 2, Precision::F32), tokenizer());
-    let generator = Generator::new(&decoder, &tokenizer).unwrap();
-    let mut request = generator.request("하늬", 40, Sampling::temperature(1.0, 1));
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 2, Precision::F32)), Arc::new(tokenizer()));
+    let mut engine = engine(&decoder, &tokenizer);
+    let mut request = engine.request("하늬", 40, Sampling::temperature(1.0, 1));
     request.end_tokens.clear();
     let mut calls = 0;
-    let generation = generator
-        .generate(&request, |_| {
+    let generation = engine
+        .generate(request, |_| {
             calls += 1;
             if calls == 3 {
                 ControlFlow::Break(())
@@ -239,9 +246,9 @@ fn a_listener_can_break_off() {
 
 #[test]
 fn requests_that_cannot_be_met_are_sentences() {
-    let (decoder, tokenizer) = (cpu(320, 2, Precision::F32), tokenizer());
-    let generator = Generator::new(&decoder, &tokenizer).unwrap();
-    let base = generator.request("글", 4, Sampling::greedy());
+    let (decoder, tokenizer) = (Arc::new(cpu(320, 2, Precision::F32)), Arc::new(tokenizer()));
+    let mut engine = engine(&decoder, &tokenizer);
+    let base = engine.request("글", 4, Sampling::greedy());
     let cases: [(Request, &str); 5] = [
         (
             Request {
@@ -280,11 +287,11 @@ fn requests_that_cannot_be_met_are_sentences() {
         ),
     ];
     for (request, words) in cases {
-        let error = format!("{:#}", generator.generate(&request, |_| GO).unwrap_err());
+        let error = format!("{:#}", engine.generate(request, |_| GO).unwrap_err());
         assert!(error.contains(words), "{error}");
     }
-    let small = cpu(100, 2, Precision::F32);
-    let error = Generator::new(&small, &tokenizer)
+    let small = Arc::new(cpu(100, 2, Precision::F32));
+    let error = Engine::new(small, tokenizer, Limits::default())
         .err()
         .unwrap()
         .to_string();
@@ -293,7 +300,7 @@ fn requests_that_cannot_be_met_are_sentences() {
 
 #[test]
 fn rows_of_a_padded_embedding_are_never_chosen() {
-    let (decoder, tokenizer) = (cpu(512, 2, Precision::F32), tokenizer());
+    let (decoder, tokenizer) = (Arc::new(cpu(512, 2, Precision::F32)), Arc::new(tokenizer()));
     for seed in 0..4 {
         let generation = write(&decoder, &tokenizer, |r| {
             r.sampling = Sampling::temperature(100.0, seed);
@@ -314,10 +321,10 @@ fn damaged_weights_are_an_error_and_no_text() {
     let mut norm = vec![1.0; 32];
     norm[3] = f32::NAN;
     decoder.weights.norm = decoder.device.upload(&norm);
-    let tokenizer = tokenizer();
-    let generator = Generator::new(&decoder, &tokenizer).unwrap();
-    let request = generator.request("글", 4, Sampling::greedy());
-    let error = format!("{:#}", generator.generate(&request, |_| GO).unwrap_err());
+    let (decoder, tokenizer) = (Arc::new(decoder), Arc::new(tokenizer()));
+    let mut engine = engine(&decoder, &tokenizer);
+    let request = engine.request("글", 4, Sampling::greedy());
+    let error = format!("{:#}", engine.generate(request, |_| GO).unwrap_err());
     assert!(
         error.contains("could not be chosen") && error.contains("damaged"),
         "{error}"
@@ -331,12 +338,12 @@ proptest! {
     /// and together what `from_utf8_lossy` makes of all bytes.
     #[test]
     fn streaming_never_splits_a_character(seed in any::<u64>(), hangul in any::<bool>()) {
-        let (decoder, tokenizer) = (cpu(272, 9, Precision::F32), byte_tokenizer());
-        let generator = Generator::new(&decoder, &tokenizer).unwrap();
-        let mut request = generator.request(if hangul { "가" } else { "a" }, 60, Sampling::temperature(2.0, seed));
+        let (decoder, tokenizer) = (Arc::new(cpu(272, 9, Precision::F32)), Arc::new(byte_tokenizer()));
+        let mut engine = engine(&decoder, &tokenizer);
+        let mut request = engine.request(if hangul { "가" } else { "a" }, 60, Sampling::temperature(2.0, seed));
         request.end_tokens.clear();
         let mut pieces = Vec::new();
-        let generation = generator.generate(&request, |text| { pieces.push(text.to_owned()); GO }).unwrap();
+        let generation = engine.generate(request.clone(), |text| { pieces.push(text.to_owned()); GO }).unwrap();
         let text: Vec<u32> = generation.ids.iter().copied().filter(|id| !tokenizer.is_special(*id)).collect();
         let bytes: Vec<u8> = text.iter().flat_map(|id| tokenizer.bytes_of(*id)).collect();
         prop_assert_eq!(&generation.text, &String::from_utf8_lossy(&bytes));

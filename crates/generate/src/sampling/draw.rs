@@ -1,0 +1,281 @@
+//! The race, and what may take part in it: passes over a whole vocabulary, which may be large.
+//!
+//! Nothing is sorted that need not be. A pass over all tokens compares and adds; the exact
+//! exponential, the logarithm and the sorting are for the few that a bound does not exclude, and
+//! every bound errs on the side of looking closer, so the winner is the exact one.
+
+use super::Sampling;
+use anyhow::{Result, bail};
+
+/// Logits looked at together, so that the compiler can use vectors.
+const LANES: usize = 16;
+
+impl Sampling {
+    /// The race. Weights are relative to the most likely token, whose weight is 1.
+    pub(super) fn draw(&self, logits: &[f32], largest: f32, position: u64) -> u32 {
+        let scale = 1.0 / f64::from(self.temperature);
+        let away = |id: u32| (f64::from(logits[id as usize]) - f64::from(largest)) * scale;
+        let noise = Noise::new(self.seed, position);
+        let mut winner = (f64::INFINITY, first(logits, largest));
+        let mut enter = |id: u32| {
+            let (away, late) = (away(id), noise.of(id));
+            // −ln(1 − v) ≥ v: most tokens have lost before any exponential or logarithm is taken.
+            if late < winner.0 * at_most(away) {
+                let weight = away.exp();
+                let arrival = -(-late).ln_1p() / weight;
+                if weight > 0.0 && arrival < winner.0 {
+                    winner = (arrival, id);
+                }
+            }
+        };
+        match self.kept(logits, &away) {
+            Some(ids) => ids.into_iter().for_each(&mut enter),
+            None => (0..logits.len() as u32).for_each(&mut enter),
+        }
+        winner.1
+    }
+
+    /// The tokens that pass the filters; `None` where nothing is filtered.
+    pub(super) fn kept(&self, logits: &[f32], away: &impl Fn(u32) -> f64) -> Option<Vec<u32>> {
+        let weight = |id: &u32| f64::from(exp(away(*id) as f32));
+        let mut ids: Option<Vec<u32>> = None;
+        if self.top_k > 0 && self.top_k < logits.len() {
+            ids = Some(likeliest(logits, self.top_k));
+        }
+        if self.top_p < 1.0 {
+            ids = Some(self.nucleus(logits, ids, &weight));
+        }
+        if self.min_p > 0.0 {
+            let least = f64::from(self.min_p);
+            // ln with room for rounding; the exact weight decides.
+            let near = least.ln() - 1e-6;
+            let all = || 0..logits.len() as u32;
+            let mut passing = ids.unwrap_or_else(|| all().filter(|id| away(*id) >= near).collect());
+            passing.retain(|id| weight(id) >= least);
+            ids = Some(passing);
+        }
+        ids
+    }
+
+    /// The fewest likeliest tokens that together have `top_p` of the weight of `ids` (or of all).
+    fn nucleus(
+        &self,
+        logits: &[f32],
+        ids: Option<Vec<u32>>,
+        weight: &impl Fn(&u32) -> f64,
+    ) -> Vec<u32> {
+        let share = f64::from(self.top_p);
+        let ids = ids.unwrap_or_else(|| (0..logits.len() as u32).collect());
+        let weights: Vec<f64> = ids.iter().map(weight).collect();
+        let total: f64 = weights.iter().sum();
+        // Tokens lighter than this have, all together, less than what may be left out.
+        let light = (1.0 - share) * total / ids.len() as f64 * 0.999;
+        let mut heavy: Vec<(f64, u32)> = weights
+            .into_iter()
+            .zip(ids)
+            .filter(|(weight, _)| *weight >= light)
+            .collect();
+        heavy.sort_unstable_by(|(_, a), (_, b)| order(logits, *a, *b));
+        let mut sum = 0.0;
+        let reached = heavy.iter().position(|(weight, _)| {
+            sum += weight;
+            sum >= share * total
+        });
+        heavy.truncate(reached.map_or(heavy.len(), |last| last + 1));
+        heavy.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+/// Likelier first; of equals the smaller id.
+fn order(logits: &[f32], a: u32, b: u32) -> std::cmp::Ordering {
+    let by_logit = logits[b as usize].total_cmp(&logits[a as usize]);
+    by_logit.then(a.cmp(&b))
+}
+
+/// The `count` likeliest tokens, likeliest first.
+pub(crate) fn likeliest(logits: &[f32], count: usize) -> Vec<u32> {
+    let count = count.min(logits.len());
+    if count == 0 {
+        return Vec::new();
+    }
+    // Candidates are thinned out whenever they are many, and then set the bar for those to come.
+    let most = (4 * count).max(64);
+    let mut ids: Vec<u32> = Vec::with_capacity(most);
+    let mut bar = f32::NEG_INFINITY;
+    let thin = |ids: &mut Vec<u32>| {
+        if ids.len() > count {
+            ids.select_nth_unstable_by(count - 1, |a, b| order(logits, *a, *b));
+            ids.truncate(count);
+        }
+    };
+    for (stretch, first) in logits.chunks(LANES).zip((0u32..).step_by(LANES)) {
+        // A later equal has the larger id and loses, so only more than the bar counts.
+        let open = ids.len() < count;
+        if !open && !stretch.iter().any(|logit| *logit > bar) {
+            continue;
+        }
+        for (logit, id) in stretch.iter().zip(first..) {
+            if *logit > bar || ids.len() < count {
+                ids.push(id);
+            }
+        }
+        if ids.len() + LANES > most {
+            thin(&mut ids);
+            let least = ids.iter().map(|id| logits[*id as usize]);
+            bar = least.fold(f32::INFINITY, f32::min);
+        }
+    }
+    thin(&mut ids);
+    ids.sort_unstable_by(|a, b| order(logits, *a, *b));
+    ids
+}
+
+/// The largest logit. All must be numbers, −∞ allowed.
+pub(crate) fn largest(logits: &[f32]) -> Result<f32> {
+    let mut maxima = [f32::NEG_INFINITY; LANES];
+    let mut broken = [false; LANES];
+    let (whole, rest) = logits.as_chunks::<LANES>();
+    for stretch in whole {
+        for i in 0..LANES {
+            maxima[i] = if stretch[i] > maxima[i] {
+                stretch[i]
+            } else {
+                maxima[i]
+            };
+            broken[i] |= !(stretch[i] < f32::INFINITY);
+        }
+    }
+    if broken.contains(&true) || rest.iter().any(|logit| !(*logit < f32::INFINITY)) {
+        let at = |logit: &f32| !(*logit < f32::INFINITY);
+        let id = logits.iter().position(at).unwrap_or_default();
+        bail!(
+            "the logit of token {id} is {}; the decoder's weights are damaged, or its \
+             activations overflow in this precision",
+            logits[id]
+        );
+    }
+    Ok(maxima
+        .iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max))
+}
+
+/// The first token with this logit, which there is.
+pub(super) fn first(logits: &[f32], largest: f32) -> u32 {
+    logits
+        .iter()
+        .position(|logit| *logit == largest)
+        .unwrap_or_default() as u32
+}
+
+/// ln Σ exp of logits of which `largest` is the largest, which must be finite.
+///
+/// Each term is 2ⁿ·eʳ with |r| ≤ ln 2 / 2 and a polynomial for eʳ (relative error 2e-7), in sums of
+/// a few hundred terms that are added up in f64.
+pub(crate) fn log_sum_exp(logits: &[f32], largest: f32) -> f64 {
+    let mut sum = 0.0f64;
+    for stretch in logits.chunks(LANES * 32) {
+        let mut sums = [0.0f32; LANES];
+        let (whole, rest) = stretch.as_chunks::<LANES>();
+        for part in whole {
+            for i in 0..LANES {
+                sums[i] += exp(part[i] - largest);
+            }
+        }
+        sum += sums.iter().map(|x| f64::from(*x)).sum::<f64>();
+        sum += rest
+            .iter()
+            .map(|x| f64::from(exp(*x - largest)))
+            .sum::<f64>();
+    }
+    f64::from(largest) + sum.ln()
+}
+
+/// eˣ for x ≤ 0, without branches; 0 far below.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    let inside = if x > -87.0 { x } else { -87.0 };
+    // Adding 1.5·2²³ rounds to an integer, which then stands in the low bits.
+    let magic = 12_582_912.0f32;
+    let shifted = inside * std::f32::consts::LOG2_E + magic;
+    let n = shifted - magic;
+    let r = (inside - n * 0.693_359_4) + n * 2.121_944_4e-4;
+    let mut p = 1.0 / 720.0;
+    for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        p = p * r + coefficient;
+    }
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
+    if x > -87.0 { p * power } else { 0.0 }
+}
+
+/// Not less than eˣ, for x ≤ 0, and at most 7 % more: between powers of two the exponential lies
+/// below the straight line.
+#[inline(always)]
+fn at_most(x: f64) -> f64 {
+    let power = x.max(-700.0) * std::f64::consts::LOG2_E;
+    // The line's bits are those of a float whose exponent and fraction are `power`.
+    f64::from_bits(((power + 1023.0) * (1u64 << 52) as f64) as u64) * (1.0 + 1e-9)
+}
+
+/// Numbers from 0 (included) to 1 (excluded) that depend on (seed, position, id) alone.
+struct Noise(u64);
+
+impl Noise {
+    fn new(seed: u64, position: u64) -> Self {
+        Noise(mix(mix(seed) ^ position.wrapping_mul(GOLDEN)))
+    }
+    fn of(&self, id: u32) -> f64 {
+        let bits = mix(self.0.wrapping_add(u64::from(id).wrapping_mul(GOLDEN)));
+        (bits >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The finaliser of SplitMix64 (Steele 2014), a bijection that leaves no pattern.
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(GOLDEN);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fast_exponential_is_the_exponential() {
+        for i in 0..100_000 {
+            let x = -(i as f32) * 8.6e-4;
+            let (fast, exact) = (f64::from(exp(x)), f64::from(x).exp());
+            assert!(
+                (fast / exact - 1.0).abs() < 5e-7,
+                "{x}: {fast} against {exact}"
+            );
+            let bound = at_most(f64::from(x));
+            assert!(
+                bound >= exact && bound < 1.07 * exact,
+                "{x}: {bound} against {exact}"
+            );
+        }
+        assert_eq!((exp(-1e9), exp(f32::NEG_INFINITY)), (0.0, 0.0));
+        assert!(at_most(f64::NEG_INFINITY) < 1e-300);
+    }
+
+    #[test]
+    fn the_likeliest_are_those_of_a_sort() {
+        let logits: Vec<f32> = (0..1003u32)
+            .map(|i| (mix(u64::from(i)) % 97) as f32)
+            .collect();
+        let mut sorted: Vec<u32> = (0..logits.len() as u32).collect();
+        sorted.sort_by(|a, b| order(&logits, *a, *b));
+        for count in [0, 1, 2, 17, 20, 100, 999, 1003, 5000] {
+            let wanted = &sorted[..count.min(sorted.len())];
+            assert_eq!(likeliest(&logits, count), wanted, "{count}");
+        }
+        let none = vec![f32::NEG_INFINITY; 40];
+        assert_eq!(likeliest(&none, 2), [0, 1]);
+    }
+}

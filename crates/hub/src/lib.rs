@@ -1,0 +1,26 @@
+//! Models by name: fetched from a hub that speaks Hugging Face's protocol, and kept where other tools look too.
+//!
+//! [`pull`] fetches what a model needs of `ORG/NAME`: it goes on where it was stopped, and no file
+//! gets its name before its checksum is right. [`Cache`] is the folder, laid out as
+//! `huggingface_hub` lays out its own, so that neither fetches what the other has.
+//!
+//! Written over `ureq` because the two released generations of the crate `hf-hub` bring 104 and
+//! 297 packages (an async runtime, a second TLS, a chunk store) where this brings 20, and neither
+//! checks what it fetched. Deliberately absent: uploading, datasets, logging in, terminals.
+
+mod cache;
+mod choose;
+mod digest;
+mod name;
+#[cfg(feature = "pretend")]
+pub mod pretend;
+mod pull;
+mod registry;
+mod settings;
+
+pub use cache::Cache;
+pub use digest::Digest;
+pub use name::Name;
+pub use pull::{Ask, News, Pulled, pull};
+pub use registry::{Description, Entry, Registry};
+pub use settings::Settings;

@@ -1,0 +1,161 @@
+//! What every request finds: the model with its tokenizer and template, the engine's thread, the settings.
+
+use crate::chat::ends;
+use crate::engine::Runner;
+use crate::metrics::Metrics;
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+use ::chat::tools::Format;
+use ::chat::{Message, Template, Tool};
+use anyhow::{Context as _, Result};
+use generate::Engine;
+use serde_json::{Map, Value};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tensor::Forward;
+use tokenizer::Tokenizer;
+use tokio::sync::watch;
+
+/// How far the end of the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Everybody is welcome.
+    Open,
+    /// What runs is finished, nothing new begins.
+    Closing,
+    /// What still runs is told that it ends here.
+    Over,
+}
+
+/// One served model. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) model: Model,
+    pub(crate) runner: Runner,
+    pub(crate) metrics: Metrics,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) created: i64,
+    numbers: AtomicU64,
+    random: RandomState,
+}
+
+/// What turns requests into tokens.
+pub(crate) struct Model {
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) template: Template,
+    pub(crate) format: Format,
+    /// Positions that the decoder has.
+    pub(crate) context: usize,
+    bos: Option<u32>,
+    /// What ends any text.
+    pub(crate) end_tokens: Vec<u32>,
+    /// What ends a message.
+    pub(crate) chat_ends: Vec<u32>,
+}
+
+impl App {
+    /// Starts the engine's thread.
+    ///
+    /// # Errors
+    /// A thread that cannot be started.
+    pub fn new<D: Forward>(
+        engine: Engine<D>,
+        template: Template,
+        settings: Settings,
+    ) -> Result<Self> {
+        let tokenizer = Arc::clone(engine.tokenizer());
+        let end_tokens = engine.end_tokens();
+        let model = Model {
+            format: Format::of(&template),
+            context: engine.decoder().shape.context,
+            bos: tokenizer.bos().or(engine.decoder().special.bos),
+            chat_ends: ends(&template, &tokenizer, &end_tokens),
+            end_tokens,
+            tokenizer,
+            template,
+        };
+        let bounds = settings.bounds;
+        let runner = Runner::start(engine, bounds.queue, bounds.lag)
+            .context("the thread of the engine could not be started")?;
+        let inner = Inner {
+            settings,
+            model,
+            runner,
+            metrics: Metrics::default(),
+            phase: watch::Sender::new(Phase::Open),
+            created: crate::clock::created(),
+            numbers: AtomicU64::new(0),
+            random: RandomState::new(),
+        };
+        Ok(App {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+impl Inner {
+    /// A name that no other answer of this server has.
+    pub(crate) fn name(&self, prefix: &str) -> String {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        format!("{prefix}{:x}{number:06x}", self.created)
+    }
+
+    /// A seed for who gave none.
+    pub(crate) fn seed(&self) -> u64 {
+        let mut hasher = self.random.build_hasher();
+        hasher.write_u64(self.numbers.fetch_add(1, Ordering::Relaxed));
+        hasher.finish()
+    }
+
+    /// The model that a request asks for has to be the one that is served.
+    pub(crate) fn check_model(&self, asked: Option<&str>) -> Result<(), Refusal> {
+        match asked {
+            Some(asked) if asked != self.settings.name => {
+                Err(Refusal::unknown_model(asked, &self.settings.name))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Model {
+    /// Ids of a text to be continued: the names of special tokens in it mean those tokens, and it begins
+    /// as texts begin, once.
+    pub(crate) fn prompt(&self, text: &str, add_begin: bool) -> Vec<u32> {
+        let ids = self.tokenizer.encode_with_specials(text);
+        match self.bos {
+            Some(bos) if add_begin && ids.first() != Some(&bos) => {
+                std::iter::once(bos).chain(ids).collect()
+            }
+            _ => ids,
+        }
+    }
+
+    /// Ids of a conversation.
+    pub(crate) fn conversation(
+        &self,
+        messages: &[Message],
+        tools: &[Tool],
+        answer: bool,
+        extra: &Map<String, Value>,
+    ) -> Result<Vec<u32>, Refusal> {
+        let text = self.template.render(messages, tools, answer, extra);
+        let text = text.map_err(|error| Refusal::field("messages", format!("{error:#}")))?;
+        Ok(self.tokenizer.encode_with_specials(&text))
+    }
+
+    /// So many tokens may still follow a prompt, which has to fit.
+    pub(crate) fn room(&self, prompt: usize, field: &str) -> Result<usize, Refusal> {
+        if prompt > self.context {
+            return Err(Refusal::too_long(field, prompt, self.context));
+        }
+        // The last token that is chosen is never read.
+        Ok(self.context - prompt + 1)
+    }
+}
