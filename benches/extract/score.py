@@ -65,8 +65,23 @@ def article(html):
     return joined
 
 
+def plain(text):
+    """The text without what Markdown adds: names of languages, numbers of items, indents of blocks in lists."""
+    lines, fence = [], None
+    for line in text.split("\n"):
+        ticks = re.match(r"([ \t]*)`{3,}", line)
+        if ticks and (fence is None or line.strip(" \t`") == ""):
+            fence = ticks[1] if fence is None else None
+            continue
+        if fence is None:
+            lines.append(re.sub(r"^[ \t>]*\d+\. ", "", line))
+        else:
+            lines.append(line.removeprefix(fence))
+    return "\n".join(lines)
+
+
 def score(text, gold):
-    text = re.sub(r"^([ \t]*`{3,})[^`\n]+$", r"\1", text, flags=re.M)  # the name of a language is not text
+    text = plain(text)
     words = [(word.lower(), kind) for kind, part in gold for word in WORD.findall(part)]
     target = [word for word, _ in words]
     found = [word.lower() for word in WORD.findall(text)]

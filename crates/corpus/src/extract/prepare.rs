@@ -152,9 +152,25 @@ fn judge(node: &NodeRef<'_>, about: &mut About) -> Option<Edit> {
         "a" if node.first_child().is_none() && !node.has_attr("href") => Some(Edit::Remove),
         "a" if is_permalink(node) => Some(Edit::Remove),
         "span" | "div" => marked(node),
-        "button" | "input" | "select" => Some(Edit::Remove),
+        "button" | "input" | "select" | "noscript" => Some(Edit::Remove),
+        // Both extractors take these away; a tree without them is half as large on many sites.
+        "nav" | "footer" if !holds_the_page(node) => Some(Edit::Remove),
         _ => None,
     }
+}
+
+/// Whether an element that should hold links or small print was never closed and holds the page.
+fn holds_the_page(node: &NodeRef<'_>) -> bool {
+    let mut paragraphs = 0;
+    node.descendants_it()
+        .any(|inside| match blocks::element(&inside).as_deref() {
+            Some("article" | "main" | "h1" | "pre") => true,
+            Some("p") => {
+                paragraphs += 1;
+                paragraphs > 12
+            }
+            _ => false,
+        })
 }
 
 /// Spans and divisions that a renderer of formulas or code made.

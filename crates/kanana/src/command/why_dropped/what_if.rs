@@ -25,7 +25,7 @@ struct Change {
 }
 
 pub(super) fn show(steps: &[Step], changes: &[String], as_json: bool) -> Result<()> {
-    let filters = steps
+    let mut filters = steps
         .iter()
         .rev()
         .filter_map(|step| match &step.manifest.origin {
@@ -34,7 +34,7 @@ pub(super) fn show(steps: &[Step], changes: &[String], as_json: bool) -> Result<
             } if stage == "filter" => Some((step, settings)),
             _ => None,
         });
-    let Some((step, settings)) = filters.into_iter().next() else {
+    let Some((step, settings)) = filters.next() else {
         bail!(
             "--what-if lays other limits on the ledger of a `filter` step, and there is none on the way to this artifact"
         );
