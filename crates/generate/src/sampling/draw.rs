@@ -37,7 +37,8 @@ impl Sampling {
             let best = best_of(members);
             // Nobody of a group arrives before its first would with the best's weight: most groups
             // have lost before any exponential or logarithm is taken.
-            if noise.not_before(number) >= earliest * at_most(away(best)) {
+            let lost = noise.not_before(number) >= earliest * at_most(away(best));
+            if lost || best == f32::NEG_INFINITY {
                 continue;
             }
             let group = noise.group(number);
