@@ -158,7 +158,7 @@ impl<W> Few<'_, W> {
 
 /// A row of w with N rows of x; each sum in U parts, so that additions do not wait for each other.
 #[inline(always)]
-pub(super) unsafe fn dots<L: Lanes, W: Element, const N: usize, const U: usize>(
+unsafe fn dots<L: Lanes, W: Element, const N: usize, const U: usize>(
     w: *const W,
     k: usize,
     x: &[f32],
