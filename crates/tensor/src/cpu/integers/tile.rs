@@ -97,6 +97,8 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
     let (of_x, sums_x) = (x.scales.as_ptr(), x.sums.as_ptr());
     let mut y = [[L::splat(0.0); 2]; N];
     for b in 0..blocks {
+        // Written out for both vectors: a closure would have to be inlined for its instructions to
+        // be, and that is up to the compiler.
         // SAFETY: rows of x up to N exist (checked by the caller); w has its groups in pairs, and
         // `bytes` moves a block on at a time.
         unsafe {
@@ -105,49 +107,58 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                 let sum = *sums_x.add((row + R) * blocks + b);
                 sums[R] = [L::integers(-middle * sum); 2];
             });
+            let s = x.bytes.as_ptr().add((row * blocks + b) * BLOCK);
             for word in 0..BITS {
+                let [left, right] = bytes;
                 if N == 1 {
-                    prefetch(bytes[0].wrapping_add(AHEAD + word * 64));
-                    prefetch(bytes[1].wrapping_add(AHEAD + word * 64));
+                    prefetch(left.wrapping_add(AHEAD + word * 64));
+                    prefetch(right.wrapping_add(AHEAD + word * 64));
                 }
-                let four = [0, 1].map(|v| L::load_bytes(bytes[v].add(word * 64)));
-                let at = |r: usize, word: usize| {
-                    let from = x
-                        .bytes
-                        .as_ptr()
-                        .add(((row + r) * blocks + b) * BLOCK + 4 * word);
-                    L::integers(from.cast::<i32>().read_unaligned())
-                };
+                let left = L::load_bytes(left.add(word * 64));
+                let right = L::load_bytes(right.add(word * 64));
                 if BITS == 8 {
                     for_each_row!(R < N => {
-                        let s = at(R, word);
-                        sums[R] = [0, 1].map(|v| L::dot(sums[R][v], four[v], s));
+                        let s = four::<L>(s.add(R * blocks * BLOCK + 4 * word));
+                        sums[R][0] = L::dot(sums[R][0], left, s);
+                        sums[R][1] = L::dot(sums[R][1], right, s);
                     });
                 } else {
-                    let [low, high] = [0, 1].map(|half| four.map(|w| L::nibbles(w)[half]));
+                    let ([left, upper_left], [right, upper_right]) =
+                        (L::nibbles(left), L::nibbles(right));
                     for_each_row!(R < N => {
-                        let s = at(R, word);
-                        sums[R] = [0, 1].map(|v| L::dot(sums[R][v], low[v], s));
-                        let s = at(R, word + 4);
-                        sums[R] = [0, 1].map(|v| L::dot(sums[R][v], high[v], s));
+                        let s = s.add(R * blocks * BLOCK + 4 * word);
+                        let (s, upper) = (four::<L>(s), four::<L>(s.add(BLOCK / 2)));
+                        sums[R][0] = L::dot(sums[R][0], left, s);
+                        sums[R][1] = L::dot(sums[R][1], right, s);
+                        sums[R][0] = L::dot(sums[R][0], upper_left, upper);
+                        sums[R][1] = L::dot(sums[R][1], upper_right, upper);
                     });
                 }
             }
-            let d: [L; 2] = [0, 1].map(|v| L::load_f16(scales[v].add(b * GROUP)));
+            let d = [
+                L::load_f16(scales[0].add(b * GROUP)),
+                L::load_f16(scales[1].add(b * GROUP)),
+            ];
             for_each_row!(R < N => {
                 let e = L::splat(*of_x.add((row + R) * blocks + b));
-                y[R] = [0, 1].map(|v| L::of_integers(sums[R][v]).mul(d[v]).mul_add(e, y[R][v]));
+                y[R][0] = L::of_integers(sums[R][0]).mul(d[0]).mul_add(e, y[R][0]);
+                y[R][1] = L::of_integers(sums[R][1]).mul(d[1]).mul_add(e, y[R][1]);
             });
             if MINIMA {
-                let m: [L; 2] = [0, 1].map(|v| L::load_f16(minima[v].add(b * GROUP)));
+                let m = [
+                    L::load_f16(minima[0].add(b * GROUP)),
+                    L::load_f16(minima[1].add(b * GROUP)),
+                ];
                 for_each_row!(R < N => {
                     let at = (row + R) * blocks + b;
                     let sum = L::splat(*of_x.add(at) * *sums_x.add(at) as f32);
-                    y[R] = [0, 1].map(|v| m[v].mul_add(sum, y[R][v]));
+                    y[R][0] = m[0].mul_add(sum, y[R][0]);
+                    y[R][1] = m[1].mul_add(sum, y[R][1]);
                 });
             }
         }
-        bytes = bytes.map(|bytes| bytes.wrapping_add(BITS * 64));
+        bytes[0] = bytes[0].wrapping_add(BITS * 64);
+        bytes[1] = bytes[1].wrapping_add(BITS * 64);
     }
     for_each_row!(R < N => {
         if R < exist {
@@ -167,6 +178,13 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
             }
         }
     });
+}
+
+/// Four bytes of x in all lanes.
+#[inline(always)]
+unsafe fn four<L: Lanes>(from: *const i8) -> L::Integers {
+    // SAFETY: the caller's promise.
+    L::integers(unsafe { from.cast::<i32>().read_unaligned() })
 }
 
 #[inline(always)]
