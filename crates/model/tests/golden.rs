@@ -10,7 +10,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tensor::{AdamW, Backward, Cpu, CpuOptions, Grads, Kernels, Precision, Reference};
+use tensor::{
+    AdamW, Backward, Cpu, CpuOptions, Forward as _, Grads, Kernels, Precision, Reference,
+};
 
 /// Distance from PyTorch, in f32, of everything.
 const F32: f64 = 1e-5;

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Activations, BLOCK, GROUP, Integers};
+use super::{Activations, BLOCK, GROUP, Integers, PANEL};
 use crate::cpu::lanes::{Element, Lanes, Work};
 use crate::cpu::tile::{Out, for_each_row, prefetch};
 
@@ -46,7 +46,7 @@ fn sweep<L: Lanes, const BITS: usize, const MINIMA: bool>(work: &Sweep<'_>) {
     let numbers = (work.rows.end + ROWS - 1) * work.x.blocks;
     assert!(work.x.bytes.len() >= numbers * BLOCK && work.x.scales.len() >= numbers);
     assert!(work.x.sums.len() >= numbers && work.x.blocks == work.w.blocks);
-    assert!(work.columns.start.is_multiple_of(2 * GROUP));
+    assert!(work.columns.start.is_multiple_of(PANEL));
     for column in work.columns.clone().step_by(2 * L::COUNT) {
         let mut row = work.rows.start;
         while row < work.rows.end {
@@ -78,15 +78,15 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
     // Where each of the two vectors begins: in which group, and at which lane of it.
     let start = |v: usize| {
         let o = column + v * L::COUNT;
-        (o / GROUP * blocks, o % GROUP)
+        (o / PANEL * blocks * 2 + o % PANEL / GROUP, o % GROUP)
     };
     let mut bytes: [*const u8; 2] = std::array::from_fn(|v| {
-        let (block, lane) = start(v);
-        w.bytes[block * BITS * 64 + lane * 4..].as_ptr()
+        let (group, lane) = start(v);
+        w.bytes[group * BITS * 64 + lane * 4..].as_ptr()
     });
     let place = |v: usize| {
-        let (block, lane) = start(v);
-        block * GROUP + lane
+        let (group, lane) = start(v);
+        group * GROUP + lane
     };
     let scales: [_; 2] = std::array::from_fn(|v| w.scales[place(v)..].as_ptr());
     let minima: [_; 2] = std::array::from_fn(|v| match &w.minima {
@@ -99,7 +99,7 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
     for b in 0..blocks {
         // Written out for both vectors: a closure would have to be inlined for its instructions to
         // be, and that is up to the compiler.
-        // SAFETY: rows of x up to N exist (checked by the caller); w has its groups in pairs, and
+        // SAFETY: rows of x up to N exist (checked by the caller); w has whole panels, and
         // `bytes` moves a block on at a time.
         unsafe {
             let mut sums = [[L::integers(0); 2]; N];
@@ -136,8 +136,8 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                 }
             }
             let d = [
-                L::load_f16(scales[0].add(b * GROUP)),
-                L::load_f16(scales[1].add(b * GROUP)),
+                L::load_f16(scales[0].add(b * PANEL)),
+                L::load_f16(scales[1].add(b * PANEL)),
             ];
             for_each_row!(R < N => {
                 let e = L::splat(*of_x.add((row + R) * blocks + b));
@@ -146,8 +146,8 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
             });
             if MINIMA {
                 let m = [
-                    L::load_f16(minima[0].add(b * GROUP)),
-                    L::load_f16(minima[1].add(b * GROUP)),
+                    L::load_f16(minima[0].add(b * PANEL)),
+                    L::load_f16(minima[1].add(b * PANEL)),
                 ];
                 for_each_row!(R < N => {
                     let at = (row + R) * blocks + b;
@@ -157,8 +157,8 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                 });
             }
         }
-        bytes[0] = bytes[0].wrapping_add(BITS * 64);
-        bytes[1] = bytes[1].wrapping_add(BITS * 64);
+        bytes[0] = bytes[0].wrapping_add(2 * BITS * 64);
+        bytes[1] = bytes[1].wrapping_add(2 * BITS * 64);
     }
     for_each_row!(R < N => {
         if R < exist {
