@@ -162,7 +162,7 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
     }
     for_each_row!(R < N => {
         if R < exist {
-            for v in 0..2 {
+            for (v, &sum) in y[R].iter().enumerate() {
                 let o = column + v * L::COUNT;
                 let count = work.columns.end.saturating_sub(o).min(L::COUNT);
                 if count > 0 {
@@ -170,8 +170,8 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                     // SAFETY: this row and these columns are the sweep's.
                     unsafe {
                         match work.out.advance(at) {
-                            Out::F32(to) => put(y[R][v], to, count, work.add),
-                            Out::Bf16(to) => put(y[R][v], to, count, work.add),
+                            Out::F32(to) => put(sum, to, count, work.add),
+                            Out::Bf16(to) => put(sum, to, count, work.add),
                         }
                     }
                 }
