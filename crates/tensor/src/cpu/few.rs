@@ -1,4 +1,5 @@
-//! Products of few rows, as in generation: every weight is read once, where it lies.
+//! Products of few rows with weights that are trained: every weight is read once, where it lies.
+//! (Weights that are only read lie in panels, `inference.rs`.)
 //!
 //! `y[r, o] = Σᵢ x[r, i]·w[o, i]` for up to [`MOST`] rows. Such a product is limited by the memory
 //! that the weights come from, so nothing is packed: a row of w is widened on the way and met by
