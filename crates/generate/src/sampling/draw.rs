@@ -202,12 +202,12 @@ pub(crate) fn largest(logits: &[f32]) -> Result<f32> {
             } else {
                 maxima[i]
             };
-            broken[i] |= !(stretch[i] < f32::INFINITY);
+            broken[i] |= is_broken(stretch[i]);
         }
     }
-    if broken.contains(&true) || rest.iter().any(|logit| !(*logit < f32::INFINITY)) {
-        let at = |logit: &f32| !(*logit < f32::INFINITY);
-        let id = logits.iter().position(at).unwrap_or_default();
+    if broken.contains(&true) || rest.iter().copied().any(is_broken) {
+        let at = logits.iter().copied().position(is_broken);
+        let id = at.unwrap_or_default();
         bail!(
             "the logit of token {id} is {}; the decoder's weights are damaged, or its \
              activations overflow in this precision",
@@ -219,6 +219,12 @@ pub(crate) fn largest(logits: &[f32]) -> Result<f32> {
         .chain(rest)
         .copied()
         .fold(f32::NEG_INFINITY, f32::max))
+}
+
+/// Whether a logit is none: not a number, or +∞.
+#[inline(always)]
+fn is_broken(logit: f32) -> bool {
+    logit.is_nan() | (logit == f32::INFINITY)
 }
 
 /// The first token with this logit, which there is.
