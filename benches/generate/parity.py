@@ -42,7 +42,8 @@ def main():
     parser.add_argument("--kanana", default="target/release/kanana")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--limit", type=float, default=1e-4)
-    parser.add_argument("--first", type=int, default=len(PROMPTS))
+    parser.add_argument("--skip", type=int, default=0, help="prompts to leave out at the beginning")
+    parser.add_argument("--prompts", type=int, default=len(PROMPTS))
     options = parser.parse_args()
     place = {"pretrained_model_name_or_path": options.file.parent, "gguf_file": options.file.name}
     model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32).eval()
@@ -50,24 +51,26 @@ def main():
     worst, close, wrong = 0.0, [], []
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "logits.safetensors"
-        for prompt in PROMPTS[: options.first]:
+        chosen = PROMPTS[options.skip :][: options.prompts]
+        for prompt in chosen:
             ids = tokenizer(prompt, add_special_tokens=False).input_ids
             with torch.no_grad():
                 start = torch.tensor([ids])
                 whole = model.generate(start, attention_mask=torch.ones_like(start), do_sample=False,
-                                       max_new_tokens=options.tokens, eos_token_id=-1, pad_token_id=0)[0]
+                                       max_new_tokens=options.tokens, eos_token_id=None, pad_token_id=0)[0]
                 wanted = model(whole[None]).logits[0]
             joined = ",".join(str(int(i)) for i in whole)
             command = [options.kanana, "logits", options.file, "--ids", joined, "--out", out, "--weights", "dense"]
             subprocess.run([str(part) for part in command], check=True, capture_output=True)
             found = load_file(out)["logits"]
+            print(f"{worst:.1e} {len(close)} {len(wrong)} {prompt!r}", file=sys.stderr, flush=True)
             worst = max(worst, (found - wanted).abs().max().item())
             for at in range(len(ids) - 1, len(whole) - 1):
                 best = wanted[at].topk(2).values
                 if found[at].argmax() != wanted[at].argmax():
                     apart = (best[0] - best[1]).item()
                     (close if apart < 1e-3 else wrong).append((prompt, at - len(ids) + 1, apart))
-    print(json.dumps({"prompts": options.first, "largest difference": worst, "close calls": close, "wrong": wrong}, ensure_ascii=False))
+    print(json.dumps({"prompts": len(chosen), "largest difference": worst, "close calls": close, "wrong": wrong}, ensure_ascii=False))
     sys.exit(bool(wrong) or not worst <= options.limit)
 
 

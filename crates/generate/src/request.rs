@@ -9,6 +9,9 @@ use anyhow::{Result, ensure};
 /// The most alternatives that are told beside a chosen token.
 pub const MOST_TOP: usize = 20;
 
+/// Bytes of all stop strings of a request: every new piece of text is compared with them.
+const MOST_STOP: usize = 16 << 10;
+
 /// A prompt, and how it is to be continued.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -82,6 +85,11 @@ impl Request {
         ensure!(
             self.stop.iter().all(|stop| !stop.is_empty()),
             "a stop string is empty, and would stop every text at once; leave it out"
+        );
+        let stop: usize = self.stop.iter().map(String::len).sum();
+        ensure!(
+            stop <= MOST_STOP,
+            "the stop strings have {stop} bytes in all; at most {MOST_STOP} are watched for"
         );
         ensure!(
             self.top <= MOST_TOP,

@@ -2,9 +2,9 @@
 //!
 //! The order is that of `transformers` and vLLM: bias, repetition penalty, presence and frequency
 //! penalties, temperature, top-k, top-p, min-p.
-//! A draw is a race (Gumbel-max, Maddison 2014): token i arrives after −ln(uᵢ)/pᵢ, and the first to
-//! arrive is taken, which happens with probability pᵢ. The noise uᵢ depends on nothing but
-//! (seed, position, i): not on what was drawn before, on what else is in a batch or on which tokens
+//! A draw is a race (Gumbel-max, Maddison 2014): token i arrives after eᵢ/pᵢ, eᵢ being exponential
+//! waiting times, and the first to arrive is taken, which happens with probability pᵢ. The wait eᵢ
+//! depends on nothing but (seed, position, i): not on what was drawn before, on what else is in a batch or on which tokens
 //! were filtered out. So the same seed gives the same text, and a draft that guesses with the same
 //! noise guesses the same token wherever the two distributions are close: speculation can be added
 //! without changing a text.
@@ -13,6 +13,7 @@
 //! temperature).
 
 mod draw;
+mod noise;
 mod occurred;
 
 pub(crate) use draw::{largest, likeliest, log_sum_exp};

@@ -11,13 +11,14 @@
 //!
 //! Deliberately absent: what the likelihoods mean; that is a task's business.
 
+mod course;
 mod plan;
 
 use crate::engine::check_vocabularies;
-use crate::pages::{Beginning, Book};
+use crate::pages::Book;
 use anyhow::{Result, ensure};
+use course::Course;
 use model::{Decoder, PagedCache};
-use plan::Host;
 use std::collections::VecDeque;
 use tensor::{Forward, POSITIONS, Stretch};
 use tokenizer::Tokenizer;
@@ -113,18 +114,6 @@ struct Memory<D: Forward> {
     /// The page of rows that nobody reads.
     spare: u32,
     computed: usize,
-}
-
-/// A host on its way.
-struct Course<'h> {
-    host: &'h Host,
-    /// Positions with keys and values.
-    done: usize,
-    pages: Vec<u32>,
-    known: usize,
-    beginning: Beginning,
-    /// By job, as far as they have been read.
-    scored: Vec<Vec<(f32, bool)>>,
 }
 
 impl<'a, D: Forward> Scorer<'a, D> {
@@ -292,59 +281,6 @@ impl<'a, D: Forward> Scorer<'a, D> {
         let mut gathered = device.activation(rows.len() * width);
         device.rows(hidden_nd, rows, width, &mut gathered);
         device.negative_log_likelihood(&gathered, self.decoder.head(), targets)
-    }
-}
-
-impl<'h> Course<'h> {
-    fn new(host: &'h Host) -> Self {
-        Course {
-            host,
-            done: 0,
-            pages: Vec::new(),
-            known: 0,
-            beginning: Beginning::EMPTY,
-            scored: vec![Vec::new(); host.jobs.len()],
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.done == self.host.inputs.len()
-    }
-
-    /// Finds pages for the next rows, at most `most`; takes over those that hold what nobody reads
-    /// from. How many rows there are pages for.
-    fn take_rows(&mut self, book: &mut Book, most: usize) -> usize {
-        let inputs = &self.host.inputs;
-        let first_read = self
-            .host
-            .jobs
-            .iter()
-            .map(|job| job.first)
-            .min()
-            .unwrap_or(0);
-        while self.done == self.pages.len() * POSITIONS && self.done + POSITIONS <= first_read {
-            let tokens = &inputs[self.done..][..POSITIONS];
-            let Some((page, completed)) = book.find(self.beginning, tokens) else {
-                break;
-            };
-            book.hold(page);
-            self.pages.push(page);
-            self.known += 1;
-            self.beginning = completed;
-            self.done += POSITIONS;
-        }
-        let wanted = most.min(inputs.len() - self.done);
-        while self.pages.len() * POSITIONS < self.done + wanted {
-            let Some(page) = book.take() else { break };
-            self.pages.push(page);
-        }
-        let rows = wanted.min(self.pages.len() * POSITIONS - self.done);
-        while (self.known + 1) * POSITIONS <= self.done + rows {
-            let tokens = &inputs[self.known * POSITIONS..][..POSITIONS];
-            self.beginning = book.register(self.pages[self.known], self.beginning, tokens);
-            self.known += 1;
-        }
-        rows
     }
 }
 

@@ -60,18 +60,29 @@ pub(crate) fn cpu(vocabulary: usize, seed: u64, precision: Precision) -> Decoder
 
 /// A decoder as it is loaded to be read only.
 pub(crate) fn inference(shape: Shape, options: CpuOptions, seed: u64, size: f32) -> Decoder<Cpu> {
+    stored(Use::Infer, shape, options, seed, size)
+}
+
+/// The same, its matrices stored as said.
+pub(crate) fn stored(
+    purpose: Use,
+    shape: Shape,
+    options: CpuOptions,
+    seed: u64,
+    size: f32,
+) -> Decoder<Cpu> {
     let (of, initial) = (shape.clone(), Initial::from(size));
-    Decoder::build(shape, Arc::new(Cpu::new(options)), Use::Infer, |spec| {
+    Decoder::build(shape, Arc::new(Cpu::new(options)), purpose, |spec| {
         Ok(Numbers::F32(initial.values(seed, &of, spec)))
     })
     .unwrap()
 }
 
-/// Wide enough that products are cut into tiles.
+/// Wide enough that products are cut into tiles, and in whole blocks of 32.
 pub(crate) fn wide(vocabulary: usize) -> Shape {
     Shape {
-        width: 144,
-        ffn: 328,
+        width: 160,
+        ffn: 352,
         head_dim: 32,
         ..shape(vocabulary)
     }

@@ -9,11 +9,11 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
 use model::gguf::{self, Kind, Metadata};
-use model::{Cache, Decoder, Numbers, Shape, SpecialTokens, Storage, Use};
+use model::{Decoder, Numbers, PagedCache, Shape, SpecialTokens, Storage, Use};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-use tensor::{Blocks, Cpu, CpuOptions, Forward, Precision};
+use tensor::{Blocks, Cpu, CpuOptions, Forward, POSITIONS, Precision, Stretch};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,28 +56,35 @@ fn measure(path: &Path, options: &[String]) {
     let ids: Vec<u32> = (0..room)
         .map(|i| ((i * 7919 + 13) % (vocabulary - 1) + 1) as u32)
         .collect();
-    let mut cache = Cache::new(&decoder, room);
+    let pages: Vec<u32> = (0..room.div_ceil(POSITIONS) as u32).collect();
+    let mut cache = PagedCache::new(&decoder, pages.len(), prompt.max(past));
+    let mut last = device.activation(decoder.shape.width);
+    let mut step = |ids: &[u32], past: usize| {
+        let stretch = Stretch {
+            rows: ids.len(),
+            past,
+            pages: &pages,
+        };
+        let hidden = decoder.step(ids, &[stretch], &mut cache);
+        let row = ids.len() as u32 - 1;
+        device.rows(hidden, &[row], decoder.shape.width, &mut last);
+        device.logits(1, &last, decoder.head())
+    };
     let (mut read, mut written) = (0f64, 0f64);
     for round in 0..=repeat {
-        cache.truncate(0);
         let start = Instant::now();
         let count = if round == 0 { prompt.min(32) } else { prompt };
-        let hidden = decoder.extend(&ids[..count], &mut cache).unwrap();
-        let mut last = device.activation(decoder.shape.width);
-        device.rows(&hidden, &[count as u32 - 1], decoder.shape.width, &mut last);
-        device.logits(1, &last, decoder.head());
+        step(&ids[..count], 0);
         if round > 0 {
             read = read.max(prompt as f64 / start.elapsed().as_secs_f64());
         }
     }
     for _ in 0..repeat {
-        cache.truncate(0);
-        decoder.extend(&ids[..past], &mut cache).unwrap();
+        step(&ids[..past], 0);
         let mut next = ids[past];
         let start = Instant::now();
-        for _ in 0..tokens {
-            let hidden = decoder.extend(&[next], &mut cache).unwrap();
-            let logits = device.logits(1, &hidden, decoder.head());
+        for position in past..past + tokens {
+            let logits = step(&[next], position);
             let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
             next = best.map_or(0, |(id, _)| id as u32);
         }

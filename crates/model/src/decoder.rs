@@ -15,7 +15,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
-use tensor::{Blocks, Forward, KeyValue, Mask, Pages, Parameter, Rotation, Stretch, Values};
+use tensor::{Blocks, Forward, Mask, Pages, Parameter, Rotation, Stretch, Values};
 
 /// A decoder on a device.
 pub struct Decoder<D: Forward> {
@@ -334,9 +334,6 @@ impl<D: Forward> Decoder<D> {
             Attend::Segments(mask) => {
                 device.attention(heads, mask, t.qkv.of(l), t.out.of_mut(l), t.lse.of_mut(l));
             }
-            Attend::Cached(cache) => {
-                device.attention_cached(heads, n, t.qkv.of(l), cache, t.out.of_mut(l));
-            }
             Attend::Paged(stretches, pages) => {
                 device.attention_paged(heads, stretches, t.qkv.of(l), pages, t.out.of_mut(l));
             }
@@ -396,8 +393,6 @@ pub(crate) struct Rows<'a> {
 pub(crate) enum Attend<'a, A> {
     /// Each other, inside their segments.
     Segments(Mask<'a>),
-    /// Everything of one sequence up to themselves; their keys and values are added to it.
-    Cached(&'a mut KeyValue<A>),
     /// Everything of their sequences up to themselves; their keys and values are added to the pages.
     Paged(&'a [Stretch<'a>], &'a mut Pages<A>),
 }

@@ -15,7 +15,6 @@
 
 mod backward;
 mod batch;
-mod cache;
 pub mod checkpoint;
 mod decoder;
 #[cfg(test)]
@@ -38,7 +37,6 @@ pub mod upscale;
 mod weights;
 
 pub use batch::Batch;
-pub use cache::Cache;
 pub use checkpoint::Dtype;
 pub use decoder::{Decoder, SpecialTokens, Storage, Use};
 pub use init::Initial;

@@ -4,13 +4,15 @@
 //! may be 1e-5 of its length from PyTorch's; in bf16 its distance from the f32 truth may be 1.5
 //! times that of PyTorch's own autocast. Both are asked of the fast and of the reference device.
 
-use model::checkpoint::{read_config, read_tensors};
-use model::{Batch, Decoder, Dtype, Recompute, Rope, Scaling, Tape, Use};
+use model::checkpoint::{Checkpoint, read_config, read_tensors};
+use model::{Batch, Decoder, Dtype, Recompute, Rope, Scaling, Tape, Use, gguf};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tensor::{AdamW, Backward, Cpu, CpuOptions, Grads, Kernels, Precision, Reference};
+use tensor::{
+    AdamW, Backward, Cpu, CpuOptions, Forward as _, Grads, Kernels, Precision, Reference,
+};
 
 /// Distance from PyTorch, in f32, of everything.
 const F32: f64 = 1e-5;
@@ -172,6 +174,38 @@ fn logits_and_every_gradient_are_those_of_pytorch() {
         }
     }
     on_every_device!(body);
+}
+
+#[test]
+fn logits_through_a_gguf_file_are_those_of_pytorch() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, title) in CASES {
+        let checkpoint = Checkpoint::open(&fixtures(&format!("decoder/{name}"))).unwrap();
+        let path = folder.path().join(format!("{name}.gguf"));
+        let (shape, special) = (&checkpoint.shape, &checkpoint.special);
+        let (metadata, kind) = (gguf::Metadata::default(), gguf::Kind::F32);
+        gguf::write(&path, shape, special, metadata, kind, |spec| {
+            checkpoint.read(spec)
+        })
+        .unwrap();
+        let case: Case = json(&format!("decoder/{name}.{title}.json"));
+        let truth = tensors(&format!("decoder/{name}.{title}.safetensors"));
+        for kernels in Kernels::available() {
+            let device = Arc::new(cpu(Precision::F32, kernels));
+            let decoder = Decoder::load(&path, device.clone(), Use::Infer).unwrap();
+            let mut tape = Tape::new(&decoder, case.ids.len(), Recompute::None, false);
+            decoder.forward(&case.batch(), &mut tape);
+            let logits = device.logits(case.ids.len(), &tape.hidden_nd, decoder.head());
+            let far = apart(&logits, &truth["logits"]);
+            assert!(far <= F32, "{name}, {kernels}: logits are {far:.2e} away");
+            let pairs = logits.iter().zip(&truth["logits"]);
+            let largest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(
+                largest <= 1e-4,
+                "{name}, {kernels}: a logit is {largest:.2e} away"
+            );
+        }
+    }
 }
 
 fn gradients_agree<D: Backward>(device: Arc<D>, name: &str, title: &str, recompute: Recompute) {

@@ -11,7 +11,7 @@
 //! | `product.rs`, `few.rs` | linear layers in training: many rows, few rows |
 //! | `stored.rs`, `inference.rs` | weights that are only read, and products with them |
 //! | `integers.rs`, `integers/` | weights of 8 and 4 bits, and rows quantised for them |
-//! | `attention.rs`, `attention/` | attention forward, backward, and with a cache |
+//! | `attention.rs`, `attention/` | attention forward, backward, and over pages |
 //! | `head.rs` | how rows pass by a head without whole logits |
 //! | `cross_entropy.rs`, `distillation.rs`, `likeliest.rs` | what is asked of their logits |
 //! | `norm.rs`, `rope.rs`, `swiglu.rs`, `vector.rs` | what is limited by memory |
@@ -55,7 +55,7 @@ pub use kernels::Kernels;
 use half::bf16;
 
 use crate::device::{
-    AdamW, Backward, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision, Rotation, Values,
+    AdamW, Backward, Forward, Grads, Heads, Mask, Parameter, Precision, Rotation, Values,
 };
 use crate::distillation::{Distillation, Kept, Taught, Teacher};
 use crate::pages::{Pages, Stretch};
@@ -298,25 +298,6 @@ impl Forward for Cpu {
         lse: &mut CpuArray,
     ) {
         self.attend(heads, mask, qkv, out, lse);
-    }
-    fn attention_cached(
-        &self,
-        heads: Heads,
-        n: usize,
-        qkv: &CpuArray,
-        cache: &mut KeyValue<CpuArray>,
-        out: &mut CpuArray,
-    ) {
-        self.attend_cached(heads, n, qkv, cache, out);
-    }
-    fn key_value(&self, heads: Heads, capacity: usize) -> KeyValue<CpuArray> {
-        let len = heads.kv * capacity * heads.dim;
-        KeyValue {
-            keys: self.activation(len),
-            values: self.activation(len),
-            capacity,
-            length: 0,
-        }
     }
     fn pages(&self, heads: Heads, count: usize) -> Pages<CpuArray> {
         self.empty_pages(heads, count)

@@ -114,18 +114,6 @@ pub struct Rotation {
     pub half: usize,
 }
 
-/// Keys and values that have been seen, of one sequence and one layer: `[k, capacity, e]` each.
-pub struct KeyValue<A> {
-    /// Keys after rotation.
-    pub keys: A,
-    /// Values.
-    pub values: A,
-    /// Positions there is room for.
-    pub capacity: usize,
-    /// Positions that are filled.
-    pub length: usize,
-}
-
 /// What an optimizer step needs to know. Decay is independent of the rate
 /// (Wortsman 2024; the report's section on training): `w -= s·(peak·adam + decay·w)`,
 /// s = `rate / peak` being the schedule's factor.
@@ -256,25 +244,12 @@ pub trait Forward: Send + Sync + 'static {
         out: &mut Self::Array,
         lse: &mut Self::Array,
     );
-    /// Appends the keys and values of n new rows of one sequence to `cache`, then lets each new
-    /// row attend causally to everything cached up to itself.
-    fn attention_cached(
-        &self,
-        heads: Heads,
-        n: usize,
-        qkv: &Self::Array,
-        cache: &mut KeyValue<Self::Array>,
-        out: &mut Self::Array,
-    );
-    /// An empty cache for one layer of one sequence, in the compute precision.
-    fn key_value(&self, heads: Heads, capacity: usize) -> KeyValue<Self::Array>;
     /// Pages for one layer, empty, in the compute precision.
     fn pages(&self, heads: Heads, count: usize) -> Pages<Self::Array>;
     /// Bytes of one page of one layer.
     fn page_bytes(&self, heads: Heads) -> usize;
-    /// [`attention_cached`](Forward::attention_cached) for many sequences at once: first the keys and
-    /// values of all new rows go to their places, then each row attends to everything of its sequence
-    /// up to itself. A row's result depends, to the last bit, on nothing but its sequence: not on the
+    /// Attention of new rows of many sequences at once: first the keys and values of all new rows go
+    /// to their places, then each row attends to everything of its sequence up to itself. A row's result depends, to the last bit, on nothing but its sequence: not on the
     /// other stretches, on how its sequence was cut into stretches or on where its pages lie.
     fn attention_paged(
         &self,

@@ -24,8 +24,8 @@ mod reference;
 pub use blocks::Blocks;
 pub use cpu::{Cpu, CpuArray, CpuMatrix, CpuOptions, Kernels};
 pub use device::{
-    AdamW, Backward, Collective, Forward, Grads, Heads, KeyValue, Mask, Parameter, Precision,
-    Rotation, Values,
+    AdamW, Backward, Collective, Forward, Grads, Heads, Mask, Parameter, Precision, Rotation,
+    Values,
 };
 pub use distillation::{Distillation, Divergence, Kept, Likeliest, Taught, Teacher};
 pub use pages::{POSITIONS, Pages, Stretch};

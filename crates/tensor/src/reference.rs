@@ -12,7 +12,7 @@ mod attention;
 mod backward;
 mod distillation;
 
-use crate::device::{Forward, Heads, KeyValue, Mask, Precision, Rotation, Values};
+use crate::device::{Forward, Heads, Mask, Precision, Rotation, Values};
 use crate::distillation::Kept;
 use crate::pages::{POSITIONS, Pages, Stretch};
 use half::bf16;
@@ -362,27 +362,6 @@ impl Forward for Reference {
         lse: &mut Numbers,
     ) {
         self.attend(heads, mask, qkv, out, lse);
-    }
-
-    fn attention_cached(
-        &self,
-        heads: Heads,
-        n: usize,
-        qkv: &Numbers,
-        cache: &mut KeyValue<Numbers>,
-        out: &mut Numbers,
-    ) {
-        self.attend_cached(heads, n, qkv, cache, out);
-    }
-
-    fn key_value(&self, heads: Heads, capacity: usize) -> KeyValue<Numbers> {
-        let len = heads.kv * capacity * heads.dim;
-        KeyValue {
-            keys: self.activation(len),
-            values: self.activation(len),
-            capacity,
-            length: 0,
-        }
     }
 
     /// `[page][k][place][e]`.

@@ -173,7 +173,11 @@ fn a_text_may_end_only_where_the_constraint_accepts() {
     let one = engine
         .generate(request, |_| ControlFlow::Continue(()))
         .unwrap();
-    assert_eq!((&*one.text, one.finish), ("가나", Finish::EndToken(end[0])));
+    // A token may hold the end of one syllable and the beginning of the next: then the text ends a
+    // syllable later.
+    let ends = ["가나", "가나다", "가나라"];
+    assert!(ends.contains(&&*one.text), "{}", one.text);
+    assert_eq!(one.finish, Finish::EndToken(end[0]));
     // Without end tokens nothing can end it but its length.
     let request = Request {
         constraint: Some(regex_of("가나(다|라)*")),

@@ -1,8 +1,9 @@
 //! Many at once: nothing that a text says depends on its company, and memory is shared out and given back.
 
 use super::*;
-use crate::tiny::{cpu, inference, tokenizer, wide};
+use crate::tiny::{cpu, inference, stored, tokenizer, wide};
 use crate::{Scorer, Sequence as Given};
+use model::{Storage, Use};
 use proptest::prelude::*;
 use tensor::{Cpu, CpuOptions, Kernels, Precision};
 
@@ -43,7 +44,7 @@ fn requests(engine: &Engine<Cpu>, seed: u64) -> Vec<Request> {
             top: i % 3,
             echo: i == 4,
             stop: vec!["없는 글".to_owned()],
-            ..Request::new(prompt, [60, 90, 12, 20, 12, 26][i], sampling)
+            ..Request::new(prompt, [90, 90, 12, 20, 12, 26][i], sampling)
         }
     };
     prompts.into_iter().enumerate().map(one).collect()
@@ -63,47 +64,58 @@ fn said(generation: Generation) -> Generation {
 
 #[test]
 fn a_text_is_the_same_in_any_company() {
-    for precision in [Precision::F32, Precision::Bf16] {
-        for kernels in Kernels::available() {
+    let [int8, int4] = [Storage::Int8, Storage::Int4].map(Use::InferIn);
+    for kernels in Kernels::available() {
+        for (precision, purpose) in [
+            (Precision::F32, Use::Infer),
+            (Precision::Bf16, Use::Infer),
+            (Precision::Bf16, int8),
+            (Precision::F32, int4),
+        ] {
             let options = CpuOptions {
                 precision,
                 kernels: Some(kernels),
                 ..CpuOptions::default()
             };
-            let decoder = Arc::new(inference(wide(320), options, 3, 0.1));
-            let mut first = engine(&decoder, Limits::default());
-            let requests = requests(&first, 40);
-            // Each alone, in an engine that has seen nothing.
-            let alone: Vec<Generation> = requests
-                .iter()
-                .map(|request| {
-                    let mut fresh = engine(&decoder, Limits::default());
-                    said(fresh.generate(request.clone(), |_| GO).unwrap())
-                })
-                .collect();
-            let check = |engine: &mut Engine<Cpu>, how: &str| {
-                let together = engine.generate_all(requests.clone(), |_, _| GO).unwrap();
-                for (i, (together, alone)) in together.into_iter().zip(&alone).enumerate() {
-                    let together = said(together);
-                    assert_eq!(&together, alone, "{i}, {how}, {precision:?}, {kernels}");
-                }
-                assert_eq!(engine.statistics().pages_used, 0, "{how}");
-            };
-            check(&mut first, "together");
-            let reused = first.statistics().prompt_reused;
-            assert!(reused >= 64, "{reused}");
-            check(&mut first, "with everything there already");
-            for (rows, sequences) in [(1, 3), (5, 2), (17, 6), (50, 6)] {
-                let limits = pages(&decoder, 64, rows, sequences);
-                check(&mut engine(&decoder, limits), "in small steps");
-            }
-            // Room for the longest text and a page: they have to give way to each other.
-            let mut tight = engine(&decoder, pages(&decoder, 5, 400, 6));
-            check(&mut tight, "with little memory");
-            let put_back = tight.statistics().put_back;
-            assert!(put_back > 0);
+            let decoder = Arc::new(stored(purpose, wide(320), options, 3, 0.1));
+            any_company(
+                &decoder,
+                &format!("{}, {purpose:?}", decoder.device.describe()),
+            );
         }
     }
+}
+
+fn any_company(decoder: &Arc<Decoder<Cpu>>, of: &str) {
+    let mut first = engine(decoder, Limits::default());
+    let requests = requests(&first, 40);
+    // Each alone, in an engine that has seen nothing.
+    let alone: Vec<Generation> = requests
+        .iter()
+        .map(|request| {
+            let mut fresh = engine(decoder, Limits::default());
+            said(fresh.generate(request.clone(), |_| GO).unwrap())
+        })
+        .collect();
+    let check = |engine: &mut Engine<Cpu>, how: &str| {
+        let together = engine.generate_all(requests.clone(), |_, _| GO).unwrap();
+        for (i, (together, alone)) in together.into_iter().zip(&alone).enumerate() {
+            assert_eq!(&said(together), alone, "{i}, {how}, {of}");
+        }
+        assert_eq!(engine.statistics().pages_used, 0, "{how}");
+    };
+    check(&mut first, "together");
+    let reused = first.statistics().prompt_reused;
+    assert!(reused >= 64, "{reused}");
+    check(&mut first, "with everything there already");
+    for (rows, sequences) in [(1, 3), (5, 2), (17, 6), (50, 6)] {
+        let limits = pages(decoder, 64, rows, sequences);
+        check(&mut engine(decoder, limits), "in small steps");
+    }
+    // Room for the longest text alone: they have to give way to each other.
+    let mut tight = engine(decoder, pages(decoder, 5, 400, 6));
+    check(&mut tight, "with little memory");
+    assert!(tight.statistics().put_back > 0);
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use crate::sequence::Sequence;
 use tensor::{Forward, POSITIONS, Stretch};
 
 /// Rows whose logits are there at a time.
-pub(super) const ROWS: usize = 16;
+pub(super) const ROWS: usize = 32;
 
 /// A row of the decoder's output that somebody reads.
 struct Read {

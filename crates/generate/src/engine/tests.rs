@@ -249,7 +249,7 @@ fn requests_that_cannot_be_met_are_sentences() {
     let (decoder, tokenizer) = (Arc::new(cpu(320, 2, Precision::F32)), Arc::new(tokenizer()));
     let mut engine = engine(&decoder, &tokenizer);
     let base = engine.request("글", 4, Sampling::greedy());
-    let cases: [(Request, &str); 5] = [
+    let cases: [(Request, &str); 7] = [
         (
             Request {
                 prompt: vec![],
@@ -277,6 +277,20 @@ fn requests_that_cannot_be_met_are_sentences() {
                 ..base.clone()
             },
             "stop string is empty",
+        ),
+        (
+            Request {
+                stop: vec!["글".repeat(9000)],
+                ..base.clone()
+            },
+            "27000 bytes",
+        ),
+        (
+            Request {
+                top: 21,
+                ..base.clone()
+            },
+            "at most 20",
         ),
         (
             Request {

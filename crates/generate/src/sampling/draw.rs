@@ -5,6 +5,7 @@
 //! every bound errs on the side of looking closer, so the winner is the exact one.
 
 use super::Sampling;
+use super::noise::{GROUP, Group, Noise};
 use anyhow::{Result, bail};
 
 /// Logits looked at together, so that the compiler can use vectors.
@@ -14,76 +15,135 @@ impl Sampling {
     /// The race. Weights are relative to the most likely token, whose weight is 1.
     pub(super) fn draw(&self, logits: &[f32], largest: f32, position: u64) -> u32 {
         let scale = 1.0 / f64::from(self.temperature);
-        let away = |id: u32| (f64::from(logits[id as usize]) - f64::from(largest)) * scale;
+        let away = |logit: f32| (f64::from(logit) - f64::from(largest)) * scale;
         let noise = Noise::new(self.seed, position);
         let mut winner = (f64::INFINITY, first(logits, largest));
-        let mut enter = |id: u32| {
-            let (away, late) = (away(id), noise.of(id));
-            // −ln(1 − v) ≥ v: most tokens have lost before any exponential or logarithm is taken.
-            if late < winner.0 * at_most(away) {
-                let weight = away.exp();
-                let arrival = -(-late).ln_1p() / weight;
-                if weight > 0.0 && arrival < winner.0 {
-                    winner = (arrival, id);
-                }
+        let mut enter = |id: u32, group: &Group| {
+            let weight = away(logits[id as usize]).exp();
+            let arrival = group.of(id) / weight;
+            if weight > 0.0 && arrival < winner.0 {
+                winner = (arrival, id);
             }
+            winner.0
         };
-        match self.kept(logits, &away) {
-            Some(ids) => ids.into_iter().for_each(&mut enter),
-            None => (0..logits.len() as u32).for_each(&mut enter),
+        if let Some(ids) = self.kept(logits, largest) {
+            for id in ids {
+                enter(id, &noise.group(id / GROUP as u32));
+            }
+            return winner.1;
+        }
+        let mut earliest = f64::INFINITY;
+        for (number, members) in (0u32..).zip(logits.chunks(GROUP)) {
+            let best = best_of(members);
+            // Nobody of a group arrives before its first would with the best's weight: most groups
+            // have lost before any exponential or logarithm is taken.
+            let lost = noise.not_before(number) >= earliest * at_most(away(best));
+            if lost || best == f32::NEG_INFINITY {
+                continue;
+            }
+            let group = noise.group(number);
+            for id in number * GROUP as u32..number * GROUP as u32 + members.len() as u32 {
+                earliest = enter(id, &group);
+            }
         }
         winner.1
     }
 
     /// The tokens that pass the filters; `None` where nothing is filtered.
-    pub(super) fn kept(&self, logits: &[f32], away: &impl Fn(u32) -> f64) -> Option<Vec<u32>> {
-        let weight = |id: &u32| f64::from(exp(away(*id) as f32));
+    pub(super) fn kept(&self, logits: &[f32], largest: f32) -> Option<Vec<u32>> {
+        let scale = 1.0 / self.temperature;
+        let weight = |id: &u32| exp((logits[*id as usize] - largest) * scale);
         let mut ids: Option<Vec<u32>> = None;
         if self.top_k > 0 && self.top_k < logits.len() {
             ids = Some(likeliest(logits, self.top_k));
         }
         if self.top_p < 1.0 {
-            ids = Some(self.nucleus(logits, ids, &weight));
+            let (ids_of_all, weights): (Vec<u32>, Vec<f32>) = match ids {
+                Some(ids) => ids.iter().map(|id| (*id, weight(id))).unzip(),
+                None => heavy(logits, largest, scale, self.top_p),
+            };
+            ids = Some(self.nucleus(logits, largest, ids_of_all, &weights));
         }
         if self.min_p > 0.0 {
-            let least = f64::from(self.min_p);
-            // ln with room for rounding; the exact weight decides.
-            let near = least.ln() - 1e-6;
-            let all = || 0..logits.len() as u32;
-            let mut passing = ids.unwrap_or_else(|| all().filter(|id| away(*id) >= near).collect());
-            passing.retain(|id| weight(id) >= least);
-            ids = Some(passing);
+            let passes = |id: &u32| weight(id) >= self.min_p;
+            ids = Some(match ids {
+                Some(ids) => ids.into_iter().filter(passes).collect(),
+                None => (0..logits.len() as u32).filter(passes).collect(),
+            });
         }
         ids
     }
 
-    /// The fewest likeliest tokens that together have `top_p` of the weight of `ids` (or of all).
-    fn nucleus(
-        &self,
-        logits: &[f32],
-        ids: Option<Vec<u32>>,
-        weight: &impl Fn(&u32) -> f64,
-    ) -> Vec<u32> {
-        let share = f64::from(self.top_p);
-        let ids = ids.unwrap_or_else(|| (0..logits.len() as u32).collect());
-        let weights: Vec<f64> = ids.iter().map(weight).collect();
-        let total: f64 = weights.iter().sum();
-        // Tokens lighter than this have, all together, less than what may be left out.
-        let light = (1.0 - share) * total / ids.len() as f64 * 0.999;
-        let mut heavy: Vec<(f64, u32)> = weights
-            .into_iter()
-            .zip(ids)
-            .filter(|(weight, _)| *weight >= light)
-            .collect();
+    /// The fewest likeliest tokens that together have `top_p` of the weight of those that may be
+    /// drawn: of `ids`, or where no other filter came before, of all.
+    fn nucleus(&self, logits: &[f32], largest: f32, ids: Vec<u32>, weights: &[f32]) -> Vec<u32> {
+        let sum = |weights: &[f32]| weights.iter().map(|w| f64::from(*w)).sum::<f64>();
+        let total = match self.top_k > 0 && self.top_k < logits.len() {
+            true => sum(weights),
+            false => total(logits, largest, 1.0 / self.temperature),
+        };
+        let mut heavy: Vec<(f32, u32)> = weights.iter().copied().zip(ids).collect();
         heavy.sort_unstable_by(|(_, a), (_, b)| order(logits, *a, *b));
-        let mut sum = 0.0;
-        let reached = heavy.iter().position(|(weight, _)| {
-            sum += weight;
-            sum >= share * total
+        let mut reached = 0.0;
+        let last = heavy.iter().position(|(weight, _)| {
+            reached += f64::from(*weight);
+            reached >= f64::from(self.top_p) * total
         });
-        heavy.truncate(reached.map_or(heavy.len(), |last| last + 1));
+        heavy.truncate(last.map_or(heavy.len(), |last| last + 1));
         heavy.into_iter().map(|(_, id)| id).collect()
     }
+}
+
+/// The largest logit of a group.
+#[inline(always)]
+fn best_of(members: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let Some(whole) = members.first_chunk::<GROUP>() else {
+        return members.iter().copied().fold(f32::NEG_INFINITY, larger);
+    };
+    // In halves, so that the comparisons do not wait for each other.
+    let eight: [f32; 8] = std::array::from_fn(|i| larger(whole[i], whole[i + 8]));
+    let four: [f32; 4] = std::array::from_fn(|i| larger(eight[i], eight[i + 4]));
+    larger(larger(four[0], four[2]), larger(four[1], four[3]))
+}
+
+/// Tokens, with their weights, outside of which lies less than what `top_p` leaves out.
+fn heavy(logits: &[f32], largest: f32, scale: f32, top_p: f32) -> (Vec<u32>, Vec<f32>) {
+    let total = total(logits, largest, scale);
+    // All tokens lighter than this are less, together.
+    let light = ((1.0 - f64::from(top_p)) * total / logits.len() as f64 * 0.999) as f32;
+    let bar = largest + (light.max(f32::MIN_POSITIVE).ln() - 1e-3) / scale;
+    let (mut ids, mut weights) = (Vec::new(), Vec::new());
+    for (number, members) in (0u32..).zip(logits.chunks(GROUP)) {
+        if !members.iter().any(|logit| *logit >= bar) {
+            continue;
+        }
+        for (id, logit) in (number * GROUP as u32..).zip(members) {
+            if *logit >= bar {
+                ids.push(id);
+                weights.push(exp((*logit - largest) * scale));
+            }
+        }
+    }
+    (ids, weights)
+}
+
+/// Σ of all weights.
+fn total(logits: &[f32], largest: f32, scale: f32) -> f64 {
+    let mut sum = 0.0f64;
+    for stretch in logits.chunks(LANES * 32) {
+        let mut sums = [0.0f32; LANES];
+        let (whole, rest) = stretch.as_chunks::<LANES>();
+        for part in whole {
+            for i in 0..LANES {
+                sums[i] += exp((part[i] - largest) * scale);
+            }
+        }
+        sum += sums.iter().map(|x| f64::from(*x)).sum::<f64>();
+        let rest = rest.iter().map(|x| f64::from(exp((*x - largest) * scale)));
+        sum += rest.sum::<f64>();
+    }
+    sum
 }
 
 /// Likelier first; of equals the smaller id.
@@ -142,12 +202,12 @@ pub(crate) fn largest(logits: &[f32]) -> Result<f32> {
             } else {
                 maxima[i]
             };
-            broken[i] |= !(stretch[i] < f32::INFINITY);
+            broken[i] |= is_broken(stretch[i]);
         }
     }
-    if broken.contains(&true) || rest.iter().any(|logit| !(*logit < f32::INFINITY)) {
-        let at = |logit: &f32| !(*logit < f32::INFINITY);
-        let id = logits.iter().position(at).unwrap_or_default();
+    if broken.contains(&true) || rest.iter().copied().any(is_broken) {
+        let at = logits.iter().copied().position(is_broken);
+        let id = at.unwrap_or_default();
         bail!(
             "the logit of token {id} is {}; the decoder's weights are damaged, or its \
              activations overflow in this precision",
@@ -159,6 +219,12 @@ pub(crate) fn largest(logits: &[f32]) -> Result<f32> {
         .chain(rest)
         .copied()
         .fold(f32::NEG_INFINITY, f32::max))
+}
+
+/// Whether a logit is none: not a number, or +∞.
+#[inline(always)]
+fn is_broken(logit: f32) -> bool {
+    logit.is_nan() | (logit == f32::INFINITY)
 }
 
 /// The first token with this logit, which there is.
@@ -174,22 +240,7 @@ pub(super) fn first(logits: &[f32], largest: f32) -> u32 {
 /// Each term is 2ⁿ·eʳ with |r| ≤ ln 2 / 2 and a polynomial for eʳ (relative error 2e-7), in sums of
 /// a few hundred terms that are added up in f64.
 pub(crate) fn log_sum_exp(logits: &[f32], largest: f32) -> f64 {
-    let mut sum = 0.0f64;
-    for stretch in logits.chunks(LANES * 32) {
-        let mut sums = [0.0f32; LANES];
-        let (whole, rest) = stretch.as_chunks::<LANES>();
-        for part in whole {
-            for i in 0..LANES {
-                sums[i] += exp(part[i] - largest);
-            }
-        }
-        sum += sums.iter().map(|x| f64::from(*x)).sum::<f64>();
-        sum += rest
-            .iter()
-            .map(|x| f64::from(exp(*x - largest)))
-            .sum::<f64>();
-    }
-    f64::from(largest) + sum.ln()
+    f64::from(largest) + total(logits, largest, 1.0).ln()
 }
 
 /// eˣ for x ≤ 0, without branches; 0 far below.
@@ -218,32 +269,10 @@ fn at_most(x: f64) -> f64 {
     f64::from_bits(((power + 1023.0) * (1u64 << 52) as f64) as u64) * (1.0 + 1e-9)
 }
 
-/// Numbers from 0 (included) to 1 (excluded) that depend on (seed, position, id) alone.
-struct Noise(u64);
-
-impl Noise {
-    fn new(seed: u64, position: u64) -> Self {
-        Noise(mix(mix(seed) ^ position.wrapping_mul(GOLDEN)))
-    }
-    fn of(&self, id: u32) -> f64 {
-        let bits = mix(self.0.wrapping_add(u64::from(id).wrapping_mul(GOLDEN)));
-        (bits >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// The finaliser of SplitMix64 (Steele 2014), a bijection that leaves no pattern.
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(GOLDEN);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sampling::noise::mix;
 
     #[test]
     fn the_fast_exponential_is_the_exponential() {

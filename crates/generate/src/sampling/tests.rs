@@ -56,6 +56,20 @@ fn draws_follow_the_distribution() {
 }
 
 #[test]
+fn draws_over_many_groups_follow_the_distribution() {
+    let logits: Vec<f32> = (0..70).map(|i| ((i * 37) % 11) as f32 / 4.0).collect();
+    let expected = softmax(&logits, 1.0);
+    let seen = frequencies(&Sampling::temperature(1.0, 11), &logits);
+    for (seen, expected) in seen.iter().zip(&expected) {
+        let margin = 5.0 * (expected * (1.0 - expected) / 40_000.0).sqrt();
+        assert!(
+            (seen - expected).abs() < margin,
+            "{seen} against {expected}"
+        );
+    }
+}
+
+#[test]
 fn a_draw_depends_on_seed_and_position_alone() {
     let logits: Vec<f32> = (0..500).map(|i| ((i * 37) % 101) as f32 / 40.0).collect();
     let text = |seed: u64| -> Vec<u32> {
@@ -179,7 +193,7 @@ fn top_p_over_many_equal_tokens_keeps_the_share() {
         top_p: 0.5,
         ..Sampling::temperature(1.0, 0)
     };
-    let kept = sampling.kept(&logits, &|_| 0.0).unwrap();
+    let kept = sampling.kept(&logits, logits[0]).unwrap();
     assert_eq!(kept.len(), 5000);
     // Equals are ranked by id.
     assert!(kept.iter().all(|id| *id < 5000));

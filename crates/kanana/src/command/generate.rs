@@ -4,7 +4,7 @@ use super::Where;
 use super::open::{Opened, Weights, open};
 use crate::device::Machine;
 use crate::terminal;
-use ::generate::{Engine, Limits, Sampling};
+use ::generate::{Constraint, Engine, Limits, Sampling};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
@@ -48,6 +48,28 @@ pub(crate) struct Generate {
     /// Above 1, tokens that were there already become less likely
     #[arg(long, default_value_t = 1.0, value_name = "F")]
     repetition_penalty: f32,
+    /// Above 0, tokens that have been written become less likely
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.0,
+        hide_default_value = true
+    )]
+    presence_penalty: f32,
+    /// Above 0, tokens become less likely with every time they are written
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.0,
+        hide_default_value = true
+    )]
+    frequency_penalty: f32,
+    /// A JSON schema that the text has to follow: the schema, or a file with it
+    #[arg(long, value_name = "SCHEMA", conflicts_with = "regex")]
+    schema: Option<String>,
+    /// A regular expression that the whole text has to match
+    #[arg(long, value_name = "REGEX")]
+    regex: Option<String>,
     /// The same seed gives the same text
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -101,11 +123,14 @@ impl Generate {
             top_p: self.top_p,
             min_p: self.min_p,
             repetition_penalty: self.repetition_penalty,
+            presence_penalty: self.presence_penalty,
+            frequency_penalty: self.frequency_penalty,
+            logit_bias: vec![],
             seed: self.seed,
-            ..Sampling::default()
         };
         let mut request = engine.request(&prompt, self.tokens, sampling);
         request.stop.clone_from(&self.stop);
+        request.constraint = self.constraint()?;
         if !self.json {
             terminal::stream(&prompt);
         }
@@ -122,5 +147,18 @@ impl Generate {
         }
         terminal::say("");
         Ok(())
+    }
+
+    fn constraint(&self) -> Result<Option<Constraint>> {
+        let Some(schema) = &self.schema else {
+            return Ok(self.regex.clone().map(Constraint::Regex));
+        };
+        let text = match schema.trim_start().starts_with('{') {
+            true => schema.clone(),
+            false => std::fs::read_to_string(schema)
+                .with_context(|| format!("cannot read the JSON schema {schema}"))?,
+        };
+        let schema = serde_json::from_str(&text).context("the schema is not JSON")?;
+        Ok(Some(Constraint::JsonSchema(schema)))
     }
 }

@@ -16,10 +16,12 @@ use tokenizer::{Parts, Tokenizer};
 /// A model that is ready to be asked.
 pub(crate) struct Opened {
     /// The folder or the file.
+    #[allow(dead_code)] // whoever shows or serves a model asks for it
     pub(crate) path: PathBuf,
     pub(crate) decoder: Decoder<Cpu>,
     pub(crate) tokenizer: Tokenizer,
     /// The Jinja source of its chat template, if it has one.
+    #[allow(dead_code)] // a text that is only continued needs none
     pub(crate) chat_template: Option<String>,
 }
 

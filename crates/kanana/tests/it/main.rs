@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod classify;
+mod convert;
 mod cost;
 mod curation;
 mod distill;

@@ -1,9 +1,11 @@
 //! The whole decoder: segments, the cache, gradients by finite differences, one device and another.
 
 use crate::example::{batch, decoder, shape};
-use crate::{Batch, Cache, Decoder, Gradients, Recompute, Tape, Use};
+use crate::{Batch, Decoder, Gradients, PagedCache, Recompute, Tape, Use};
 use proptest::prelude::*;
-use tensor::{Backward, Cpu, CpuOptions, Forward, Grads, Kernels, Parameter, Precision, Reference};
+use tensor::{
+    Backward, Cpu, CpuOptions, Forward, Grads, Kernels, Parameter, Precision, Reference, Stretch,
+};
 
 const SETTINGS: [Recompute; 3] = [Recompute::None, Recompute::Light, Recompute::Block];
 
@@ -293,7 +295,7 @@ proptest! {
     }
 
     #[test]
-    fn extending_in_chunks_is_forward(chunks in segments(), back in 0usize..6) {
+    fn stepping_in_chunks_is_forward(chunks in segments(), back in 0usize..6) {
         for close in [reference_close, cpu_close] {
             close(&chunks, back)?;
         }
@@ -301,7 +303,7 @@ proptest! {
 }
 
 fn reference_close(chunks: &[Vec<u32>], back: usize) -> Result<(), TestCaseError> {
-    check_extend(
+    check_steps(
         &decoder(shape(false), reference(), Use::Infer),
         chunks,
         back,
@@ -309,7 +311,7 @@ fn reference_close(chunks: &[Vec<u32>], back: usize) -> Result<(), TestCaseError
 }
 
 fn cpu_close(chunks: &[Vec<u32>], back: usize) -> Result<(), TestCaseError> {
-    check_extend(
+    check_steps(
         &decoder(
             shape(false),
             cpu(Precision::F32, Kernels::detect()),
@@ -320,7 +322,7 @@ fn cpu_close(chunks: &[Vec<u32>], back: usize) -> Result<(), TestCaseError> {
     )
 }
 
-fn check_extend<D: Forward>(
+fn check_steps<D: Forward>(
     decoder: &Decoder<D>,
     chunks: &[Vec<u32>],
     back: usize,
@@ -328,50 +330,29 @@ fn check_extend<D: Forward>(
     let ids = chunks.concat();
     let expected = hidden(decoder, &Batch::segments([&ids]));
     let width = decoder.shape.width;
-    let mut cache = Cache::new(decoder, ids.len());
-    let mut found = Vec::new();
+    let mut cache = PagedCache::new(decoder, 1, ids.len());
+    let mut step = |ids: &[u32], past: usize| {
+        let stretch = Stretch {
+            rows: ids.len(),
+            past,
+            pages: &[0],
+        };
+        let rows = decoder.step(ids, &[stretch], &mut cache);
+        decoder.device.read(rows, ids.len() * width)
+    };
+    let mut found: Vec<f32> = Vec::new();
     for chunk in chunks {
-        let rows = decoder.extend(chunk, &mut cache).unwrap();
-        found.extend(decoder.device.read(&rows, chunk.len() * width));
+        found.extend(step(chunk, found.len() / width));
     }
     prop_assert!(distance(&found, &expected) < 1e-5);
     // Back a few positions, then token by token.
     let kept = ids.len().saturating_sub(back);
-    cache.truncate(kept);
-    prop_assert_eq!(cache.len(), kept);
     found.truncate(kept * width);
     for id in &ids[kept..] {
-        let row = decoder.extend(&[*id], &mut cache).unwrap();
-        found.extend(decoder.device.read(&row, width));
+        found.extend(step(&[*id], found.len() / width));
     }
     prop_assert!(distance(&found, &expected) < 1e-5);
     Ok(())
-}
-
-#[test]
-fn a_full_cache_and_foreign_ids_are_sentences() {
-    let decoder = decoder(shape(true), reference(), Use::Infer);
-    let mut cache = Cache::new(&decoder, 4);
-    decoder.extend(&[1, 2, 3], &mut cache).unwrap();
-    for (ids, expected) in [
-        (
-            &[1, 2][..],
-            "2 more positions were wanted after 3, but the cache has room for 4",
-        ),
-        (
-            &[23],
-            "token id 23 was given to a decoder whose vocabulary ends at 23",
-        ),
-        (&[], "at least one"),
-    ] {
-        let error = decoder.extend(ids, &mut cache).err().unwrap().to_string();
-        assert!(error.contains(expected), "{error}");
-    }
-    assert_eq!(cache.len(), 3);
-    decoder.extend(&[4], &mut cache).unwrap();
-    // Beyond the context the rotation goes on.
-    let mut long = Cache::new(&decoder, 40);
-    decoder.extend(&[7; 40], &mut long).unwrap();
 }
 
 #[test]

@@ -118,16 +118,15 @@ fn from_factors(plain: &Rope, head_dim: usize, factors: &[f64]) -> Result<Option
     let (Some(first), Some(last)) = (between.first(), between.last()) else {
         bail!("no frequency lies between the kept and the stretched");
     };
-    // s = a/λ + b
-    let (a, b) = match between.len() {
-        1 => bail!("only one frequency lies between the kept and the stretched"),
-        _ => {
-            let a = (first.1 - last.1) / (first.0 - last.0);
-            (a, first.1 - a * first.0)
-        }
+    let (high, original) = if between.len() == 1 {
+        // One is not enough for both: high is taken as 4, as Meta's files have it too.
+        (4.0, (3.0 * first.1 + 1.0) / first.0)
+    } else {
+        // s = a/λ + b
+        let a = (first.1 - last.1) / (first.0 - last.0);
+        let high = 1.0 - 1.0 / (first.1 - a * first.0);
+        (high, a * (high - 1.0))
     };
-    let high = 1.0 - 1.0 / b;
-    let original = a * (high - 1.0);
     let whole = |x: f64, near: f64| {
         if (x - x.round()).abs() < near {
             x.round()
@@ -139,7 +138,7 @@ fn from_factors(plain: &Rope, head_dim: usize, factors: &[f64]) -> Result<Option
         factor,
         low_frequency_factor: 1.0,
         high_frequency_factor: whole(high, 1e-2),
-        original_context: (original / 64.0).round() as usize * 64,
+        original_context: original.round() as usize,
     };
     let rope = Rope {
         base: plain.base,

@@ -20,7 +20,7 @@ const ALIGNMENT: usize = 32;
 /// Numbers that become bytes at once, about: whole rows.
 const PART: usize = 1 << 18;
 
-/// Keys whose integers llama.cpp wants without a sign, are of type u32; lists of token types are i32.
+/// GGUF's numbers for the types of values. A single integer is u32 where it fits, as llama.cpp wants.
 const U32: u32 = 4;
 const I32: u32 = 5;
 const F32: u32 = 6;
@@ -164,7 +164,7 @@ fn header(metadata: &Metadata, layout: &[(String, Kind, Vec<usize>)]) -> Result<
     header.extend((metadata.0.len() as u64).to_le_bytes());
     for (key, value) in &metadata.0 {
         text(&mut header, key);
-        value_of(&mut header, key, value);
+        value_of(&mut header, value);
     }
     let mut at = 0u64;
     for (name, kind, shape) in layout {
@@ -188,7 +188,7 @@ fn text(header: &mut Vec<u8>, text: &str) {
     header.extend(text.as_bytes());
 }
 
-fn value_of(header: &mut Vec<u8>, key: &str, value: &Value) {
+fn value_of(header: &mut Vec<u8>, value: &Value) {
     let kind = |header: &mut Vec<u8>, kind: u32| header.extend(kind.to_le_bytes());
     let list = |header: &mut Vec<u8>, of: u32, count: usize| {
         header.extend(LIST.to_le_bytes());
@@ -226,12 +226,15 @@ fn value_of(header: &mut Vec<u8>, key: &str, value: &Value) {
             list(header, TEXT, x.len());
             x.iter().for_each(|x| text(header, x));
         }
-        Value::Integers(x) => {
-            // llama.cpp reads token types as i32, and everything else that it lists.
-            debug_assert!(x.iter().all(|&x| i32::try_from(x).is_ok()), "{key}");
+        // llama.cpp reads token types as i32, and everything else that it lists.
+        Value::Integers(x) if x.iter().all(|&x| i32::try_from(x).is_ok()) => {
             list(header, I32, x.len());
             x.iter()
                 .for_each(|&x| header.extend((x as i32).to_le_bytes()));
+        }
+        Value::Integers(x) => {
+            list(header, I64, x.len());
+            x.iter().for_each(|&x| header.extend(x.to_le_bytes()));
         }
         Value::Floats(x) => {
             list(header, F32, x.len());

@@ -10,7 +10,6 @@
 //! long tasks go first. Nothing is larger than segment × head dimension.
 
 mod backward;
-mod cached;
 mod paged;
 
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! Products of few rows, as in generation: every weight is read once, where it lies.
+//! Products of few rows with weights that are trained: every weight is read once, where it lies.
+//! (Weights that are only read lie in panels, `inference.rs`.)
 //!
 //! `y[r, o] = Σᵢ x[r, i]·w[o, i]` for up to [`MOST`] rows. Such a product is limited by the memory
 //! that the weights come from, so nothing is packed: a row of w is widened on the way and met by
@@ -158,7 +159,7 @@ impl<W> Few<'_, W> {
 
 /// A row of w with N rows of x; each sum in U parts, so that additions do not wait for each other.
 #[inline(always)]
-pub(super) unsafe fn dots<L: Lanes, W: Element, const N: usize, const U: usize>(
+unsafe fn dots<L: Lanes, W: Element, const N: usize, const U: usize>(
     w: *const W,
     k: usize,
     x: &[f32],

@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::Cpu;
 use super::arena::Arena;
 use super::array::{CpuMatrix, Weight};
-use super::integers::{Activations, BLOCK, Integers, Quantise, ROWS, Sweep};
+use super::integers::{Activations, BLOCK, Integers, PANEL, Quantise, ROWS, Sweep};
 use super::lanes::Element;
 use super::multiply::{Block, Left, Panels, Ready, Right, Source};
 use super::pack::Rows;
@@ -26,9 +26,6 @@ const CHUNK: usize = 1 << 20;
 
 /// Bytes of w that are worth waking another thread for, and those that a task has at least.
 const SHARE: usize = 48 << 10;
-
-/// Columns of y in a panel of integers.
-const COLUMNS: usize = 32;
 
 /// Rows of x, quantised, in a block: they stay in the second-level cache.
 const ROWS_OF_BLOCK: usize = 16 * ROWS;
@@ -175,7 +172,7 @@ impl Cpu {
                 x: operand.activations.expect("x was quantised for integers"),
                 rows: piece.rows.clone(),
                 w,
-                columns: piece.panels.start * COLUMNS..y.columns.min(piece.panels.end * COLUMNS),
+                columns: piece.panels.start * PANEL..y.columns.min(piece.panels.end * PANEL),
                 out: y.out,
                 out_row: y.out_row,
                 add: y.add,
@@ -187,7 +184,7 @@ impl Cpu {
     fn width(&self, weight: &Stored<'_>) -> usize {
         match weight {
             Stored::Panels(_) => self.engine.tile.columns,
-            Stored::Integers(_) => COLUMNS,
+            Stored::Integers(_) => PANEL,
         }
     }
 

@@ -9,7 +9,8 @@
 //!
 //! Sixteen rows of w are interleaved four numbers at a time, `[k / 4][16][4]`, so that one
 //! instruction multiplies four numbers of each with the same four of x and nothing is summed across
-//! lanes. Two numbers of 4 bits share a byte: i with i + 16 of the block, as in the file.
+//! lanes. Two such groups take turns, block by block, so that the 32 rows of a tile are one stream of
+//! memory. Two numbers of 4 bits share a byte: i with i + 16 of the block, as in the file.
 //!
 //! What stays as it is in the file: Q8_0; Q4_0 and Q4_1. Q4_K keeps its integers, while its scales
 //! and minima are multiplied out and rounded to f16. Q5_0, Q5_1, Q5_K and Q6_K become Q8_0.
@@ -28,8 +29,10 @@ pub(crate) use tile::{ROWS, Sweep};
 
 /// Numbers of a block, here.
 pub(crate) const BLOCK: usize = 32;
-/// Rows of w beside each other.
+/// Rows of w beside each other in a vector.
 pub(crate) const GROUP: usize = 16;
+/// Rows of w in a panel: two groups.
+pub(crate) const PANEL: usize = 2 * GROUP;
 
 /// A weight in blocks of integers.
 pub(crate) struct Integers {
@@ -37,9 +40,9 @@ pub(crate) struct Integers {
     pub(crate) blocks: usize,
     /// Bits of a number: 8 or 4.
     pub(crate) bits: usize,
-    /// `[groups][blocks][bits][16][4]` bytes.
+    /// `[panels][blocks][2][bits][16][4]` bytes.
     pub(crate) bytes: Buffer<u8>,
-    /// `[groups][blocks][16]`
+    /// `[panels][blocks][2][16]`
     pub(crate) scales: Buffer<f16>,
     /// As `scales`, where there are minima instead of a middle.
     pub(crate) minima: Option<Buffer<f16>>,
@@ -71,38 +74,38 @@ impl Integers {
             Blocks::Q4_1 | Blocks::Q4K => (4, true),
             _ => (8, false),
         };
-        // Groups come in pairs, because the tile takes two.
-        let groups = rows.div_ceil(2 * GROUP) * 2;
+        let panels = rows.div_ceil(PANEL);
         let blocks = cols / BLOCK;
         let mut made = Integers {
             blocks,
             bits,
-            bytes: Buffer::zeros(groups * blocks * bits * 64),
-            scales: Buffer::zeros(groups * blocks * GROUP),
-            minima: minima.then(|| Buffer::zeros(groups * blocks * GROUP)),
+            bytes: Buffer::zeros(panels * blocks * 2 * bits * 64),
+            scales: Buffer::zeros(panels * blocks * PANEL),
+            minima: minima.then(|| Buffer::zeros(panels * blocks * PANEL)),
         };
         let row_bytes = cols / format.numbers() * format.bytes();
         let (bytes, scales) = (Parts::new(&mut made.bytes), Parts::new(&mut made.scales));
         let minima = made.minima.as_mut().map(|minima| Parts::new(minima));
-        session.run(rows.div_ceil(GROUP), |group, _| {
-            let numbers = group * blocks * GROUP..(group + 1) * blocks * GROUP;
-            let size = blocks * bits * 64;
-            // SAFETY: a task takes its own group.
+        session.run(panels, |panel, _| {
+            let numbers = panel * blocks * PANEL..(panel + 1) * blocks * PANEL;
+            let size = blocks * 2 * bits * 64;
+            // SAFETY: a task takes its own panel.
             let (bytes, scales, mut minima) = unsafe {
                 (
-                    bytes.slice(group * size..(group + 1) * size),
+                    bytes.slice(panel * size..(panel + 1) * size),
                     scales.slice(numbers.clone()),
                     minima.as_ref().map(|minima| minima.slice(numbers)),
                 )
             };
-            for lane in 0..GROUP.min(rows - group * GROUP) {
-                let row = &file[(group * GROUP + lane) * row_bytes..][..row_bytes];
+            for lane in 0..PANEL.min(rows - panel * PANEL) {
+                let row = &file[(panel * PANEL + lane) * row_bytes..][..row_bytes];
                 each_block(format, row, &mut |b, block| {
-                    scales[b * GROUP + lane] = block.scale;
+                    scales[b * PANEL + lane] = block.scale;
                     if let Some(minima) = &mut minima {
-                        minima[b * GROUP + lane] = block.minimum;
+                        minima[b * PANEL + lane] = block.minimum;
                     }
-                    place(&mut bytes[b * bits * 64..][..bits * 64], lane, bits, block);
+                    let group = &mut bytes[(2 * b + lane / GROUP) * bits * 64..][..bits * 64];
+                    place(group, lane % GROUP, bits, block);
                 });
             }
         });
@@ -117,9 +120,9 @@ impl Integers {
 
     /// One row, in f32.
     pub(crate) fn row(&self, row: usize, to: &mut [f32]) {
-        let (group, lane) = (row / GROUP, row % GROUP);
+        let (panel, group, lane) = (row / PANEL, row % PANEL / GROUP, row % GROUP);
         for (b, to) in to.chunks_exact_mut(BLOCK).enumerate() {
-            let at = group * self.blocks + b;
+            let at = (panel * self.blocks + b) * 2 + group;
             let bytes = &self.bytes[at * self.bits * 64..][..self.bits * 64];
             let d = self.scales[at * GROUP + lane].to_f32();
             let minima = self.minima.as_ref();

@@ -3,7 +3,7 @@
 //! (`tests/operations`).
 
 use super::{Cpu, CpuOptions};
-use crate::device::{Backward, Forward, Grads, Heads, KeyValue, Mask, Precision, Values};
+use crate::device::{Backward, Forward, Grads, Heads, Mask, Precision, Values};
 use crate::{CpuArray, Kernels, Reference};
 
 fn devices(threads: usize) -> impl Iterator<Item = Cpu> {
@@ -233,34 +233,6 @@ fn attention_beyond_one_block_of_keys_and_one_stretch_of_queries() {
             {
                 assert_close(&device, what, found, wanted);
             }
-        }
-    }
-}
-
-#[test]
-fn a_prompt_and_single_tokens_see_the_same_cache() {
-    let mut dice = Dice(4);
-    let (prompt, more) = (700, [1, 3, 17, 1]);
-    let n = prompt + more.iter().sum::<usize>();
-    let qkv = dice.numbers(n * HEADS.columns());
-    let dout = dice.numbers(n * HEADS.query_columns());
-    let mask = Mask {
-        starts: &[0, n as u32],
-        causal: true,
-    };
-    let [wanted, ..] = attention(&Reference::new(Precision::F32), &qkv, &dout, mask);
-    for device in devices(2) {
-        let mut cache: KeyValue<CpuArray> = device.key_value(HEADS, n);
-        let mut first = 0;
-        for rows in std::iter::once(prompt).chain(more) {
-            let columns = HEADS.columns();
-            let part = place(&device, &qkv[first * columns..][..rows * columns], true);
-            let mut out = device.activation(rows * HEADS.query_columns());
-            device.attention_cached(HEADS, rows, &part, &mut cache, &mut out);
-            let found = device.read(&out, rows * HEADS.query_columns());
-            let at = first * HEADS.query_columns();
-            assert_close(&device, "out", &found, &wanted[at..at + found.len()]);
-            first += rows;
         }
     }
 }

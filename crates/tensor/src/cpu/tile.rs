@@ -232,6 +232,9 @@ macro_rules! for_each_row {
 
 pub(crate) use for_each_row;
 
+/// Bytes of B that are on their way from memory while some are read, where one row of A meets them.
+const AHEAD: usize = 4096;
+
 /// The loop. Rows are reached in fives from a few moving pointers, because base + {0, 1, 2, 4} ×
 /// stride and base + 3 × stride are what x86 can address without further registers.
 #[inline(always)]
@@ -246,8 +249,15 @@ unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize, const HALF:
     let mut bases: [*const u32; 3] =
         std::array::from_fn(|b| call.left.start.wrapping_byte_add(5 * b * row));
     let mut right = call.right.cast::<f32>();
-    let line = VECTORS * lanes / if HALF { 2 } else { 1 };
+    let stride = VECTORS * lanes / if HALF { 2 } else { 1 };
     for _ in 0..call.units {
+        if ROWS == 1 {
+            // Nothing else waits for memory here, and the processor's own prefetching ends with a page.
+            prefetch(right.wrapping_byte_add(AHEAD).cast());
+            if stride > 16 {
+                prefetch(right.wrapping_byte_add(AHEAD + 64).cast());
+            }
+        }
         // SAFETY: the panel holds `units` lines, and every row of A `units` units.
         unsafe {
             let line: [S::Lanes; VECTORS] = std::array::from_fn(|v| match HALF {
@@ -261,7 +271,7 @@ unsafe fn multiply<S: Step, const ROWS: usize, const VECTORS: usize, const HALF:
                 }
             });
         }
-        right = right.wrapping_add(line);
+        right = right.wrapping_add(stride);
         for base in &mut bases {
             *base = base.wrapping_byte_add(call.left.unit);
         }

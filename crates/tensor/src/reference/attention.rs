@@ -7,7 +7,7 @@
 //! round them too.
 
 use super::{Numbers, Reference, holds, log_sum_exp};
-use crate::device::{Heads, KeyValue, Mask};
+use crate::device::{Heads, Mask};
 use crate::pages::{POSITIONS, Pages, Stretch};
 use std::ops::Range;
 
@@ -66,53 +66,6 @@ impl Reference {
                 let scores = self.scores(query, keys);
                 let log_sum = log_sum_exp(&scores);
                 lse.put(r * h + head, log_sum);
-                for i in 0..e {
-                    let at = (r * h + head) * e + i;
-                    out.put(at, self.weighted(&scores, log_sum, &values, i));
-                }
-            }
-        }
-    }
-
-    pub(super) fn attend_cached(
-        &self,
-        heads: Heads,
-        n: usize,
-        qkv: &Numbers,
-        cache: &mut KeyValue<Numbers>,
-        out: &mut Numbers,
-    ) {
-        let (e, h, capacity) = (heads.dim, heads.query(), cache.capacity);
-        let (before, length) = (cache.length, cache.length + n);
-        assert!(
-            length <= capacity,
-            "{length} positions do not fit a cache of {capacity}"
-        );
-        holds("qkv", qkv, n * heads.columns());
-        holds("out", out, n * h * e);
-        for r in 0..n {
-            for kv in 0..heads.kv {
-                for i in 0..e {
-                    let to = (kv * capacity + before + r) * e + i;
-                    let key = qkv.values[Part::Key(kv).of_row(heads, r) + i];
-                    let value = qkv.values[Part::Value(kv).of_row(heads, r) + i];
-                    cache.keys.put(to, f64::from(key));
-                    cache.values.put(to, f64::from(value));
-                }
-            }
-        }
-        cache.length = length;
-        for r in 0..n {
-            for head in 0..h {
-                let kv = head / heads.group;
-                let query = &qkv.values[Part::Query(head).of_row(heads, r)..][..e];
-                let seen = 0..before + r + 1;
-                let keys = seen.clone().map(|t| cache.keys.row(kv * capacity + t, e));
-                let values: Vec<_> = seen
-                    .map(|t| cache.values.row(kv * capacity + t, e))
-                    .collect();
-                let scores = self.scores(query, keys);
-                let log_sum = log_sum_exp(&scores);
                 for i in 0..e {
                     let at = (r * h + head) * e + i;
                     out.put(at, self.weighted(&scores, log_sum, &values, i));

@@ -1,7 +1,7 @@
-//! Attention under every mask, and attention over a cache.
+//! Attention under every mask.
 
-use crate::check::{Desk, Operation, Outcome, Tolerance, check, on_every_device};
-use crate::numbers::{Numbers, distance};
+use crate::check::{Desk, Operation, Outcome, Tolerance, check};
+use crate::numbers::Numbers;
 use tensor::{Backward, Heads, Mask};
 
 struct Attention {
@@ -168,72 +168,4 @@ fn large_scores_do_not_overflow() {
             size: 30.0,
         });
     }
-}
-
-#[test]
-fn cached_attention_is_attention_row_by_row() {
-    fn body<D: Backward>(device: &D) {
-        for heads in [
-            ODD,
-            Heads {
-                kv: 1,
-                group: 4,
-                dim: 64,
-            },
-            Heads {
-                kv: 2,
-                group: 1,
-                dim: 128,
-            },
-        ] {
-            let (n, columns, width) = (83, heads.columns(), heads.query_columns());
-            let values = Numbers::seeded(5).list(n * columns, 1.5);
-            let mut whole = device.activation(n * columns);
-            device.write(&values, &mut whole);
-            let mut out = device.activation(n * width);
-            let mut lse = device.zeros(n * heads.query());
-            let mask = Mask {
-                starts: &[0, n as u32],
-                causal: true,
-            };
-            device.attention(heads, mask, &whole, &mut out, &mut lse);
-            let wanted = device.read(&out, n * width);
-
-            let mut cache = device.key_value(heads, n + 9);
-            assert_eq!((cache.capacity, cache.length), (n + 9, 0));
-            // rows by ones and in pieces; then some are forgotten and seen again
-            for (from, to) in [(0, 1), (1, 2), (2, 19), (19, 20), (20, 60), (41, 83)] {
-                cache.length = from;
-                let rows = to - from;
-                let mut piece = device.activation(rows * columns);
-                device.write(&values[from * columns..to * columns], &mut piece);
-                let mut out = device.activation(rows * width);
-                device.attention_cached(heads, rows, &piece, &mut cache, &mut out);
-                assert_eq!(cache.length, to);
-                let found = device.read(&out, rows * width);
-                let apart = distance(&found, &wanted[from * width..to * width]);
-                let allowed = Tolerance {
-                    f32: 1e-6,
-                    bf16: 5e-3,
-                }
-                .of(device.precision());
-                let device = device.describe();
-                assert!(
-                    apart <= allowed,
-                    "{device}: rows {from}..{to} are {apart:.2e} apart"
-                );
-            }
-        }
-    }
-    on_every_device!(body);
-}
-
-#[test]
-#[should_panic(expected = "do not fit a cache of 2")]
-fn a_full_cache_is_refused() {
-    let device = tensor::Reference::new(tensor::Precision::F32);
-    let qkv = tensor::Forward::zeros(&device, 3 * ODD.columns());
-    let mut out = tensor::Forward::zeros(&device, 3 * ODD.query_columns());
-    let mut cache = tensor::Forward::key_value(&device, ODD, 2);
-    tensor::Forward::attention_cached(&device, ODD, 3, &qkv, &mut cache, &mut out);
 }

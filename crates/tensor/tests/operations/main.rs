@@ -7,7 +7,7 @@
 //! 3. every number is the same to the last bit for any number of threads.
 //!
 //! What has a formula of its own is held to it as well: the optimizer step, the inverse of a
-//! rotation, cached attention, the two ways to a log-likelihood.
+//! rotation, attention over pages, the two ways to a log-likelihood.
 
 mod attention;
 mod check;

@@ -9,6 +9,7 @@
 //! [`KEYS`] from the first position on, each a sum over k that starts at zero. What a row gets is
 //! therefore what it would have got there, to the last bit, and does not depend on its company.
 
+mod places;
 mod reach;
 
 use std::ops::Range;
@@ -18,15 +19,14 @@ use half::bf16;
 use super::{Advance, KEYS, KEYS_ROW, Softmax};
 use crate::cpu::Cpu;
 use crate::cpu::arena::Arena;
-use crate::cpu::array::{CpuArray, Storage, typed};
+use crate::cpu::array::{CpuArray, Storage};
 use crate::cpu::lanes::Element;
 use crate::cpu::multiply::Source;
 use crate::cpu::pack::{LeftAlong, Rows};
-use crate::cpu::team::{Parts, Session};
-use crate::cpu::tile::{Out, Tile, Unit};
-use crate::cpu::vector::Copy;
+use crate::cpu::tile::{Out, Unit};
 use crate::device::{Forward as _, Heads, Precision};
 use crate::pages::{POSITIONS, Pages, Stretch};
+use places::Layout;
 use reach::{Bodies, Reach};
 
 /// Keys × numbers, for four queries, that are worth waking another thread for.
@@ -34,58 +34,6 @@ const SHARE: usize = 32 << 10;
 
 /// Tiles of queries of a task.
 const TILES: usize = 4;
-
-/// Where things lie in the part of a page that is one kv head's; in numbers.
-#[derive(Clone, Copy)]
-struct Layout {
-    /// Columns of a panel.
-    width: usize,
-    /// Numbers of a unit.
-    numbers: usize,
-    /// Units of a key.
-    units: usize,
-    /// Panels of a value.
-    panels: usize,
-}
-
-impl Layout {
-    fn new(tile: &Tile, e: usize) -> Self {
-        let numbers = tile.unit.numbers();
-        Layout {
-            width: tile.columns,
-            numbers,
-            units: e.div_ceil(numbers),
-            panels: e.div_ceil(tile.columns),
-        }
-    }
-
-    /// Numbers of the keys of a page.
-    fn keys(&self) -> usize {
-        POSITIONS * self.units * self.numbers
-    }
-
-    /// Numbers of the values of a page.
-    fn values(&self) -> usize {
-        POSITIONS * self.panels * self.width
-    }
-
-    /// Number i of the key at a place.
-    #[inline(always)]
-    fn key(&self, place: usize, i: usize) -> usize {
-        let (panel, column) = (place / self.width, place % self.width);
-        let (unit, part) = (i / self.numbers, i % self.numbers);
-        ((panel * self.units + unit) * self.width + column) * self.numbers + part
-    }
-
-    /// Number i of the value at a place.
-    #[inline(always)]
-    fn value(&self, place: usize, i: usize) -> usize {
-        let (panel, column) = (i / self.width, i % self.width);
-        let (unit, part) = (place / self.numbers, place % self.numbers);
-        let lines = POSITIONS / self.numbers;
-        ((panel * lines + unit) * self.width + column) * self.numbers + part
-    }
-}
 
 /// Some queries of a stretch and one kv head.
 struct Task {
@@ -119,14 +67,14 @@ impl Look<'_> {
     /// A panel of keys.
     fn key_panel(&self, page: usize, k: usize, place: usize) -> *const u32 {
         let head = (page * self.heads.kv + k) * self.layout.keys();
-        let at = head + self.layout.key(place, 0);
+        let at = head + self.layout.of_key(place);
         self.keys.wrapping_add(at * self.size).cast()
     }
 
     /// A panel of values.
     fn value_panel(&self, page: usize, k: usize, panel: usize) -> *const u32 {
         let head = (page * self.heads.kv + k) * self.layout.values();
-        let at = head + self.layout.value(0, panel * self.layout.width);
+        let at = head + self.layout.in_value(panel * self.layout.width);
         self.values.wrapping_add(at * self.size).cast()
     }
 }
@@ -167,19 +115,7 @@ impl Cpu {
         let queries = qkv.source(n, heads.columns());
         let out = out.out(n, heads.query_columns());
         let session = self.team.enter();
-        let first_key = heads.query_columns();
-        typed!(qkv = &qkv.0, keys = &mut pages.keys.0 => {
-            let block = (layout.keys(), |place, i| layout.key(place, i));
-            self.put_in_places(&session, heads, stretches, (&qkv[..], first_key), keys, block, None);
-        });
-        typed!(qkv = &qkv.0, values = &mut pages.values.0 => {
-            let block = (layout.values(), |place, i| layout.value(place, i));
-            // Of a unit of two positions the second may not have come yet: what a product reads
-            // there must be a number, whoever had the page before.
-            let twin = (layout.numbers == 2).then_some(2);
-            let first = first_key + heads.kv * e;
-            self.put_in_places(&session, heads, stretches, (&qkv[..], first), values, block, twin);
-        });
+        self.remember_in_pages(&session, layout, heads, stretches, qkv, pages);
         let start = |array: &CpuArray| match &array.0 {
             Storage::F32(numbers) => numbers.as_ptr().cast::<u8>(),
             Storage::Bf16(numbers) => numbers.as_ptr().cast(),
@@ -239,62 +175,6 @@ impl Cpu {
         }
         tasks.sort_by_key(|task| std::cmp::Reverse(task.seen * task.rows.len()));
         tasks
-    }
-
-    /// Puts keys (or values) of new rows into their places: head k's lie at column
-    /// `first + k·e` of a row, and number i of a place at `at(place, i)` of a block. With `twin`, an
-    /// even place clears the one after it.
-    #[allow(clippy::too_many_arguments)]
-    fn put_in_places<X: Element, E: Element>(
-        &self,
-        session: &Session<'_>,
-        heads: Heads,
-        stretches: &[Stretch<'_>],
-        (qkv, first): (&[X], usize),
-        to: &mut [E],
-        (block, at): (usize, impl Fn(usize, usize) -> usize + Sync),
-        twin: Option<usize>,
-    ) {
-        let (e, columns) = (heads.dim, heads.columns());
-        let starts: Vec<usize> = stretches
-            .iter()
-            .scan(0, |row, stretch| {
-                Some(std::mem::replace(row, *row + stretch.rows))
-            })
-            .collect();
-        let rows: usize = stretches.iter().map(|stretch| stretch.rows).sum();
-        let to = &Parts::new(to);
-        let one = |stretch: usize, k: usize, arena: &Arena| {
-            let (start, stretch) = (starts[stretch], &stretches[stretch]);
-            let key = arena.take::<E>(e);
-            for row in 0..stretch.rows {
-                let from = &qkv[(start + row) * columns + first + k * e..][..e];
-                self.engine.kernels.apply(Copy { from, to: key });
-                let (page, place) = stretch.place(stretch.past + row);
-                let head = (page * heads.kv + k) * block;
-                // SAFETY: no other task writes to this head of this page (`check`).
-                let to = unsafe { to.slice(head..head + block) };
-                for (i, number) in key.iter().enumerate() {
-                    to[at(place, i)] = *number;
-                }
-                if twin.is_some_and(|numbers| place.is_multiple_of(numbers)) {
-                    (0..e).for_each(|i| to[at(place + 1, i)] = E::narrow(0.0));
-                }
-            }
-        };
-        let tasks = stretches.len() * heads.kv;
-        match rows * e * heads.kv < SHARE / 2 {
-            true => session.run(1, |_, arena| {
-                // SAFETY: nothing taken inside is kept.
-                let one = |task| unsafe {
-                    arena.nested(|| one(task / heads.kv, task % heads.kv, arena));
-                };
-                (0..tasks).for_each(one);
-            }),
-            false => session.run(tasks, |task, arena| {
-                one(task / heads.kv, task % heads.kv, arena);
-            }),
-        }
     }
 
     /// With probabilities of the type that products read.

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Activations, BLOCK, GROUP, Integers};
+use super::{Activations, BLOCK, GROUP, Integers, PANEL};
 use crate::cpu::lanes::{Element, Lanes, Work};
 use crate::cpu::tile::{Out, for_each_row, prefetch};
 
@@ -46,7 +46,7 @@ fn sweep<L: Lanes, const BITS: usize, const MINIMA: bool>(work: &Sweep<'_>) {
     let numbers = (work.rows.end + ROWS - 1) * work.x.blocks;
     assert!(work.x.bytes.len() >= numbers * BLOCK && work.x.scales.len() >= numbers);
     assert!(work.x.sums.len() >= numbers && work.x.blocks == work.w.blocks);
-    assert!(work.columns.start.is_multiple_of(2 * GROUP));
+    assert!(work.columns.start.is_multiple_of(PANEL));
     for column in work.columns.clone().step_by(2 * L::COUNT) {
         let mut row = work.rows.start;
         while row < work.rows.end {
@@ -78,15 +78,15 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
     // Where each of the two vectors begins: in which group, and at which lane of it.
     let start = |v: usize| {
         let o = column + v * L::COUNT;
-        (o / GROUP * blocks, o % GROUP)
+        (o / PANEL * blocks * 2 + o % PANEL / GROUP, o % GROUP)
     };
     let mut bytes: [*const u8; 2] = std::array::from_fn(|v| {
-        let (block, lane) = start(v);
-        w.bytes[block * BITS * 64 + lane * 4..].as_ptr()
+        let (group, lane) = start(v);
+        w.bytes[group * BITS * 64 + lane * 4..].as_ptr()
     });
     let place = |v: usize| {
-        let (block, lane) = start(v);
-        block * GROUP + lane
+        let (group, lane) = start(v);
+        group * GROUP + lane
     };
     let scales: [_; 2] = std::array::from_fn(|v| w.scales[place(v)..].as_ptr());
     let minima: [_; 2] = std::array::from_fn(|v| match &w.minima {
@@ -97,7 +97,9 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
     let (of_x, sums_x) = (x.scales.as_ptr(), x.sums.as_ptr());
     let mut y = [[L::splat(0.0); 2]; N];
     for b in 0..blocks {
-        // SAFETY: rows of x up to N exist (checked by the caller); w has its groups in pairs, and
+        // Written out for both vectors: a closure would have to be inlined for its instructions to
+        // be, and that is up to the compiler.
+        // SAFETY: rows of x up to N exist (checked by the caller); w has whole panels, and
         // `bytes` moves a block on at a time.
         unsafe {
             let mut sums = [[L::integers(0); 2]; N];
@@ -105,53 +107,62 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                 let sum = *sums_x.add((row + R) * blocks + b);
                 sums[R] = [L::integers(-middle * sum); 2];
             });
+            let s = x.bytes.as_ptr().add((row * blocks + b) * BLOCK);
             for word in 0..BITS {
+                let [left, right] = bytes;
                 if N == 1 {
-                    prefetch(bytes[0].wrapping_add(AHEAD + word * 64));
-                    prefetch(bytes[1].wrapping_add(AHEAD + word * 64));
+                    prefetch(left.wrapping_add(AHEAD + word * 64));
+                    prefetch(right.wrapping_add(AHEAD + word * 64));
                 }
-                let four = [0, 1].map(|v| L::load_bytes(bytes[v].add(word * 64)));
-                let at = |r: usize, word: usize| {
-                    let from = x
-                        .bytes
-                        .as_ptr()
-                        .add(((row + r) * blocks + b) * BLOCK + 4 * word);
-                    L::integers(from.cast::<i32>().read_unaligned())
-                };
+                let left = L::load_bytes(left.add(word * 64));
+                let right = L::load_bytes(right.add(word * 64));
                 if BITS == 8 {
                     for_each_row!(R < N => {
-                        let s = at(R, word);
-                        sums[R] = [0, 1].map(|v| L::dot(sums[R][v], four[v], s));
+                        let s = four::<L>(s.add(R * blocks * BLOCK + 4 * word));
+                        sums[R][0] = L::dot(sums[R][0], left, s);
+                        sums[R][1] = L::dot(sums[R][1], right, s);
                     });
                 } else {
-                    let [low, high] = [0, 1].map(|half| four.map(|w| L::nibbles(w)[half]));
+                    let ([left, upper_left], [right, upper_right]) =
+                        (L::nibbles(left), L::nibbles(right));
                     for_each_row!(R < N => {
-                        let s = at(R, word);
-                        sums[R] = [0, 1].map(|v| L::dot(sums[R][v], low[v], s));
-                        let s = at(R, word + 4);
-                        sums[R] = [0, 1].map(|v| L::dot(sums[R][v], high[v], s));
+                        let s = s.add(R * blocks * BLOCK + 4 * word);
+                        let (s, upper) = (four::<L>(s), four::<L>(s.add(BLOCK / 2)));
+                        sums[R][0] = L::dot(sums[R][0], left, s);
+                        sums[R][1] = L::dot(sums[R][1], right, s);
+                        sums[R][0] = L::dot(sums[R][0], upper_left, upper);
+                        sums[R][1] = L::dot(sums[R][1], upper_right, upper);
                     });
                 }
             }
-            let d: [L; 2] = [0, 1].map(|v| L::load_f16(scales[v].add(b * GROUP)));
+            let d = [
+                L::load_f16(scales[0].add(b * PANEL)),
+                L::load_f16(scales[1].add(b * PANEL)),
+            ];
             for_each_row!(R < N => {
                 let e = L::splat(*of_x.add((row + R) * blocks + b));
-                y[R] = [0, 1].map(|v| L::of_integers(sums[R][v]).mul(d[v]).mul_add(e, y[R][v]));
+                y[R][0] = L::of_integers(sums[R][0]).mul(d[0]).mul_add(e, y[R][0]);
+                y[R][1] = L::of_integers(sums[R][1]).mul(d[1]).mul_add(e, y[R][1]);
             });
             if MINIMA {
-                let m: [L; 2] = [0, 1].map(|v| L::load_f16(minima[v].add(b * GROUP)));
+                let m = [
+                    L::load_f16(minima[0].add(b * PANEL)),
+                    L::load_f16(minima[1].add(b * PANEL)),
+                ];
                 for_each_row!(R < N => {
                     let at = (row + R) * blocks + b;
                     let sum = L::splat(*of_x.add(at) * *sums_x.add(at) as f32);
-                    y[R] = [0, 1].map(|v| m[v].mul_add(sum, y[R][v]));
+                    y[R][0] = m[0].mul_add(sum, y[R][0]);
+                    y[R][1] = m[1].mul_add(sum, y[R][1]);
                 });
             }
         }
-        bytes = bytes.map(|bytes| bytes.wrapping_add(BITS * 64));
+        bytes[0] = bytes[0].wrapping_add(2 * BITS * 64);
+        bytes[1] = bytes[1].wrapping_add(2 * BITS * 64);
     }
     for_each_row!(R < N => {
         if R < exist {
-            for v in 0..2 {
+            for (v, &sum) in y[R].iter().enumerate() {
                 let o = column + v * L::COUNT;
                 let count = work.columns.end.saturating_sub(o).min(L::COUNT);
                 if count > 0 {
@@ -159,14 +170,21 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                     // SAFETY: this row and these columns are the sweep's.
                     unsafe {
                         match work.out.advance(at) {
-                            Out::F32(to) => put(y[R][v], to, count, work.add),
-                            Out::Bf16(to) => put(y[R][v], to, count, work.add),
+                            Out::F32(to) => put(sum, to, count, work.add),
+                            Out::Bf16(to) => put(sum, to, count, work.add),
                         }
                     }
                 }
             }
         }
     });
+}
+
+/// Four bytes of x in all lanes.
+#[inline(always)]
+unsafe fn four<L: Lanes>(from: *const i8) -> L::Integers {
+    // SAFETY: the caller's promise.
+    L::integers(unsafe { from.cast::<i32>().read_unaligned() })
 }
 
 #[inline(always)]

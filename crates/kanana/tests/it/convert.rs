@@ -1,0 +1,148 @@
+//! Converting between a Hugging Face directory and GGUF files, and inspecting both.
+
+use crate::trial::{LIFE, Trial};
+use serde_json::Value;
+use std::fs;
+
+fn trained() -> Trial {
+    let trial = Trial::new();
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", "first"]);
+    trial
+}
+
+const PROMPT: &str = "나는 ";
+
+fn greedy(trial: &Trial, model: &str) -> String {
+    trial.ok(&[
+        "generate",
+        model,
+        PROMPT,
+        "--tokens",
+        "12",
+        "--temperature",
+        "0",
+        "--precision",
+        "f32",
+        "--json",
+    ])
+}
+
+#[test]
+fn a_model_goes_to_a_file_and_comes_back() {
+    let trial = trained();
+    let template = trial.artifact("first").join("chat_template.jinja");
+    trial.write(&template.to_string_lossy(), "{{ messages }} 안녕");
+    let said = trial.ok(&["convert", "first", "model.gguf", "--type", "f32"]);
+    assert!(
+        said.contains("model.gguf") && said.contains("F32"),
+        "{said}"
+    );
+    assert_eq!(greedy(&trial, "model.gguf"), greedy(&trial, "first"));
+
+    trial.ok(&["convert", "model.gguf", "back", "--type", "f32"]);
+    let bytes = |folder: std::path::PathBuf| fs::read(folder.join("model.safetensors")).unwrap();
+    assert!(
+        bytes(trial.path("back")) == bytes(trial.artifact("first")),
+        "weights came back"
+    );
+    assert_eq!(greedy(&trial, "back"), greedy(&trial, "first"));
+    let template = fs::read_to_string(trial.path("back").join("chat_template.jinja")).unwrap();
+    assert_eq!(template, "{{ messages }} 안녕");
+
+    // a folder that holds one file stands for it
+    fs::create_dir(trial.path("folder")).unwrap();
+    fs::copy(
+        trial.path("model.gguf"),
+        trial.path("folder").join("a.gguf"),
+    )
+    .unwrap();
+    assert_eq!(greedy(&trial, "folder"), greedy(&trial, "first"));
+}
+
+#[test]
+fn quantised_files_are_smaller_and_still_speak() {
+    let trial = trained();
+    let mut sizes = vec![];
+    for kind in ["bf16", "q8_0", "q4_0"] {
+        let file = format!("{kind}.gguf");
+        trial.ok(&["convert", "first", &file, "--type", kind]);
+        trial.ok(&["generate", &file, PROMPT, "--tokens", "8"]);
+        let said: Value = serde_json::from_str(&trial.ok(&["inspect", &file, "--json"])).unwrap();
+        sizes.push(said["bytes"].as_u64().unwrap());
+        assert_eq!(said["shape"]["layers"], 2);
+        assert_eq!(said["shape"]["rope"]["base"], 500_000.0);
+        assert_eq!(said["memory"].as_array().unwrap().len(), 1);
+        assert!(said["tokenizer"]["hangul"].as_u64().unwrap() > 0, "{said}");
+    }
+    assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
+    // every storage, whatever the file has
+    for weights in ["dense", "int8", "int4"] {
+        for file in ["bf16.gguf", "q4_0.gguf", "first"] {
+            trial.ok(&[
+                "generate",
+                file,
+                PROMPT,
+                "--tokens",
+                "2",
+                "--weights",
+                weights,
+            ]);
+        }
+    }
+    let said = trial.ok(&["inspect", "q8_0.gguf"]);
+    for part in [
+        "2 layers of width 32",
+        "Q8_0",
+        "BF16",
+        "F32",
+        "context",
+        "<|end_of_text|>",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let said = trial.ok(&["inspect", "first"]);
+    assert!(said.contains("F32") && said.contains("tied"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_converted_is_said() {
+    let trial = trained();
+    let refused = trial.fails(&["convert", "first", "folder", "--type", "q8_0"]);
+    assert!(refused.contains("end in .gguf"), "{refused}");
+    let refused = trial.fails(&["convert", "first", "x.gguf", "--type", "q2"]);
+    assert!(refused.contains("q4_0"), "{refused}");
+    trial.write("text.gguf", "nothing of the kind");
+    for words in [["inspect", "text.gguf"], ["generate", "text.gguf"]] {
+        let mut words = words.to_vec();
+        if words[0] == "generate" {
+            words.push(PROMPT);
+        }
+        let refused = trial.fails(&words);
+        assert!(refused.contains("no GGUF file"), "{refused}");
+    }
+    trial.ok(&["convert", "first", "good.gguf"]);
+    let good = fs::read(trial.path("good.gguf")).unwrap();
+    trial.write("cut.gguf", &good[..good.len() / 2]);
+    let refused = trial.fails(&["generate", "cut.gguf", PROMPT]);
+    assert!(refused.contains("cut off"), "{refused}");
+    trial.write(
+        "lie.gguf",
+        [b"GGUF".as_slice(), &3u32.to_le_bytes(), &[255; 16]].concat(),
+    );
+    let refused = trial.fails(&["inspect", "lie.gguf"]);
+    assert!(refused.contains("lies"), "{refused}");
+    // a tokenizer that no name stands for
+    let json = fs::read_to_string(trial.artifact("first").join("tokenizer.json")).unwrap();
+    trial.ok(&["convert", "good.gguf", "other"]);
+    let other = json.replace("\\\\p{N}{1,3}", "\\\\p{N}{1,2}");
+    assert_ne!(other, json);
+    trial.write("other/tokenizer.json", other);
+    let refused = trial.fails(&["convert", "other", "other.gguf"]);
+    assert!(
+        refused.contains("llama.cpp knows no pre-tokenizer"),
+        "{refused}"
+    );
+    assert!(!trial.path("other.gguf").exists());
+}
