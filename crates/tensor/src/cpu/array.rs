@@ -11,8 +11,8 @@ use super::integers::Integers;
 /// A vector of fixed length that starts at a cache line, so that vector loads never straddle two.
 ///
 /// A large one comes from the operating system untouched, so that it costs memory as it is used and
-/// all threads share the work of first touching it; in pages of 2 MB where the system has them, since
-/// weights that pass by once would otherwise miss the table of pages at every fourth kilobyte.
+/// all threads share the work of first touching it. (Asking for pages of 2 MB made loading slower, where
+/// memory was in pieces, and decoding no faster.)
 pub(crate) struct Buffer<T: Number> {
     start: NonNull<T>,
     len: usize,
@@ -98,39 +98,18 @@ mod pages {
 
     /// Buffers from this size on.
     pub(super) const LARGE: usize = 4 << 20;
-    /// A large page.
-    const HUGE: usize = 2 << 20;
 
-    /// Zeros, at a multiple of a large page; null if there is no memory.
+    /// Zeros, at the beginning of a page; null if there is no memory.
     /// # Safety
     /// `bytes` must be at least [`LARGE`].
     pub(super) unsafe fn map(bytes: usize) -> *mut u8 {
-        let Some(all) = bytes
-            .checked_next_multiple_of(HUGE)
-            .and_then(|all| all.checked_add(HUGE))
-        else {
-            return null_mut();
-        };
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping harms nobody; what is given back below is its own two ends.
-        unsafe {
-            let start = libc::mmap(null_mut(), all, access, private, -1, 0);
-            if start == libc::MAP_FAILED {
-                return null_mut();
-            }
-            let before = start.addr().next_multiple_of(HUGE) - start.addr();
-            let kept = start.wrapping_byte_add(before);
-            let size = bytes.next_multiple_of(HUGE);
-            if before > 0 {
-                libc::munmap(start, before);
-            }
-            if all - before > size {
-                libc::munmap(kept.wrapping_byte_add(size), all - before - size);
-            }
-            // Only a wish: without large pages everything still works.
-            libc::madvise(kept, size, libc::MADV_HUGEPAGE);
-            kept.cast()
+        // SAFETY: a new mapping harms nobody.
+        let start = unsafe { libc::mmap(null_mut(), bytes, access, private, -1, 0) };
+        match start == libc::MAP_FAILED {
+            true => null_mut(),
+            false => start.cast(),
         }
     }
 
@@ -139,7 +118,7 @@ mod pages {
     /// It must be one of `map`, of as many bytes.
     pub(super) unsafe fn unmap(start: *mut u8, bytes: usize) {
         // SAFETY: the caller's promise.
-        unsafe { libc::munmap(start.cast(), bytes.next_multiple_of(HUGE)) };
+        unsafe { libc::munmap(start.cast(), bytes) };
     }
 }
 
