@@ -1,12 +1,14 @@
 //! One binary of integration tests: the house, the program as its user types it, its disasters.
 
 mod bad_input;
+mod chat;
 mod cost;
 mod distill;
 mod guard;
 mod kill;
 mod merge;
 mod program;
+mod pull;
 mod serve;
 mod stages;
 mod surgery;
