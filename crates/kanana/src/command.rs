@@ -2,6 +2,7 @@
 //!
 //! Nothing here changes what an artifact is meant to contain; that is said in recipes.
 
+mod chat;
 mod convert;
 mod cost;
 mod fault;
@@ -13,6 +14,7 @@ mod logits;
 mod merge;
 mod open;
 mod plan;
+mod pull;
 mod run;
 mod serve;
 mod show;
@@ -64,6 +66,10 @@ enum Command {
     Stages(stages::Stages),
     /// Free what no recipe needs (says what it would free; frees with --yes)
     Gc(gc::Gc),
+    /// Fetch a model by its name from a hub
+    Pull(pull::Pull),
+    /// Talk with a model
+    Chat(chat::Chat),
     /// Continue a text with a model
     Generate(generate::Generate),
     /// Serve a model over HTTP: the OpenAI interface, and a chat page
@@ -93,6 +99,8 @@ impl Line {
             Command::Show(command) => command.run(),
             Command::Stages(command) => command.run(),
             Command::Gc(command) => command.run(),
+            Command::Pull(command) => command.run(),
+            Command::Chat(command) => command.run(&self.machine),
             Command::Generate(command) => command.run(&self.machine),
             Command::Serve(command) => command.run(&self.machine),
             Command::Merge(command) => command.run(self.machine),
@@ -178,7 +186,8 @@ impl Chosen {
     }
 }
 
-/// The folder of a model: a Hugging Face directory, or a model of the store by its name.
+/// The folder of a model: a Hugging Face directory, a model that was pulled by its name, or a model of
+/// the store by its name.
 pub(crate) fn model_folder(word: &str, place: &Where) -> Result<PathBuf> {
     let path = Path::new(word);
     if path.join("config.json").is_file() {
@@ -187,7 +196,20 @@ pub(crate) fn model_folder(word: &str, place: &Where) -> Result<PathBuf> {
     if path.is_dir() {
         bail!("{word} is a folder without config.json: wanted a Hugging Face model directory");
     }
-    let store = place.existing().with_context(|| {
+    // A name in the store is one word, a name on a hub is two: what both could mean is the store's.
+    let store = place.existing();
+    if let Some(found) = store.as_ref().ok().and_then(|store| store.find(word).ok()) {
+        return Ok(found.path);
+    }
+    if let Some(folder) = pull::pulled(word)? {
+        return Ok(folder);
+    }
+    if hub::Name::parse(word).is_ok_and(|name| name.has_organisation()) {
+        bail!(
+            "{word:?} is no model directory here and was not pulled: `kanana pull {word}` fetches it"
+        );
+    }
+    let store = store.with_context(|| {
         format!("{word:?} is no model directory, and there is no store to look in")
     })?;
     Ok(store.find(word)?.path)

@@ -2,6 +2,7 @@
 
 mod command;
 mod device;
+mod environment;
 mod forecast;
 mod kinds;
 mod stages;

@@ -5,8 +5,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // its one purpose
 
 mod tensorboard;
+mod transfer;
 
 pub(crate) use tensorboard::TensorBoard;
+pub(crate) use transfer::Transfer;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use recipe::{Manifest, Progress, Reporter, Step};
@@ -37,6 +39,15 @@ pub(crate) fn stream(text: &str) {
 /// Prints something beside the answer.
 pub(crate) fn note(text: &str) {
     eprintln!("{text}");
+}
+
+/// Prints something beside the answer, in quiet colours where there are colours.
+pub(crate) fn aside(text: &str) {
+    let colours = std::io::stderr().is_terminal() && crate::environment::word("NO_COLOR").is_none();
+    match colours {
+        true => eprintln!("\x1b[2m{text}\x1b[22m"),
+        false => eprintln!("{text}"),
+    }
 }
 
 /// Prints JSON, on several lines for people and on one for a stream of events.

@@ -16,7 +16,7 @@ use tensor::Precision;
 /// Continue a text.
 #[derive(Args)]
 pub(crate) struct Generate {
-    /// A Hugging Face directory, a GGUF file, or the name of a model in the store
+    /// A Hugging Face directory, a GGUF file, the name of a pulled model, or of a model in the store
     model: String,
     /// The text to continue; `-` reads it from standard input
     prompt: String,

@@ -1,6 +1,7 @@
 //! One binary of integration tests: the house, the program as its user types it, its disasters.
 
 mod bad_input;
+mod chat;
 mod classify;
 mod convert;
 mod cost;
@@ -10,6 +11,7 @@ mod guard;
 mod kill;
 mod merge;
 mod program;
+mod pull;
 mod serve;
 mod stages;
 mod surgery;

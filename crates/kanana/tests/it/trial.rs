@@ -1,8 +1,9 @@
 //! A folder of its own for a test, and the program run in it as its user would.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A folder with recipes, texts and a store.
@@ -58,6 +59,21 @@ impl Trial {
             said.err
         );
         said.out
+    }
+
+    /// Runs it with a text at its standard input, as through a pipe.
+    pub(crate) fn pipe(&self, words: &[&str], text: &str) -> Said {
+        let mut command = self.command(words);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // A program that stops before it has read everything is no fault of the test.
+        let _ = stdin.write_all(text.as_bytes());
+        drop(stdin);
+        said(&child.wait_with_output().expect("the program ends"))
     }
 
     /// Starts the program again and again, each time to be aborted at the disk event that `at` gives for

@@ -2,7 +2,7 @@
 
 /** name: [what the API calls it, least, most, whole number]. What is empty is not sent. */
 const NUMBERS = {
-  temperature: ["temperature", 0, 5, false],
+  temperature: ["temperature", 0, 2, false],
   topP: ["top_p", 0.0001, 1, false],
   topK: ["top_k", 0, 1e7, true],
   minP: ["min_p", 0, 1, false],
