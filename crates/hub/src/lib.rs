@@ -5,8 +5,8 @@
 //! `huggingface_hub` lays out its own, so that neither fetches what the other has.
 //!
 //! Written over `ureq` because the two released generations of the crate `hf-hub` bring 104 and
-//! 297 packages (an async runtime, a second TLS, a chunk store) where this brings 28, and neither
-//! checks what it fetched. Deliberately absent: uploading, datasets, logging in, terminals.
+//! 297 packages (an async runtime, a second TLS, a chunk store) where this brings 28.
+//! Deliberately absent: uploading, datasets, logging in, terminals.
 
 mod cache;
 mod choose;

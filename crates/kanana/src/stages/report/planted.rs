@@ -214,7 +214,7 @@ mod tests {
             role: Role::Page,
             grade: Grade::Good,
             language: "ko".to_owned(),
-            document: None,
+            documents: vec![],
             copy_of: copy_of.map(str::to_owned),
             personal: vec![],
             text: String::new(),
