@@ -310,7 +310,9 @@ fn from_object(
     let text = match object.remove(&settings.text_field) {
         Some(Value::String(text)) => text,
         None | Some(Value::Null) => {
-            let names: Vec<&str> = object.keys().map(String::as_str).take(8).collect();
+            let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            names.truncate(8);
             let detail = format!(
                 "no field {:?} among {}",
                 settings.text_field,
@@ -340,6 +342,8 @@ fn from_object(
     if let Some(fields) = &settings.metadata_fields {
         metadata.retain(|name, _| fields.contains(name));
     }
+    // So that the same data is the same bytes, whichever order its fields came in.
+    metadata.sort_keys();
     Ok(Raw {
         line,
         id,

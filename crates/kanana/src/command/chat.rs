@@ -41,7 +41,7 @@ pub(crate) struct Chat {
     #[arg(long, default_value_t = 2048, value_name = "N")]
     tokens: usize,
     /// 0 always takes the most likely token
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.6, allow_negative_numbers = true)]
     temperature: f32,
     /// Only the most likely tokens that make up this share of the probability
     #[arg(long, value_name = "P", default_value_t = 0.9)]

@@ -24,7 +24,7 @@ pub(crate) struct Generate {
     #[arg(long, default_value_t = 128, value_name = "N")]
     tokens: usize,
     /// 0 always takes the most likely token
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, allow_negative_numbers = true)]
     temperature: f32,
     /// Only the k most likely tokens
     #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]

@@ -54,7 +54,7 @@ fn ingest() {
 #[test]
 fn crawl() {
     const RECIPE: &str = "seed = 1\n[[step]]\nname = \"world\"\nstage = \"world\"\n[[step]]\nname = \"web\"\nstage = \"crawl\"\ninputs = { world = \"world\" }\n\
-        [[step]]\nname = \"text\"\nstage = \"extract\"\ninputs = { files = \"web\" }\nwith = { only = \"pages/\", mode = \"fast\" }\n";
+        [[step]]\nname = \"text\"\nstage = \"extract\"\ninputs = { files = \"web\" }\nwith = { mode = \"fast\" }\n";
     let trial = Trial::new();
     trial.write("r.toml", RECIPE).ok(&["run", "r.toml"]);
     let truth = fs::read_to_string(trial.artifact("web").join("planted.json")).expect("the truth");
