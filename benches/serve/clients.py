@@ -33,7 +33,7 @@ print("whole", repr(text), whole.usage)
 
 chunks = list(client.chat.completions.create(**common, stream=True, stream_options={"include_usage": True}))
 joined = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-assert joined == text and chunks[-1].usage == whole.usage
+assert joined == text and chunks[-1].usage.total_tokens == whole.usage.total_tokens
 print("stream", len(chunks), "chunks, joined the same")
 
 several = client.chat.completions.create(**common, n=3, logprobs=True, top_logprobs=2, stop=["zzz"], presence_penalty=0.5, frequency_penalty=0.5, logit_bias={"5": -100})

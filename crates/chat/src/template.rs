@@ -113,10 +113,8 @@ impl Template {
     /// Lends a clock, so that the template can say what day it is.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
-        for environment in [Some(&mut self.plain), self.with_tools.as_mut()] {
-            if let Some(environment) = environment {
-                python::lend_clock(environment, clock);
-            }
+        for environment in std::iter::once(&mut self.plain).chain(self.with_tools.as_mut()) {
+            python::lend_clock(environment, clock);
         }
         self
     }

@@ -71,7 +71,7 @@ fn labels_go_by_both_names() {
 fn survive(bytes: &[u8]) -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("changed.bin");
-    std::fs::write(&path, bytes).unwrap();
+    disk::write(&path, bytes).unwrap();
     let classifier = Classifier::open(&path)?;
     classifier.predict("광합성은 식물이 buy now", 3);
     Ok(())
