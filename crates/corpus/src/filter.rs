@@ -161,7 +161,9 @@ pub fn sift(
             entry,
         };
     }
-    if let Some(edited) = page.into_edited() {
+    // Where cleaning leaves nothing, the text stays as it came.
+    let edited = page.into_edited();
+    if let Some(edited) = edited.filter(|text| !text.trim().is_empty()) {
         document.text = edited;
     }
     entry.bytes_kept = document.text.len() as u64;

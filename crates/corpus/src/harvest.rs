@@ -14,6 +14,7 @@ mod chunk;
 mod document;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -234,7 +235,10 @@ fn work(
         .map(|(file, page)| {
             let page = page?;
             let (id, url) = (page.id.clone(), page.url.clone());
-            let outcome = document::make(page, settings, lists);
+            // A page that a parser of ours does not survive is refused as any other.
+            let make = AssertUnwindSafe(|| document::make(page, settings, lists));
+            let outcome = catch_unwind(make)
+                .unwrap_or_else(|_| Err(Refused::new(Refusal::ExtractorFailed, "it panicked")));
             Ok(Worked {
                 file,
                 url,

@@ -12,8 +12,7 @@
 //! Bad data is never an error here: a line that cannot be read becomes a [`BadLine`] with a
 //! reason, counted and sampled, and only too large a share of them stops the work.
 //!
-//! Deliberately absent: tokens (a mixture by tokens is handed a counting function), networks,
-//! threads of its own beyond the counting, and any knowledge of one language.
+//! Deliberately absent: tokens (a mixture by tokens is handed a counting function) and networks.
 
 mod bad;
 pub mod classify;

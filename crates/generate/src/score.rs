@@ -224,6 +224,10 @@ impl<'a, D: Forward> Scorer<'a, D> {
             }
             rows.push(taken);
             left -= taken;
+            // Whoever came after one that goes on would hold pages that it may still need.
+            if course.done + taken < course.host.inputs.len() {
+                break;
+            }
         }
         let mut ids = Vec::with_capacity(self.rows.max(LEAST_ROWS));
         let mut stretches = Vec::with_capacity(rows.len() + 1);
@@ -237,7 +241,9 @@ impl<'a, D: Forward> Scorer<'a, D> {
         }
         memory.computed += ids.len();
         let spare = [memory.spare];
-        let missing = LEAST_ROWS.saturating_sub(ids.len());
+        let missing = LEAST_ROWS
+            .saturating_sub(ids.len())
+            .min(self.decoder.shape.context);
         if missing > 0 {
             ids.resize(ids.len() + missing, ids[0]);
             stretches.push(Stretch {

@@ -65,6 +65,13 @@ impl Shape {
             );
         }
         ensure!(
+            self.context.saturating_mul(self.head_dim) <= 1 << 28,
+            "a context of {} positions with a head_dim of {} needs more than 1 GiB for its rotation \
+             alone; lower the context",
+            self.context,
+            self.head_dim
+        );
+        ensure!(
             self.layers <= Shape::MOST_LAYERS,
             "a decoder of {} layers was wanted; ask for at most {}",
             self.layers,

@@ -141,6 +141,9 @@ fn logit_bias(fields: &mut Fields) -> Result<Vec<(u32, f32)>, Refusal> {
     bias.iter().map(pair).collect()
 }
 
+/// Bytes of the longest description of what an answer must be: each of `n` answers has its own.
+const DESCRIPTION: usize = 64 << 10;
+
 fn stop(fields: &mut Fields) -> Result<Vec<String>, Refusal> {
     let stop = match fields.value("stop") {
         None => Vec::new(),
@@ -152,6 +155,12 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, Refusal> {
         return Err(Refusal::field(
             "stop",
             format!("stop has {} texts; at most {STOPS} are heeded", stop.len()),
+        ));
+    }
+    if stop.iter().map(String::len).sum::<usize>() > DESCRIPTION {
+        return Err(Refusal::field(
+            "stop",
+            "the texts of stop are longer than 64 KiB together",
         ));
     }
     if stop.iter().any(String::is_empty) {
@@ -169,6 +178,11 @@ fn response_format(fields: &mut Fields) -> Result<Option<Constraint>, Refusal> {
         return Ok(None);
     };
     let refuse = |what: &str| Refusal::field("response_format", what);
+    if format.to_string().len() > DESCRIPTION {
+        return Err(refuse(
+            "response_format is longer than 64 KiB, which is all that is read",
+        ));
+    }
     let text = |name: &str| format.get(name).and_then(Value::as_str).map(str::to_owned);
     match format.get("type").and_then(Value::as_str) {
         Some("text") => Ok(None),

@@ -72,7 +72,12 @@ impl Cuts {
                     (place & ((1 << LINE_BITS) - 1)) as u32,
                 )
             };
-            cuts.extend(places[1..].iter().map(split));
+            // A refrain stays: what is cut is what an earlier document has.
+            let first = places[0] >> LINE_BITS;
+            let later = places[1..]
+                .iter()
+                .filter(|place| **place >> LINE_BITS != first);
+            cuts.extend(later.map(split));
             Ok(())
         })?;
         cuts.sort_unstable();

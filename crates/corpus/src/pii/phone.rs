@@ -74,7 +74,11 @@ fn international(chain: &Chain<'_>) -> Option<Found> {
             break;
         }
     }
+    if digits < 8 {
+        // Also where the first run is too long for any number.
+        return None;
+    }
     let mut found = chain.found(groups, Kind::Phone, false);
     found.start -= 1;
-    (digits >= 8).then_some(found)
+    Some(found)
 }

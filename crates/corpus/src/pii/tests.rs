@@ -323,3 +323,11 @@ proptest! {
         prop_assert_eq!(masked.counts.iter().sum::<u32>() as usize, found.len());
     }
 }
+
+/// More digits behind a plus than any number has: nothing to find, and nothing to stumble over.
+#[test]
+fn a_plus_before_too_many_digits() {
+    for text in ["x +12345678901234567 y", "주소 +1234567890123456 끝", "+"] {
+        assert!(mask(text, &Kind::ALL).text.is_none(), "{text}");
+    }
+}

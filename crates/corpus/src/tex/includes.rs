@@ -297,9 +297,10 @@ fn uncommented(text: &str) -> String {
             }
             continue;
         }
+        let code = comment(line).map_or(line, |at| &line[..at]);
         let begins = VERBATIM
             .iter()
-            .find(|name| line.contains(&format!("\\begin{{{name}}}")));
+            .find(|name| code.contains(&format!("\\begin{{{name}}}")));
         if let Some(name) = begins {
             let end = format!("\\end{{{name}}}");
             if !line.contains(&end) {
@@ -309,12 +310,18 @@ fn uncommented(text: &str) -> String {
             continue;
         }
         let trimmed = line.trim_start();
-        if trimmed.starts_with("\\iffalse") {
-            dropped = Some("\\fi");
-            continue;
-        }
-        if trimmed.starts_with("\\begin{comment}") {
-            dropped = Some("\\end{comment}");
+        let ends = [
+            ("\\iffalse", "\\fi"),
+            ("\\begin{comment}", "\\end{comment}"),
+        ];
+        let begun = ends
+            .iter()
+            .find_map(|(begin, end)| Some((trimmed.strip_prefix(begin)?, *end)));
+        if let Some((rest, end)) = begun {
+            // It may end on the line that it begins on.
+            if !rest.contains(end) {
+                dropped = Some(end);
+            }
             continue;
         }
         match comment(line) {

@@ -92,7 +92,10 @@ impl<D: Forward> Engine<D> {
         for i in &reading {
             self.adopt(*i);
         }
-        reading.sort_by_key(|i| self.running[*i].fresh());
+        // With fewer rows than readers the oldest come first, so that none waits for ever.
+        if reading.len() <= left {
+            reading.sort_by_key(|i| self.running[*i].fresh());
+        }
         for (nth, i) in reading.iter().enumerate() {
             // What the ones before have just been given may be shared already.
             self.adopt(*i);

@@ -64,8 +64,9 @@ impl Source {
 impl Convert {
     pub(crate) fn run(self) -> Result<()> {
         let from = locate(&self.from, &self.store)?;
+        let real = |path: &std::path::Path| path.canonicalize().ok();
         ensure!(
-            from != self.to,
+            from != self.to && (real(&from).is_none() || real(&from) != real(&self.to)),
             "{} cannot be converted into itself",
             from.display()
         );

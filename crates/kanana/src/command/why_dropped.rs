@@ -257,7 +257,10 @@ fn describe(
         let size = entry.cluster_size.unwrap_or(1);
         text.push_str(&match instead {
             Some(id) => format!("    one of {size} alike; {id} was kept\n"),
-            None => format!("    one of {size} alike, seen in an earlier crawl\n"),
+            None if entry.reason.as_deref() == Some("seen_before") => {
+                format!("    one of {size} alike, seen in an earlier crawl\n")
+            }
+            None => format!("    one of {size} alike, of which none was kept\n"),
         });
     }
     let others: Vec<_> = entry

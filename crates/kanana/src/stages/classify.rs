@@ -18,6 +18,24 @@ use serde::{Deserialize, Serialize};
 
 /// Documents scored at once to find a threshold.
 const BATCH: usize = 1024;
+/// Names that mean something else already.
+const TAKEN: [&str; 15] = [
+    "id",
+    "text",
+    "metadata",
+    "quality",
+    "url",
+    "source",
+    "language",
+    "reason",
+    "reasons",
+    "bytes",
+    "characters",
+    "words",
+    "bytes_kept",
+    "cluster",
+    "cluster_size",
+];
 /// Why a document is dropped.
 const LOW_SCORE: &str = "low_score";
 
@@ -84,8 +102,8 @@ impl Stage for Classify {
             "buckets are tried in their order, so the best must come first: wanted at_least to fall"
         );
         ensure!(
-            !self.score.is_empty() && self.score != "quality",
-            "score = {:?}: wanted a name of its own for the score",
+            !self.score.is_empty() && !TAKEN.contains(&self.score.as_str()),
+            "score = {:?}: wanted a name of its own for the score, none that a document or the ledger has",
             self.score
         );
         Ok(())
@@ -214,6 +232,10 @@ impl Classify {
         // Six digits, so that the last bits of another processor do not make another corpus.
         let rounded = (f64::from(score) * 1e6).round() / 1e6;
         document.metadata.insert(self.score.clone(), rounded.into());
+        if !self.buckets.is_empty() {
+            document.metadata.remove("quality");
+            document.metadata.sort_keys();
+        }
         if let Some(bucket) = self.buckets.iter().find(|bucket| score >= bucket.at_least) {
             document
                 .metadata

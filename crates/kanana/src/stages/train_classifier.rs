@@ -91,6 +91,13 @@ impl Stage for TrainClassifier {
             "validation = {}: wanted a share of at least 0 and less than 1",
             self.validation
         );
+        let plain = |name: &str| !name.is_empty() && !name.contains(char::is_whitespace);
+        ensure!(
+            plain(&self.positive) && plain(&self.negative) && self.positive != self.negative,
+            "the classes are called {:?} and {:?}: wanted two different words",
+            self.positive,
+            self.negative
+        );
         let pairs = inputs.positives.is_some() && inputs.negatives.is_some();
         ensure!(
             pairs || inputs.graded.is_some(),

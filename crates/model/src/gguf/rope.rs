@@ -92,9 +92,15 @@ fn factors(file: &Gguf) -> Result<Vec<f64>> {
 
 /// The settings that make these factors.
 fn from_factors(plain: &Rope, head_dim: usize, factors: &[f64]) -> Result<Option<Scaling>> {
+    // Before anything is made of the size that the file states.
+    ensure!(
+        factors.len().checked_mul(2) == Some(head_dim),
+        "there are {} factors for heads of {head_dim} numbers",
+        factors.len()
+    );
     let frequencies = plain.frequencies(head_dim);
     ensure!(
-        factors.len() == frequencies.len() && factors.iter().all(|f| f.is_finite() && *f > 0.0),
+        factors.iter().all(|f| f.is_finite() && *f > 0.0),
         "there are {} factors for {} frequencies, or some are none",
         factors.len(),
         frequencies.len()

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::choices::{Shape, reason};
 use crate::likelihoods::entry;
 use ::chat::tools::{Parser, Piece};
-use generate::{Finish, Generation, Token};
+use generate::{Generation, Token};
 use serde_json::{Map, Value, json};
 
 /// All choices of one request.
@@ -151,15 +151,14 @@ impl Shape for Answer {
             .unwrap_or_default();
         let mut chunks = self.tell_all(index, rest);
         let choice = &mut self.choices[index];
+        // A call that was cut off, by a limit or by a stop text, is not one: whoever takes the whole
+        // answer gets its words.
+        choice.cut();
         let called = !choice.calls.is_empty();
         choice.finish = match reason(generation).unwrap_or("error") {
             "stop" if called => "tool_calls",
             finish => finish,
         };
-        if generation.finish == Finish::MaxTokens || generation.finish == Finish::ContextFull {
-            // A call that was cut off is not one: whoever takes the whole answer gets its words.
-            choice.cut();
-        }
         let finish = choice.finish;
         if self.stream {
             chunks.push(self.chunk(index, json!({}), Some(finish)));

@@ -137,7 +137,7 @@ const current = (like) =>
   state.shown.id === like.id ? state.shown : (state.running.get(like.id)?.conversation ?? like);
 
 function remove(gone) {
-  stop(gone.id);
+  stop(gone.id, true);
   const kept = current(gone);
   store.remove(gone.id);
   if (state.shown.id === gone.id) fresh();
@@ -242,7 +242,8 @@ function stop(id, gone) {
 /** Another answer beside the last, or in place of one that failed. */
 function again(turn) {
   if (state.running.has(state.shown.id) || !ready()) return;
-  if (turn.fault && !turn.content) drop(state.shown, turn);
+  const followed = state.shown.turns.some((other) => other.parent === turn.id);
+  if (turn.fault && !turn.content && !followed) drop(state.shown, turn);
   else state.shown.leaf = turn.parent;
   void write(state.shown);
 }
