@@ -274,7 +274,10 @@ const ACCOUNT: &str = "account.json";
 const LEDGER_FILE: &str = "ledger.parquet";
 
 /// Threads of our own, so that their number is the caller's.
-pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+///
+/// # Errors
+/// The system gives none.
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .build()

@@ -14,12 +14,13 @@ mod chunk;
 mod document;
 
 use std::collections::BTreeMap;
+use std::io::BufRead as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -28,8 +29,8 @@ pub use self::admission::{Admission, Lists, Unlicensed, domain_of};
 use self::chunk::{Account, Chunks, Place};
 use crate::pages::{PageSettings, pages};
 use crate::{
-    BadLine, BadLines, Caps, Mode, Page, ReadSettings, Refusal, Refused, Repairs, Skipped, Source,
-    Statistics,
+    BadLine, BadLines, Caps, Entry, Mode, Page, ReadSettings, Refusal, Refused, Repairs, Skipped,
+    Source, Statistics,
 };
 
 /// How raw pages become documents.
@@ -118,6 +119,8 @@ pub struct RefusedPage {
 /// Bytes and pages of a batch: what lies in memory at once, undecoded.
 const BATCH_BYTES: usize = 16 << 20;
 const BATCH_PAGES: usize = 2_000;
+/// Pages whose texts are in memory at once.
+const PIECE_PAGES: usize = 64;
 
 /// What a page became.
 struct Worked {
@@ -128,7 +131,7 @@ struct Worked {
 }
 
 /// Harvests a source into `out`, by way of `partial`, where an earlier attempt may have left chunks.
-/// `progress` hears bytes read and bytes in all; its error stops the harvest.
+/// By so many `threads`, whose number changes no byte. `progress` hears bytes read and bytes in all; its error stops the harvest.
 ///
 /// # Errors
 /// The disk's; too large a share of unreadable records; a source without one document.
@@ -136,10 +139,11 @@ pub fn harvest(
     source: &Source,
     settings: &HarvestSettings,
     lists: &Lists,
-    partial: &Path,
-    out: &Path,
+    (partial, out): (&Path, &Path),
+    threads: usize,
     progress: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<Harvested> {
+    let pool = crate::curate::pool(threads)?;
     let mut chunks = Chunks::open(partial, settings)?;
     let resume = chunks.place();
     let read = Arc::new(AtomicU64::new(0));
@@ -179,7 +183,7 @@ pub fn harvest(
             );
             if batch.is_full() {
                 progress(crate::pages::bytes_read(&read).min(total), total)?;
-                work(&mut batch, settings, lists, &mut chunks)?;
+                work(&mut batch, settings, lists, &pool, &mut chunks)?;
             }
             Ok(())
         })?;
@@ -187,11 +191,8 @@ pub fn harvest(
             file: number + 1,
             records: 0,
         };
-        if !batch.waiting.is_empty() && batch.is_full() {
-            work(&mut batch, settings, lists, &mut chunks)?;
-        }
     }
-    work(&mut batch, settings, lists, &mut chunks)?;
+    work(&mut batch, settings, lists, &pool, &mut chunks)?;
     progress(total, total)?;
     let mut account = chunks.finish(out)?;
     account.files = source.files.iter().map(|file| file.name.clone()).collect();
@@ -226,27 +227,44 @@ fn work(
     batch: &mut Batch,
     settings: &HarvestSettings,
     lists: &Lists,
+    pool: &rayon::ThreadPool,
     chunks: &mut Chunks,
 ) -> Result<()> {
-    let waiting = std::mem::take(&mut batch.waiting);
+    let mut waiting = std::mem::take(&mut batch.waiting).into_iter();
     let bytes = std::mem::take(&mut batch.bytes) as u64;
-    let worked: Vec<Result<Worked, BadLine>> = waiting
-        .into_par_iter()
-        .map(|(file, page)| {
-            let page = page?;
-            let (id, url) = (page.id.clone(), page.url.clone());
-            // A page that a parser of ours does not survive is refused as any other.
-            let make = AssertUnwindSafe(|| document::make(page, settings, lists));
-            let outcome = catch_unwind(make)
-                .unwrap_or_else(|_| Err(Refused::new(Refusal::ExtractorFailed, "it panicked")));
-            Ok(Worked {
-                file,
-                url,
-                id,
-                outcome,
-            })
+    let make = |(file, page): (String, Result<Page, BadLine>)| {
+        let page = page?;
+        let (id, url) = (page.id.clone(), page.url.clone());
+        // A page that a parser of ours does not survive is refused as any other.
+        let make = AssertUnwindSafe(|| document::make(page, settings, lists));
+        let outcome = catch_unwind(make)
+            .unwrap_or_else(|_| Err(Refused::new(Refusal::ExtractorFailed, "it panicked")));
+        Ok(Worked {
+            file,
+            url,
+            id,
+            outcome,
         })
-        .collect();
+    };
+    // Piece by piece, because what was packed small may be a thousand times as large when it is text.
+    loop {
+        let piece: Vec<_> = waiting.by_ref().take(PIECE_PAGES).collect();
+        if piece.is_empty() {
+            break;
+        }
+        let worked: Vec<Result<Worked, BadLine>> =
+            pool.install(|| piece.into_par_iter().map(make).collect());
+        settle(worked, settings, chunks)?;
+    }
+    chunks.advance(bytes, batch.place)
+}
+
+/// What depends on the pages before: admits, refuses and writes in order.
+fn settle(
+    worked: Vec<Result<Worked, BadLine>>,
+    settings: &HarvestSettings,
+    chunks: &mut Chunks,
+) -> Result<()> {
     for page in worked {
         let page = match page {
             Ok(page) => page,
@@ -269,7 +287,44 @@ fn work(
             })?,
         }
     }
-    chunks.advance(bytes, batch.place)
+    Ok(())
+}
+
+/// Visits every page that `extract` refused, as an entry of a ledger with its reason; none where the artifact
+/// is of another stage.
+///
+/// # Errors
+/// A file that is damaged, and the visitor's.
+pub fn visit_refused(artifact: &Path, mut visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
+    for path in (0..).map(|number| artifact.join(refused_file(number))) {
+        if !path.is_file() {
+            break;
+        }
+        let damaged = || format!("{} is damaged: extract again", path.display());
+        let input = zstd::stream::read::Decoder::new(std::fs::File::open(&path)?)?;
+        for line in std::io::BufReader::new(input).lines() {
+            let line = line.with_context(damaged)?;
+            let page: RefusedPage = serde_json::from_str(&line).with_context(damaged)?;
+            let mut entry = Entry {
+                id: page.id,
+                url: page.url,
+                ..Entry::default()
+            };
+            entry.drop(page.reason.name());
+            visit(entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether an artifact says which pages it refused: whether it is of `extract`.
+pub fn refuses(artifact: &Path) -> bool {
+    artifact.join(refused_file(0)).is_file()
+}
+
+/// The file of the refusals of a chunk.
+fn refused_file(number: usize) -> String {
+    format!("refused-{number:05}.jsonl.zst")
 }
 
 /// Whether the whole is worth keeping.

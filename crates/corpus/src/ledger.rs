@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 pub use read::LedgerReader;
-pub use write::LedgerWriter;
+pub use write::{LedgerWriter, is_ledger_column};
 
 /// The folder of an artifact that holds its ledger.
 pub const LEDGER: &str = "ledger";

@@ -27,6 +27,8 @@ mod ingest;
 mod language;
 mod ledger;
 mod mix;
+#[cfg(test)]
+mod mutate;
 mod normalise;
 mod pages;
 pub mod pii;
@@ -41,7 +43,7 @@ mod words;
 mod write;
 
 pub use bad::{BadLine, BadLines, Reason};
-pub use curate::{Account, Amount, Curation, Flow, Verdict};
+pub use curate::{Account, Amount, Curation, Flow, Verdict, pool};
 pub use dedup::{
     Dedup, DedupSettings, Keep, ShingleSettings, Sketch, Sketcher, Unit as ShingleUnit,
 };
@@ -51,13 +53,17 @@ pub use extract::{About, Caps, Extracted, Mode, Refusal, Refused, main_text};
 pub use filter::{FilterSettings, Limits, WordLists};
 pub use harvest::{
     Admission, HarvestSettings, Harvested, Lists, RefusedPage, Unlicensed, domain_of, harvest,
+    refuses, visit_refused,
 };
 pub use ingest::{Ingested, ingest};
 pub use language::{Identified, Language, identify};
-pub use ledger::{Entry, LEDGER, LedgerReader, LedgerWriter, ledger_files, visit_ledger};
+pub use ledger::{
+    Entry, LEDGER, LedgerReader, LedgerWriter, is_ledger_column, ledger_files, visit_ledger,
+};
 pub use mix::{MixReport, MixSettings, Part, PartReport, Short, Unit, held_out, mix};
 pub use normalise::{Repairs, normalise};
 pub use pages::{Body, Page};
+pub use rayon::ThreadPool as Threads;
 pub use read::{Compression, Format, ReadSettings, Reader, Skipped, Source, SourceFile, TextSplit};
 pub use sample::sample;
 pub use statistics::{Group, Statistics};

@@ -165,9 +165,11 @@ impl<D: Forward> Engine<D> {
         &self.tokenizer
     }
 
-    /// The ids of a text to be continued: begin of text, if the tokenizer has one, and the text.
+    /// The ids of a text to be continued: begin of text, where the tokenizer begins texts or there is
+    /// no text, and the text.
     pub fn prompt(&self, text: &str) -> Vec<u32> {
-        let begin = self.tokenizer.bos().or(self.decoder.special.bos);
+        let named = self.tokenizer.bos().or(self.decoder.special.bos);
+        let begin = named.filter(|_| self.tokenizer.begins_texts() || text.is_empty());
         let text = self.tokenizer.encode(text);
         begin.into_iter().chain(text).collect()
     }

@@ -77,9 +77,10 @@ pub fn encode_pair(tokenizer: &Tokenizer, context: &str, continuation: &str) -> 
         "a continuation to be judged is empty; its likelihood would be 1 whatever the decoder"
     );
     let trimmed = context.trim_end();
-    let begin = match tokenizer.bos() {
-        None if trimmed.is_empty() => tokenizer.eos(),
-        begin => begin,
+    let begin = match tokenizer.begins_texts() {
+        true => tokenizer.bos(),
+        false if trimmed.is_empty() => tokenizer.bos().or(tokenizer.eos()),
+        false => None,
     };
     let mut ids: Vec<u32> = begin.into_iter().collect();
     // Spaces at the end of the context are part of the first token of the continuation.

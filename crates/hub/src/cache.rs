@@ -106,6 +106,25 @@ impl Cache {
     }
 }
 
+/// The GGUF files of a snapshot, in its folders too, in order.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn packed(folder: &Path) -> Result<Vec<PathBuf>> {
+    let unread = || format!("{} cannot be read", folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(unread)? {
+        let path = entry.with_context(unread)?.path();
+        if path.is_dir() {
+            found.extend(packed(&path)?);
+        } else if path.extension().is_some_and(|end| end == "gguf") && path.exists() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// The first part that a model lacks, as far as its own files tell.
 fn missing(snapshot: &Path) -> Result<Option<String>> {
     let mut names: Vec<String> = fs::read_dir(snapshot)
@@ -117,8 +136,7 @@ fn missing(snapshot: &Path) -> Result<Option<String>> {
         .with_context(|| format!("{} cannot be read", snapshot.display()))?;
     // A link may stand whose blob is gone.
     names.retain(|name| snapshot.join(name).exists());
-    let has = |end: &str| names.iter().any(|name| name.ends_with(end));
-    if has(".gguf") {
+    if !packed(snapshot)?.is_empty() {
         return Ok(None);
     }
     if !names.iter().any(|name| name == "config.json") {
@@ -134,5 +152,6 @@ fn missing(snapshot: &Path) -> Result<Option<String>> {
             .find(|part| !names.iter().any(|name| name == part));
         return Ok(lost.map(str::to_owned));
     }
-    Ok((!has(".safetensors")).then(|| "model.safetensors".to_owned()))
+    let has_weights = names.iter().any(|name| name.ends_with(".safetensors"));
+    Ok((!has_weights).then(|| "model.safetensors".to_owned()))
 }

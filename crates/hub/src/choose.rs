@@ -100,7 +100,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Digest;
+    use crate::digest::Digest;
 
     fn check(files: &[&str], include: &[&str], wanted: Result<&[&str], &str>) {
         let entries = files.iter().map(|path| Entry {

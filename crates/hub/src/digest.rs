@@ -7,7 +7,7 @@ use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
 /// The hash that a file must have, in lower-case hexadecimal digits. Also its name in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Digest {
+pub(crate) enum Digest {
     /// SHA-256 of the bytes.
     Sha256(String),
     /// The name of the git blob.
@@ -26,7 +26,7 @@ impl Digest {
     }
 
     /// The digits.
-    pub fn digits(&self) -> &str {
+    pub(crate) fn digits(&self) -> &str {
         match self {
             Digest::Sha256(digits) | Digest::Git(digits) => digits,
         }

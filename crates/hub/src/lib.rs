@@ -18,9 +18,8 @@ mod pull;
 mod registry;
 mod settings;
 
-pub use cache::Cache;
-pub use digest::Digest;
+pub use cache::{Cache, packed};
 pub use name::Name;
 pub use pull::{Ask, News, Pulled, pull};
-pub use registry::{Description, Entry, Registry};
+pub use registry::Registry;
 pub use settings::Settings;

@@ -2,7 +2,7 @@
 //!
 //! One thread for each connection, one request for each connection, HTTP/1.1 as far as it is used.
 
-use crate::Digest;
+use crate::digest::Digest;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};

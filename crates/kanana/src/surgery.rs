@@ -41,10 +41,7 @@ pub(crate) fn write(
         Some(dtype) => dtype.into(),
         None => checkpoint.stored_all()?,
     };
-    let watch = |done, of| {
-        context.progress(done, of, "parameters", "");
-        context.check_cancelled()
-    };
+    let watch = |done, of| context.reached(done, of, "parameters", "");
     gather.directory(checkpoint, out.path(), (stored, SHARD_BYTES), watch)?;
     copy_tokenizer(model.path(), out.path())?;
     record(model, gather, stored, more, out)

@@ -36,6 +36,14 @@ pub(crate) fn stream(text: &str) {
     let _ = write!(out, "{text}").and_then(|()| out.flush());
 }
 
+/// Prints a piece of a model's text at once; to a terminal without the sequences that would steer it.
+pub(crate) fn words(text: &str) {
+    match std::io::stdout().is_terminal() {
+        true => stream(&page::visible(text)),
+        false => stream(text),
+    }
+}
+
 /// Prints something beside the answer.
 pub(crate) fn note(text: &str) {
     eprintln!("{text}");

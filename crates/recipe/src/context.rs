@@ -203,6 +203,13 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What a stage that has nothing to save says between two pieces of work: how far it has come
+    /// ([`progress`](Self::progress)); and hears whether to stop, [`Cancelled`] as an error.
+    pub fn reached(&self, done: u64, total: u64, unit: &str, note: &str) -> Result<()> {
+        self.progress(done, total, unit, note);
+        self.check_cancelled()
+    }
+
     /// Something that the binary handed in: where to run, never what to make.
     pub fn resource<T: Any + Send + Sync>(&self) -> Result<&'a T> {
         self.resources.get().with_context(|| {

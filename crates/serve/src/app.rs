@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tensor::Forward;
 use tokenizer::Tokenizer;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// How far the end of the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) model: Model,
     pub(crate) runner: Runner,
+    /// One for each request whose bytes are held: as many as there are places.
+    pub(crate) arriving: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) created: i64,
@@ -87,6 +89,7 @@ impl App {
             settings,
             model,
             runner,
+            arriving: Arc::new(Semaphore::new(bounds.queue)),
             metrics: Metrics::default(),
             phase: watch::Sender::new(Phase::Open),
             created: crate::clock::created(),
@@ -130,7 +133,11 @@ impl Model {
     pub(crate) fn prompt(&self, text: &str, add_begin: bool) -> Vec<u32> {
         let ids = self.tokenizer.encode_with_specials(text);
         match self.bos {
-            Some(bos) if add_begin && ids.first() != Some(&bos) => {
+            Some(bos)
+                if add_begin
+                    && ids.first() != Some(&bos)
+                    && (self.tokenizer.begins_texts() || ids.is_empty()) =>
+            {
                 std::iter::once(bos).chain(ids).collect()
             }
             _ => ids,

@@ -9,9 +9,9 @@ mod message;
 use crate::app::App;
 use crate::fields::Fields;
 use crate::refusal::Refusal;
-use crate::sampling::{Asked, check_choices};
+use crate::sampling::{Asked, DESCRIPTION, check_choices};
 use crate::stream::{Manner, answer};
-use crate::visitors::body;
+use crate::visitors::prepared;
 use ::chat::tools::{Choice, Parser, grammar};
 use ::chat::{Message, Template, Tool};
 use axum::body::Body;
@@ -34,13 +34,7 @@ pub(crate) fn ends(template: &Template, tokenizer: &Tokenizer, usual: &[u32]) ->
 
 /// Answers a conversation.
 pub(crate) async fn complete(State(app): State<App>, asked: Body) -> Result<Response, Refusal> {
-    let bytes = body(asked, app.inner.settings.bounds.body).await?;
-    let held = app.clone();
-    // Templates and tokenizers take as long as a conversation is; they keep nobody else waiting.
-    let prepared = tokio::task::spawn_blocking(move || prepare(&held, &bytes));
-    let (requests, shape, manner) = prepared
-        .await
-        .map_err(|error| Refusal::internal(format!("the request could not be read: {error}")))??;
+    let (requests, shape, manner) = prepared(&app, asked, prepare).await?;
     answer(app, requests, shape, manner).await
 }
 
@@ -185,6 +179,12 @@ fn tools(fields: &mut Fields, app: &App) -> Result<Tools, Refusal> {
     }
     let lark = grammar(app.inner.model.format, &tools, choice, several)
         .map_err(|error| Refusal::field("tools", format!("{error:#}")))?;
+    if lark.len() > DESCRIPTION {
+        return Err(Refusal::field(
+            "tools",
+            "the tools are longer than 64 KiB as a grammar",
+        ));
+    }
     Ok(Tools {
         tools,
         lark: Some(lark),

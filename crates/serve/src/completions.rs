@@ -10,7 +10,7 @@ use crate::fields::Fields;
 use crate::refusal::Refusal;
 use crate::sampling::{Asked, check_choices};
 use crate::stream::{Manner, answer};
-use crate::visitors::body;
+use crate::visitors::prepared;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -23,12 +23,7 @@ const USUAL: usize = 16;
 
 /// Continues texts.
 pub(crate) async fn complete(State(app): State<App>, asked: Body) -> Result<Response, Refusal> {
-    let bytes = body(asked, app.inner.settings.bounds.body).await?;
-    let held = app.clone();
-    let prepared = tokio::task::spawn_blocking(move || prepare(&held, &bytes));
-    let (requests, shape, manner) = prepared
-        .await
-        .map_err(|error| Refusal::internal(format!("the request could not be read: {error}")))??;
+    let (requests, shape, manner) = prepared(&app, asked, prepare).await?;
     answer(app, requests, shape, manner).await
 }
 

@@ -142,7 +142,7 @@ fn logit_bias(fields: &mut Fields) -> Result<Vec<(u32, f32)>, Refusal> {
 }
 
 /// Bytes of the longest description of what an answer must be: each of `n` answers has its own.
-const DESCRIPTION: usize = 64 << 10;
+pub(crate) const DESCRIPTION: usize = 64 << 10;
 
 fn stop(fields: &mut Fields) -> Result<Vec<String>, Refusal> {
     let stop = match fields.value("stop") {

@@ -19,6 +19,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+/// How long after its time an answer may still be read to its end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How an answer is to be sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Manner {
@@ -59,9 +62,24 @@ pub(crate) async fn answer(
     for chunk in answering.shape.open() {
         answering.pending.push_back(sent(&chunk));
     }
-    let events = stream::unfold(answering, |mut answering| async move {
-        let event = answering.next().await?;
-        Some((Ok::<_, Infallible>(event), answering))
+    // A task of its own: a body that nobody reads is not polled, and its time would never end.
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let last = answering.deadline + PATIENCE;
+    tokio::spawn(async move {
+        loop {
+            let event = tokio::select! {
+                event = answering.next() => event,
+                () = sender.closed() => None,
+            };
+            let Some(event) = event else { return };
+            let sent = tokio::time::timeout_at(last, sender.send(event)).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                return;
+            }
+        }
+    });
+    let events = stream::unfold(receiver, |mut receiver| async move {
+        Some((Ok::<_, Infallible>(receiver.recv().await?), receiver))
     });
     let alive = KeepAlive::new().interval(Duration::from_secs(10));
     let mut response = Sse::new(events).keep_alive(alive).into_response();

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::fields::Fields;
 use crate::likelihoods::shown;
 use crate::refusal::Refusal;
-use crate::visitors::body;
+use crate::visitors::prepared;
 use ::chat::{Message, Tool};
 use axum::Json;
 use axum::body::Body;
@@ -13,8 +13,7 @@ use serde_json::{Map, Value, json};
 
 /// Ids of `prompt` (also called `content`) or of `messages`.
 pub(crate) async fn tokenize(State(app): State<App>, asked: Body) -> Result<Json<Value>, Refusal> {
-    let bytes = body(asked, app.inner.settings.bounds.body).await?;
-    blocking(move || ids(&app, &bytes)).await
+    prepared(&app, asked, ids).await.map(Json)
 }
 
 /// The text of `tokens`.
@@ -22,17 +21,7 @@ pub(crate) async fn detokenize(
     State(app): State<App>,
     asked: Body,
 ) -> Result<Json<Value>, Refusal> {
-    let bytes = body(asked, app.inner.settings.bounds.body).await?;
-    blocking(move || text(&app, &bytes)).await
-}
-
-async fn blocking(
-    work: impl FnOnce() -> Result<Value, Refusal> + Send + 'static,
-) -> Result<Json<Value>, Refusal> {
-    let done = tokio::task::spawn_blocking(work).await;
-    let done =
-        done.map_err(|error| Refusal::internal(format!("the request could not be read: {error}")))?;
-    done.map(Json)
+    prepared(&app, asked, text).await.map(Json)
 }
 
 fn ids(app: &App, bytes: &[u8]) -> Result<Value, Refusal> {

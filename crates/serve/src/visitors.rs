@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
@@ -126,7 +127,7 @@ fn of_this_machine(app: &App, host: &str) -> bool {
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(crate) async fn body(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+async fn body(body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let arrived = tokio::time::timeout(ARRIVAL, gather(body, limit)).await;
     arrived.unwrap_or_else(|_| {
         let seconds = ARRIVAL.as_secs();
@@ -134,6 +135,27 @@ pub(crate) async fn body(body: Body, limit: usize) -> Result<Bytes, Refusal> {
             "the request had not arrived after {seconds} seconds"
         )))
     })
+}
+
+/// Reads a request, as many at once as there are places, and works on it apart from the tasks that serve
+/// everyone: templates and tokenizers take as long as a conversation is.
+pub(crate) async fn prepared<T: Send + 'static>(
+    app: &App,
+    asked: Body,
+    work: impl FnOnce(&App, &[u8]) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let bounds = app.inner.settings.bounds;
+    let place = Arc::clone(&app.inner.arriving).try_acquire_owned();
+    let place = place.map_err(|_| Refusal::full(bounds.queue, 1))?;
+    let bytes = body(asked, bounds.body).await?;
+    let held = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        // As long as the bytes are there, whether or not anyone still waits.
+        let _place = place;
+        work(&held, &bytes)
+    });
+    done.await
+        .map_err(|error| Refusal::internal(format!("the request could not be read: {error}")))?
 }
 
 async fn gather(body: Body, limit: usize) -> Result<Bytes, Refusal> {

@@ -8,6 +8,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 
 use crate::{Tokenizer, pattern};
 
@@ -142,6 +143,8 @@ impl Tokenizer {
                     "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
                     "normalized": false, "special": kind(id) != USER,
                 })),
+                // Rows of a padded embedding: no token, and never chosen.
+                UNUSED if ![parts.bos, parts.eos].contains(&Some(id as u32)) => {}
                 _ => {
                     vocabulary.insert(token.clone(), json!(id));
                 }
@@ -160,9 +163,22 @@ impl Tokenizer {
             ]),
             Cut::Gpt2 => byte_level(true),
         };
+        let begins = parts.add_bos.unwrap_or(*usual_bos);
+        let bos = parts.bos.filter(|_| begins);
+        let named = bos.and_then(|id| Some((id, parts.tokens.get(id as usize)?)));
+        let post = named.map_or(Value::Null, |(id, token)| {
+            let special = |kind: u8| json!({"SpecialToken": {"id": token, "type_id": kind}});
+            let text = |of: &str, kind: u8| json!({"Sequence": {"id": of, "type_id": kind}});
+            json!({
+                "type": "TemplateProcessing",
+                "single": [special(0), text("A", 0)],
+                "pair": [special(0), text("A", 0), special(1), text("B", 1)],
+                "special_tokens": {(token.as_str()): {"id": token, "ids": [id], "tokens": [token]}},
+            })
+        });
         let whole = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
-            "normalizer": null, "pre_tokenizer": pre, "post_processor": null,
+            "normalizer": null, "pre_tokenizer": pre, "post_processor": post,
             "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
             "model": {
                 "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
@@ -171,11 +187,8 @@ impl Tokenizer {
             },
         });
         let mut map = Map::new();
-        let begins = parts.add_bos.unwrap_or(*usual_bos);
-        for (name, id) in [
-            ("bos_token", parts.bos.filter(|_| begins)),
-            ("eos_token", parts.eos),
-        ] {
+        // Whether or not texts begin with it, it has its name: templates of conversations say it.
+        for (name, id) in [("bos_token", parts.bos), ("eos_token", parts.eos)] {
             if let Some(id) = id {
                 let token = parts.tokens.get(id as usize);
                 let token =
@@ -205,19 +218,20 @@ impl Tokenizer {
             self.vocabulary()
         );
         let special = |id: usize| self.entries[id].special;
-        let is_added = |token: &str| {
-            let added = whole.get("added_tokens").and_then(Value::as_array);
-            added.is_some_and(|list| list.iter().any(|one| one["content"] == token))
-        };
+        let added = whole.get("added_tokens").and_then(Value::as_array);
+        let added: HashSet<&str> = added
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["content"].as_str())
+            .collect();
         let (mut tokens, mut types) = (vec![], vec![]);
         for id in 0..rows {
             let token = self.entries.get(id).map(|entry| entry.token.as_str());
             let (token, kind) = match token.filter(|token| !token.is_empty()) {
                 None => (format!("[PAD{id}]"), UNUSED),
                 Some(token) if special(id) => (token.to_owned(), CONTROL),
-                Some(token) if token.starts_with('<') && is_added(token) => {
-                    (token.to_owned(), USER)
-                }
+                // Raw text, not bytes by their letters, whatever it looks like.
+                Some(token) if added.contains(token) => (token.to_owned(), USER),
                 Some(token) => (token.to_owned(), NORMAL),
             };
             tokens.push(token);
@@ -237,14 +251,6 @@ impl Tokenizer {
         let merges = merges
             .collect::<Option<_>>()
             .context("a merge that is not two tokens")?;
-        // A template of its own says whether a text begins with it.
-        let begins = self
-            .bos
-            .and_then(|id| self.token_of(id))
-            .is_some_and(|bos| {
-                let template = whole.get("post_processor").map(Value::to_string);
-                template.is_some_and(|template| template.contains(&json!(bos).to_string()))
-            });
         Ok(Parts {
             model: "gpt2".to_owned(),
             pre: names[0].to_owned(),
@@ -253,7 +259,8 @@ impl Tokenizer {
             merges,
             bos: self.bos,
             eos: self.eos,
-            add_bos: Some(begins),
+            // Its own template says so.
+            add_bos: Some(self.begins),
         })
     }
 }
@@ -324,9 +331,14 @@ mod tests {
             assert_eq!(again.encode_with_specials(text), with, "{text}");
             assert_eq!(again.decode_with_specials(&with), text);
         }
+        let third = again.parts(parts.tokens.len()).unwrap();
+        assert_eq!(third.tokens, parts.tokens);
+        assert_eq!(third.types, parts.types);
+        assert_eq!(third.add_bos, parts.add_bos);
         assert_eq!(
-            again.parts(parts.tokens.len()).unwrap().tokens,
-            parts.tokens
+            again.vocabulary(),
+            tokenizer.vocabulary(),
+            "padding is no token"
         );
     }
 
@@ -339,7 +351,8 @@ mod tests {
                 parts.pre = (*name).to_owned();
                 parts.add_bos = None;
                 let made = Tokenizer::from_parts(&parts).unwrap();
-                assert_eq!(made.bos().is_some(), begins, "{name}");
+                assert_eq!(made.begins_texts(), begins, "{name}");
+                assert_eq!(made.bos(), tokenizer.bos(), "{name}");
                 let whole = serde_json::from_slice(&made.json).unwrap();
                 assert_eq!(cut(&whole), Some(cut_by), "{name}");
                 assert_eq!(made.parts(parts.tokens.len()).unwrap().pre, names[0]);

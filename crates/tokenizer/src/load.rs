@@ -98,6 +98,7 @@ impl Tokenizer {
 
         let (bos, eos) = ends(&ids, config.as_ref(), map.as_ref())?;
         let name = |id: Option<u32>| id.map(|id| entries[id as usize].token.clone());
+        let begins = name(bos).is_some_and(|bos| begins(&whole, &bos));
         let map = map.unwrap_or_else(|| ends_map(name(bos), name(eos)));
         let config = config.unwrap_or_else(|| plain_config(&map));
         Ok(Self {
@@ -107,11 +108,18 @@ impl Tokenizer {
             specials,
             bos,
             eos,
+            begins,
             json,
             config,
             special_tokens_map: map,
         })
     }
+}
+
+/// Whether the template of a `tokenizer.json` puts this token before a text.
+fn begins(whole: &Value, bos: &str) -> bool {
+    let template = whole.get("post_processor").map(Value::to_string);
+    template.is_some_and(|template| template.contains(&Value::from(bos).to_string()))
 }
 
 /// A token of `added_tokens`.

@@ -17,6 +17,8 @@ pub struct Tokenizer {
     pub(crate) specials: Vec<(String, u32)>,
     pub(crate) bos: Option<u32>,
     pub(crate) eos: Option<u32>,
+    /// Whether its own template puts `bos` before a text.
+    pub(crate) begins: bool,
     /// `tokenizer.json`, byte for byte as it was read or made.
     pub(crate) json: Vec<u8>,
     pub(crate) config: Map<String, Value>,
@@ -114,6 +116,12 @@ impl Tokenizer {
     /// What a document begins with.
     pub fn bos(&self) -> Option<u32> {
         self.bos
+    }
+
+    /// Whether a text begins with [`bos`](Self::bos) by the tokenizer's own template, as `transformers`
+    /// and llama.cpp put it there; many have the token and never write it.
+    pub fn begins_texts(&self) -> bool {
+        self.begins
     }
 
     /// What a document ends with.

@@ -89,11 +89,6 @@ impl Parser {
         }
     }
 
-    /// How many calls have been told.
-    pub fn calls(&self) -> usize {
-        self.calls
-    }
-
     /// Takes what was written and tells what can be told.
     pub fn push(&mut self, text: &str) -> Vec<Piece> {
         let mut pieces = Vec::new();

@@ -212,10 +212,15 @@ impl Classifier {
         probabilities.get(label).copied().unwrap_or(0.0)
     }
 
-    /// [`score`](Self::score) of many texts, by all threads, in their order.
-    pub fn scores(&self, label: usize, texts: &[&str]) -> Vec<f32> {
-        let scores = texts.par_iter().map(|text| self.score(label, text));
-        scores.collect()
+    /// [`score`](Self::score) of many texts, by these threads ([`pool`](crate::pool)), in their order.
+    pub fn scores(&self, threads: &rayon::ThreadPool, label: usize, texts: &[&str]) -> Vec<f32> {
+        let scores = || {
+            texts
+                .par_iter()
+                .map(|text| self.score(label, text))
+                .collect()
+        };
+        threads.install(scores)
     }
 
     /// The `k` likeliest labels, likeliest first; of two equally likely ones the earlier.

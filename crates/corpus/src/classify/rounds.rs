@@ -7,7 +7,6 @@
 //! run away; a held-out set with labels, which no round learns from, shows which of the two happened.
 
 use anyhow::{Context as _, Result, ensure};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -113,6 +112,8 @@ pub struct Rounds<'a> {
     pub pool: &'a [Corpus],
     /// Known to be educational, and held out, with their names.
     pub held_out: &'a [(String, Corpus)],
+    /// Threads to score with; their number changes nothing.
+    pub threads: &'a rayon::ThreadPool,
 }
 
 impl Rounds<'_> {
@@ -131,10 +132,15 @@ impl Rounds<'_> {
         let mut all =
             |name: &str, corpus: &Corpus, positive, wanted: &(dyn Fn(&str) -> bool + Sync)| {
                 let before = judged.len();
-                score(classifier, label, corpus, wanted, |_, score| {
-                    judged.push(Judged { score, positive });
-                    Ok(())
-                })?;
+                score(
+                    (classifier, label, self.threads),
+                    corpus,
+                    wanted,
+                    |_, score| {
+                        judged.push(Judged { score, positive });
+                        Ok(())
+                    },
+                )?;
                 let these = &judged[before..];
                 let selected = these.iter().filter(|one| one.score >= settings.threshold);
                 let selected = selected.count() as f64 / these.len().max(1) as f64;
@@ -226,16 +232,21 @@ pub fn rounds(
         let mut seen = 0_u64;
         for (at, corpus) in of.pool.iter().enumerate() {
             let wanted = |id: &str| !held_out(id, settings.validation);
-            score(&classifier, label, corpus, &wanted, |index, score| {
-                if settings.join.is_some() || score >= settings.threshold {
-                    scored.push((score, at, index));
-                }
-                seen += 1;
-                match seen.is_multiple_of(BATCH as u64) {
-                    true => watch(&format!("round {round}: scoring"), seen, pool_size),
-                    false => Ok(()),
-                }
-            })?;
+            score(
+                (&classifier, label, of.threads),
+                corpus,
+                &wanted,
+                |index, score| {
+                    if settings.join.is_some() || score >= settings.threshold {
+                        scored.push((score, at, index));
+                    }
+                    seen += 1;
+                    match seen.is_multiple_of(BATCH as u64) {
+                        true => watch(&format!("round {round}: scoring"), seen, pool_size),
+                        false => Ok(()),
+                    }
+                },
+            )?;
         }
         let selected = scored.iter().filter(|one| one.0 >= settings.threshold);
         let count = selected.count() as u64;
@@ -292,8 +303,7 @@ fn add_joined(
 
 /// The score of every document of a corpus whose id is `wanted`, in order, with its index.
 fn score(
-    classifier: &Classifier,
-    label: usize,
+    (classifier, label, threads): (&Classifier, usize, &rayon::ThreadPool),
     corpus: &Corpus,
     wanted: &(dyn Fn(&str) -> bool + Sync),
     mut take: impl FnMut(u64, f32) -> Result<()>,
@@ -308,12 +318,12 @@ fn score(
         if batch.is_empty() {
             return Ok(());
         }
-        let scores: Vec<(u64, f32)> = batch
-            .par_iter()
-            .filter(|(_, document)| wanted(&document.id))
-            .map(|(index, document)| (*index, classifier.score(label, &document.text)))
-            .collect();
-        for (index, score) in scores {
+        let chosen = batch.iter().filter(|(_, document)| wanted(&document.id));
+        let (places, texts): (Vec<u64>, Vec<&str>) = chosen
+            .map(|(index, document)| (*index, document.text.as_str()))
+            .unzip();
+        let scores = classifier.scores(threads, label, &texts);
+        for (index, score) in places.into_iter().zip(scores) {
             take(index, score)?;
         }
     }

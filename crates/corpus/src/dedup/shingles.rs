@@ -109,7 +109,7 @@ const BASE: u64 = 0xd134_2543_de82_ef95;
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The product of 64 bits by 64, folded: every bit of the result depends on every bit of both.
-fn multiply(a: u64, b: u64) -> u64 {
+pub(super) fn multiply(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ (product >> 64) as u64
 }

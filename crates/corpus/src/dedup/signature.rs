@@ -8,6 +8,8 @@
 
 use pulp::Arch;
 
+use super::shingles::multiply;
+
 /// Permutations that are computed side by side: a vector of AVX-512.
 const LANES: usize = 16;
 
@@ -59,7 +61,7 @@ impl Bands {
                 .map(|(band, rows)| {
                     let start = (band as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                     rows.iter().fold(start, |key, row| {
-                        fold(key ^ u64::from(*row), 0xd134_2543_de82_ef95)
+                        multiply(key ^ u64::from(*row), 0xd134_2543_de82_ef95)
                     })
                 }),
         );
@@ -119,11 +121,6 @@ impl pulp::NullaryFnOnce for Minima<'_> {
     fn call(self) {
         self.run();
     }
-}
-
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product as u64) ^ (product >> 64) as u64
 }
 
 /// SplitMix64.

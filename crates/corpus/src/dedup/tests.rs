@@ -434,3 +434,22 @@ fn repeated_paragraphs_are_cut_from_later_documents() {
     .unwrap();
     assert_eq!(cut, 6.0);
 }
+
+/// A refrain is no copy of an earlier document.
+#[test]
+fn what_a_document_repeats_itself_stays() {
+    let mut trial = Trial::new();
+    let refrain = "아리랑 아리랑 아라리요 아리랑 고개로 넘어간다";
+    let other = "이 문단은 앞의 문서에도 있던 것이라 지워진다";
+    let texts = [
+        format!("{refrain}\n나를 버리고\n{refrain}\n{other}"),
+        format!("{other}\n다른 이야기를 하는 글이며 이 줄만 남는다"),
+    ];
+    let corpus = write(&trial.folder.path().join("in"), &texts, 300);
+    trial.settings.paragraph_characters = 10;
+    trial.run(&corpus, "out", 2, 1000, &[], u64::MAX).unwrap();
+    let kept = Corpus::open(&trial.folder.path().join("out")).unwrap();
+    let kept: Vec<String> = kept.documents().map(|one| one.unwrap().text).collect();
+    assert_eq!(kept[0].matches(refrain).count(), 2, "{}", kept[0]);
+    assert!(!kept[1].contains(other), "{}", kept[1]);
+}

@@ -205,7 +205,7 @@ impl Chunks {
         let mut harvested = Harvested::default();
         for (number, account) in self.done.iter().enumerate() {
             harvested.add(account, self.samples);
-            let refusals = format!("refused-{number:05}.jsonl.zst");
+            let refusals = super::refused_file(number);
             for name in [&account.shard.name, &refusals] {
                 let (from, to) = (self.folder.join(name), out.join(name));
                 disk::link(&from, &to)
@@ -224,7 +224,7 @@ impl Chunks {
         if self.open.is_none() {
             let number = self.done.len();
             let shard = format!("documents-{number:05}.jsonl.zst");
-            let refusals = format!("refused-{number:05}.jsonl.zst");
+            let refusals = super::refused_file(number);
             self.open = Some(Open {
                 documents: encoder(&self.folder.join(&shard))?,
                 refusals: encoder(&self.folder.join(&refusals))?,

@@ -41,6 +41,7 @@ const HTML: &str = "Content-Type: text/html; charset=utf-8\r\n";
 struct Trial {
     folder: tempfile::TempDir,
     settings: HarvestSettings,
+    threads: usize,
 }
 
 impl Trial {
@@ -53,6 +54,7 @@ impl Trial {
                 mode: Mode::Fast,
                 ..HarvestSettings::default()
             },
+            threads: 2,
         }
     }
 
@@ -74,8 +76,8 @@ impl Trial {
             &source,
             &self.settings,
             lists,
-            &partial,
-            &out,
+            (&partial, &out),
+            self.threads,
             &mut |_, _| Ok(()),
         )
     }
@@ -186,13 +188,9 @@ fn any_number_of_threads_and_any_kill_give_the_same_bytes() {
     trial.settings.admit.most_of_a_domain = Some(20);
     let mut runs = Vec::new();
     for threads in [1, 2, 7] {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
         let name = format!("out{threads}");
-        pool.install(|| trial.run(&name, &Lists::default()))
-            .unwrap();
+        trial.threads = threads;
+        trial.run(&name, &Lists::default()).unwrap();
         runs.push(trial.bytes(&name));
     }
     assert!(runs[0] == runs[1] && runs[1] == runs[2]);
@@ -315,8 +313,8 @@ fn a_shard_that_disappears_is_named_and_what_was_done_is_kept() {
             &source,
             &trial.settings,
             &Lists::default(),
-            &partial,
-            &out,
+            (&partial, &out),
+            trial.threads,
             &mut |_, _| Ok(()),
         )
     };

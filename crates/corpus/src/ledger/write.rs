@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use disk::AtomicFile;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
@@ -24,6 +24,11 @@ pub(super) const COUNTS: [&str; 6] = [
     "cluster_size",
 ];
 
+/// Whether a name is that of a column that every ledger has, so that no number can be called so.
+pub fn is_ledger_column(name: &str) -> bool {
+    STRINGS.contains(&name) || COUNTS.contains(&name)
+}
+
 /// Writes one ledger file, which appears when it is finished.
 pub struct LedgerWriter {
     file: SerializedFileWriter<AtomicFile>,
@@ -40,13 +45,9 @@ impl LedgerWriter {
     /// # Errors
     /// When a name is taken by a column that every ledger has; the disk's.
     pub fn create(path: &Path, names: &[&str]) -> Result<Self> {
-        let taken = names
-            .iter()
-            .find(|name| STRINGS.contains(name) || COUNTS.contains(name));
-        ensure!(
-            taken.is_none(),
-            "a ledger has a column {taken:?} already: the number needs another name"
-        );
+        if let Some(taken) = names.iter().find(|name| is_ledger_column(name)) {
+            bail!("a ledger has a column {taken:?} already: the number needs another name");
+        }
         let column = |name: &str, physical, logical| {
             Type::primitive_type_builder(name, physical)
                 .with_repetition(Repetition::OPTIONAL)

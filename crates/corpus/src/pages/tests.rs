@@ -376,3 +376,16 @@ fn mutated_warcs_never_panic() {
         assert!(taken < 100);
     }
 }
+
+/// A text that never ends is held until it is plain that it does not, and no longer.
+#[test]
+fn an_element_without_end_is_a_broken_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = DUMP.split("</mediawiki>").next().unwrap();
+    let endless = format!("{begun}<page><text>{}", "a".repeat(40 << 20));
+    let file = std::fs::File::create(folder.path().join("wiki.xml.zst")).unwrap();
+    zstd::stream::copy_encode(endless.as_bytes(), file, 1).unwrap();
+    let (pages, bad) = read_all(folder.path());
+    assert_eq!(pages.len(), 3);
+    assert_eq!(bad, [Reason::CorruptFile]);
+}

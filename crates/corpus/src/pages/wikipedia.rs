@@ -4,7 +4,7 @@
 //! name. The address is that of the site's main page with the title in it, the date that of the last
 //! change, the language the dump's. A dump that breaks off gives every page before the break.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 use anyhow::Result;
 use quick_xml::Reader;
@@ -23,13 +23,45 @@ struct Article {
     text: String,
 }
 
+/// An element may be this many times as long as the longest article: marks, and histories that are skipped.
+const LONGER: u64 = 16;
+
+/// Input that ends with an error when one element goes on and on: the XML reader holds it whole.
+struct Bounded {
+    input: Box<dyn BufRead + Send>,
+    left: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.fill_buf()?.read(to)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Bounded {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        if self.left == 0 {
+            let kind = std::io::ErrorKind::InvalidData;
+            return Err(std::io::Error::new(kind, "an element has no end"));
+        }
+        self.input.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count as u64);
+        self.input.consume(count);
+    }
+}
+
 pub(super) fn articles(
     file: &str,
     input: Box<dyn BufRead + Send>,
     settings: &PageSettings,
     take: &mut Taker<'_>,
 ) -> Result<()> {
-    let mut reader = Reader::from_reader(input);
+    let mut reader = Reader::from_reader(Bounded { input, left: 0 });
     reader.config_mut().check_end_names = false;
     let mut buffer = Vec::new();
     let mut path: Vec<String> = Vec::new();
@@ -37,6 +69,7 @@ pub(super) fn articles(
     let (mut base, mut language, mut number) = (String::new(), String::new(), 0u64);
     loop {
         buffer.clear();
+        reader.get_mut().left = LONGER * settings.longest;
         let event = match reader.read_event_into(&mut buffer) {
             Ok(event) => event,
             Err(quick_xml::Error::Io(error)) if error.raw_os_error().is_some() => {

@@ -82,6 +82,7 @@ pub(super) fn inline(files: &[(String, String)], main: usize) -> Included {
         files,
         root: folder.to_owned(),
         open: Vec::new(),
+        read: 0,
         included: Included {
             text: String::new(),
             styles: Vec::new(),
@@ -97,6 +98,8 @@ struct Work<'a> {
     root: String,
     /// The files that are being read, from the main one inwards.
     open: Vec<usize>,
+    /// Bytes read so far: a file may be included again and again, but not without end.
+    read: usize,
     included: Included,
 }
 
@@ -104,6 +107,10 @@ impl Work<'_> {
     fn file(&mut self, at: usize, folder: &str) {
         if self.open.contains(&at) || self.open.len() >= DEPTH {
             return; // a cycle ends where it closes
+        }
+        self.read += self.files[at].1.len();
+        if self.read > 4 * LONGEST {
+            return;
         }
         self.open.push(at);
         let text = uncommented(&self.files[at].1);

@@ -156,31 +156,52 @@ fn macros_that_never_end_end() {
 /// Sources broken at random, from a fixed seed.
 #[test]
 fn mutated_papers_never_panic() {
-    let mut state = 3u64;
-    let mut random = move |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 33) as usize % below.max(1)
-    };
-    let letters: Vec<char> = MAIN.chars().collect();
-    for _ in 0..2_000 {
-        let mut source = letters.clone();
-        for _ in 0..1 + random(20) {
-            let (at, other) = (random(source.len()), random(source.len()));
-            match random(3) {
-                0 => source.swap(at, other),
-                1 => drop(source.drain(at.min(other)..at.max(other).min(at.min(other) + 40))),
-                _ => source.insert(
-                    at,
-                    ['{', '}', '\\', '$', '%', '&', '#', '\n', '[', '김'][random(10)],
-                ),
-            }
-        }
-        let source: String = source.into_iter().collect();
+    let signs = ['{', '}', '\\', '$', '%', '&', '#', '\n', '[', '김'];
+    crate::mutate::mutations(MAIN, (3, 2_000), &signs, |source| {
         let _ = paper(&files(&[
-            ("main.tex", &source),
+            ("main.tex", source),
             ("sections/intro.tex", "\\input{main} 글"),
         ]));
+    });
+}
+
+/// What is left out may end on the line that it begins on, and what is commented out begins nothing.
+#[test]
+fn what_is_left_out_ends_where_it_ends() {
+    let source = "\\documentclass{article}\\begin{document}\n\
+        \\iffalse 숨은 말 \\fi\n첫째 문장이다.\n\
+        \\begin{comment} 또 숨은 말 \\end{comment}\n둘째 문장이다.\n\
+        % \\begin{verbatim}\n셋째 문장이다. % 메모\n\
+        \\iffalse\n여러 줄\n\\fi\n넷째 문장이다.\n\\end{document}\n";
+    let text = paper(&files(&[("main.tex", source)])).unwrap().text;
+    for kept in ["첫째", "둘째", "셋째", "넷째"] {
+        assert!(text.contains(kept), "{kept}: {text}");
     }
+    for left_out in ["숨은", "메모", "여러 줄"] {
+        assert!(!text.contains(left_out), "{left_out}: {text}");
+    }
+}
+
+/// Sixteen files that include each other a thousand times would be millions of readings.
+#[test]
+fn files_included_again_and_again_end() {
+    let many = |name: &str| format!("\\input{{{name}}}\n").repeat(1000);
+    let last = format!("{}끝\n", "% 주석 주석 주석\n".repeat(20_000));
+    let sources = [
+        (
+            "main.tex",
+            format!(
+                "\\documentclass{{article}}\\begin{{document}}{}\\end{{document}}",
+                many("b")
+            ),
+        ),
+        ("b.tex", many("c")),
+        ("c.tex", many("d")),
+        ("d.tex", last),
+    ];
+    let sources: Vec<(&str, &str)> = sources
+        .iter()
+        .map(|(name, text)| (*name, text.as_str()))
+        .collect();
+    assert!(paper(&files(&sources)).unwrap().text.contains('끝'));
 }

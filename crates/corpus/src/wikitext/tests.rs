@@ -122,28 +122,8 @@ fn links_of_all_kinds() {
 /// Sources broken at random, from a fixed seed.
 #[test]
 fn mutated_sources_never_panic() {
-    let mut state = 11u64;
-    let mut random = move |below: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 33) as usize % below.max(1)
-    };
-    let letters: Vec<char> = SOURCE.chars().collect();
-    for _ in 0..3_000 {
-        let mut source = letters.clone();
-        for _ in 0..1 + random(20) {
-            let (at, other) = (random(source.len()), random(source.len()));
-            match random(3) {
-                0 => source.swap(at, other),
-                1 => drop(source.drain(at.min(other)..at.max(other).min(at.min(other) + 40))),
-                _ => source.insert(
-                    at,
-                    ['{', '}', '[', ']', '|', '<', '>', '=', '\n', '가'][random(10)],
-                ),
-            }
-        }
-        let source: String = source.into_iter().collect();
-        let _ = article("제목", &source);
-    }
+    let signs = ['{', '}', '[', ']', '|', '<', '>', '=', '\n', '가'];
+    crate::mutate::mutations(SOURCE, (11, 3_000), &signs, |source| {
+        let _ = article("제목", source);
+    });
 }

@@ -133,13 +133,13 @@ fn through_a_pipe<D: Forward>(talk: &mut Talk<D>, input: &mut Input, speech: Spe
         match order::parse(&text)? {
             None => {
                 talk.say(text);
-                talk.answer(&never, &mut terminal::stream)?;
+                talk.answer(&never, &mut terminal::words)?;
                 terminal::say("");
             }
             Some(Order::Exit) => break,
             Some(Order::Again) => {
                 talk.again()?;
-                talk.answer(&never, &mut terminal::stream)?;
+                talk.answer(&never, &mut terminal::words)?;
                 terminal::say("");
             }
             Some(order) => terminal::say(&obey(talk, order, speech)?),
@@ -197,7 +197,7 @@ fn show<D: Forward>(talk: &mut Talk<D>, stop: &AtomicBool, speech: Speech) -> Re
     stop.store(false, Ordering::SeqCst);
     let answer = talk.answer(stop, &mut |text| {
         // A model may have read of sequences that write where its user does not look.
-        terminal::stream(&page::visible(text));
+        terminal::words(text);
     });
     terminal::say("");
     let answer = answer?;

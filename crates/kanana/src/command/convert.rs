@@ -21,7 +21,7 @@ const PART: usize = 1 << 18;
 /// Convert a model.
 #[derive(Args)]
 pub(crate) struct Convert {
-    /// A Hugging Face directory, a GGUF file, or the name of a model in the store
+    /// A Hugging Face directory, a GGUF file, the name of a pulled model, or of a model in the store
     from: String,
     /// A file to write, ending in .gguf, or a directory to make
     to: PathBuf,

@@ -136,7 +136,7 @@ impl Generate {
         }
         let generated = engine.generate(request, |text| {
             if !self.json {
-                terminal::stream(text);
+                terminal::words(text);
             }
             ControlFlow::Continue(())
         })?;

@@ -18,7 +18,7 @@ use tokenizer::Tokenizer;
 /// Say what a model is.
 #[derive(Args)]
 pub(crate) struct Inspect {
-    /// A Hugging Face directory, a GGUF file, or the name of a model in the store
+    /// A Hugging Face directory, a GGUF file, the name of a pulled model, or of a model in the store
     model: String,
     /// Answer in JSON
     #[arg(long)]
@@ -123,7 +123,7 @@ impl Inspect {
                     facts.size,
                     facts.special,
                     page::fixed(100.0 * facts.hangul_share, 1),
-                    name(tokenizer.bos()),
+                    name(tokenizer.bos().filter(|_| tokenizer.begins_texts())),
                     if ends.is_empty() { name(tokenizer.eos()) } else { ends.join(" or ") },
                     if template { "with a chat template" } else { "no chat template" }
                 ));
@@ -209,7 +209,7 @@ fn describe(shape: &Shape) -> Value {
 
 fn facts(tokenizer: &Tokenizer, special: &SpecialTokens, template: bool) -> Value {
     let mut facts = json!(tokenizer.facts());
-    facts["begins_with"] = json!(tokenizer.bos());
+    facts["begins_with"] = json!(tokenizer.bos().filter(|_| tokenizer.begins_texts()));
     facts["ends_with"] = match special.eos.is_empty() {
         true => json!(tokenizer.eos()),
         false => json!(special.eos),

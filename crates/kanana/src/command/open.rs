@@ -1,4 +1,4 @@
-//! A model by what the user typed: a Hugging Face directory, a GGUF file, or a model of the store.
+//! A model by what the user typed: a Hugging Face directory, a GGUF file, a pulled model, or one of the store.
 //!
 //! Whatever generates opens its model here, so that a GGUF file works wherever a directory does.
 
@@ -16,12 +16,10 @@ use tokenizer::{Parts, Tokenizer};
 /// A model that is ready to be asked.
 pub(crate) struct Opened {
     /// The folder or the file.
-    #[allow(dead_code)] // whoever shows or serves a model asks for it
     pub(crate) path: PathBuf,
     pub(crate) decoder: Decoder<Cpu>,
     pub(crate) tokenizer: Tokenizer,
-    /// The Jinja source of its chat template, if it has one.
-    #[allow(dead_code)] // a text that is only continued needs none
+    /// The Jinja source of a GGUF file's chat template, if it has one; a directory's lies in its files.
     pub(crate) chat_template: Option<String>,
 }
 
@@ -90,11 +88,7 @@ pub(crate) fn open(
     if is_gguf(&path) {
         let file = Gguf::open(&path)?;
         let tokenizer = tokenizer_of(&file)?;
-        let mut decoder = Decoder::of_gguf(&file, device, weights.purpose())?;
-        if tokenizer.bos().is_none() {
-            // The file says that texts do not begin with it.
-            decoder.special.bos = None;
-        }
+        let decoder = Decoder::of_gguf(&file, device, weights.purpose())?;
         let chat_template = file.metadata.text("tokenizer.chat_template")?;
         return Ok(Opened {
             chat_template: chat_template.map(str::to_owned),
@@ -107,7 +101,7 @@ pub(crate) fn open(
         .with_context(|| format!("{} has no tokenizer beside the model", path.display()))?;
     Ok(Opened {
         decoder: Decoder::load(&path, device, weights.purpose())?,
-        chat_template: chat_template(&path)?,
+        chat_template: None,
         tokenizer,
         path,
     })

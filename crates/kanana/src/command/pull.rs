@@ -3,7 +3,7 @@
 //! The last line, alone on standard output, is the model's folder.
 
 use crate::terminal;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use hub::{Ask, Cache, Name, News, Registry, Settings};
 use std::path::PathBuf;
@@ -102,16 +102,7 @@ pub(crate) fn pulled(word: &str) -> Result<Option<PathBuf>> {
         return Ok(Some(folder));
     }
     // A repository of GGUF files: the one that was fetched.
-    let mut packed = Vec::new();
-    let entries = std::fs::read_dir(&folder)
-        .with_context(|| format!("{} cannot be read", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|end| end == "gguf") {
-            packed.push(path);
-        }
-    }
-    packed.sort();
+    let packed = hub::packed(&folder)?;
     match packed.as_slice() {
         [one] => Ok(Some(one.clone())),
         several => bail!(

@@ -18,7 +18,7 @@ use tensor::Precision;
 /// Serve a model over HTTP.
 #[derive(Args)]
 pub(crate) struct Serve {
-    /// A Hugging Face directory, a GGUF file, or the name of a model in the store
+    /// A Hugging Face directory, a GGUF file, the name of a pulled model, or of a model in the store
     model: String,
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8080)]
@@ -26,7 +26,7 @@ pub(crate) struct Serve {
     /// Address to listen on; only programs on this machine reach the default
     #[arg(long, default_value = "127.0.0.1")]
     host: IpAddr,
-    /// What the model is called in requests [default: the name it was given here]
+    /// What the model is called in requests [default: the last part of the name it was given here]
     #[arg(long)]
     name: Option<String>,
     /// A file whose first line every request has to bring as its API key
@@ -144,13 +144,15 @@ impl Serve {
 
     /// The template that was given, or the model's.
     fn template(&self, opened: &Opened) -> Result<Template> {
-        let own = opened.template()?;
+        let own = opened.template();
         let template = match &self.chat_template {
-            None => own,
+            None => own?,
+            // In the place of one that may be no template at all.
             Some(path) => {
+                let specials = own.map(|own| own.specials().clone()).unwrap_or_default();
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("{} cannot be read", path.display()))?;
-                let given = Template::new(&text, own.specials().clone());
+                let given = Template::new(&text, specials);
                 let given = given.with_context(|| path.display().to_string())?;
                 given.with_origin(&path.display().to_string())
             }

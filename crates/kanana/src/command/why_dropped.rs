@@ -6,7 +6,7 @@ use super::Where;
 use crate::terminal;
 use anyhow::{Result, bail};
 use clap::Args;
-use corpus::{Entry, ledger_files, visit_ledger};
+use corpus::{Entry, ledger_files, refuses, visit_ledger, visit_refused};
 use page::terminal::Ink;
 use page::{Cell, Column, Table};
 use recipe::{Manifest, Store};
@@ -98,7 +98,7 @@ impl WhyDropped {
         let (mut text, mut rows, mut found) = (String::new(), Vec::new(), 0u64);
         for step in steps {
             let mut clusters = BTreeMap::new();
-            visit_ledger(&step.path, |names, entry| {
+            let mut see = |names: &[String], entry: Entry| {
                 if !self.wanted(&entry) {
                     return Ok(());
                 }
@@ -110,7 +110,9 @@ impl WhyDropped {
                     rows.push((step, names.to_vec(), entry));
                 }
                 Ok(())
-            })?;
+            };
+            visit_ledger(&step.path, &mut see)?;
+            visit_refused(&step.path, |entry| see(&[], entry))?;
             if !clusters.is_empty() {
                 // What was kept instead is only known once the whole ledger is read.
                 visit_ledger(&step.path, |_, entry| {
@@ -161,7 +163,7 @@ impl WhyDropped {
         let mut rows = Vec::new();
         for step in steps {
             let mut counts: BTreeMap<(String, String), [u64; 3]> = BTreeMap::new();
-            visit_ledger(&step.path, |_, entry| {
+            let mut count = |entry: Entry| {
                 if self.wanted(&entry) {
                     let alone = !entry.kept() && !entry.reasons.contains(',');
                     let count = counts
@@ -177,7 +179,9 @@ impl WhyDropped {
                     ];
                 }
                 Ok(())
-            })?;
+            };
+            visit_ledger(&step.path, |_, entry| count(entry))?;
+            visit_refused(&step.path, &mut count)?;
             for ((language, verdict), [documents, bytes, alone]) in counts {
                 rows.push(json!({ "step": step.name, "language": language, "verdict": verdict, "documents": documents, "bytes": bytes, "alone": alone }));
                 table.row([
@@ -221,7 +225,7 @@ fn collect(
             }
         }
     }
-    if !ledger_files(&path)?.is_empty() {
+    if refuses(&path) || !ledger_files(&path)?.is_empty() {
         steps.push(Step {
             name: manifest.folder(),
             path,

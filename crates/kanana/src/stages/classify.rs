@@ -18,24 +18,6 @@ use serde::{Deserialize, Serialize};
 
 /// Documents scored at once to find a threshold.
 const BATCH: usize = 1024;
-/// Names that mean something else already.
-const TAKEN: [&str; 15] = [
-    "id",
-    "text",
-    "metadata",
-    "quality",
-    "url",
-    "source",
-    "language",
-    "reason",
-    "reasons",
-    "bytes",
-    "characters",
-    "words",
-    "bytes_kept",
-    "cluster",
-    "cluster_size",
-];
 /// Why a document is dropped.
 const LOW_SCORE: &str = "low_score";
 
@@ -102,7 +84,9 @@ impl Stage for Classify {
             "buckets are tried in their order, so the best must come first: wanted at_least to fall"
         );
         ensure!(
-            !self.score.is_empty() && !TAKEN.contains(&self.score.as_str()),
+            !(self.score.is_empty()
+                || corpus::is_ledger_column(&self.score)
+                || ["text", "metadata", "quality"].contains(&self.score.as_str())),
             "score = {:?}: wanted a name of its own for the score, none that a document or the ledger has",
             self.score
         );
@@ -142,10 +126,7 @@ impl Stage for Classify {
         };
         let account = curation.run(
             |_, document| self.judge(document, &classifier, label, threshold),
-            |done, total| {
-                context.progress(done, total, "documents", "");
-                context.check_cancelled()
-            },
+            |done, total| context.reached(done, total, "documents", ""),
         )?;
         if let Some(threshold) = threshold {
             out.note("threshold", f64::from(threshold));
@@ -178,6 +159,7 @@ impl Classify {
                 )?
                 .threshold(how)?,
             Some(how @ Calibrate::Retention(_)) => {
+                let threads = corpus::pool(context.resource::<Machine>()?.threads())?;
                 let mut judged = Vec::new();
                 let mut documents = corpus.documents();
                 loop {
@@ -188,13 +170,12 @@ impl Classify {
                     }
                     let texts = batch.iter().filter(|one| self.concerns(one));
                     let texts: Vec<&str> = texts.map(|one| &*one.text).collect();
-                    let scores = classifier.scores(label, &texts);
+                    let scores = classifier.scores(&threads, label, &texts);
                     judged.extend(scores.into_iter().map(|score| Judged {
                         score,
                         positive: false,
                     }));
-                    context.progress(judged.len() as u64, corpus.len(), "documents", "a threshold");
-                    context.check_cancelled()?;
+                    context.reached(judged.len() as u64, corpus.len(), "documents", "a threshold")?;
                 }
                 Curve::new(judged)
                     .context("no document is of the language that is scored")?

@@ -99,8 +99,7 @@ impl Stage for Crawl {
                 .or_default() += 1;
             pages += 1;
             bytes += page.html.len() as u64;
-            context.progress(pages, 0, "pages", "");
-            context.check_cancelled()?;
+            context.reached(pages, 0, "pages", "")?;
         }
         if let Some(last) = warc {
             last.finish()?;

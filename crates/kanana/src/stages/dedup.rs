@@ -69,10 +69,8 @@ impl Stage for Dedup {
             threads: context.resource::<crate::device::Machine>()?.threads(),
             run_documents: corpus::Dedup::RUN_DOCUMENTS,
         };
-        let account = dedup.run(|done, total| {
-            context.progress(done, total, "documents", "sketched, then kept");
-            context.check_cancelled()
-        })?;
+        let account = dedup
+            .run(|done, total| context.reached(done, total, "documents", "sketched, then kept"))?;
         conclude(&account, context, out)
     }
 }

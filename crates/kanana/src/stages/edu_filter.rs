@@ -8,6 +8,7 @@
 //! Mathematics in `corpus::classify` (the report's section on data curation).
 
 use super::train_classifier::About;
+use crate::device::Machine;
 use crate::kinds::{self, Corpus};
 use anyhow::{Context as _, Result, ensure};
 use corpus::classify::{Classifier, Curve, Round, RoundSettings, Rounds, rounds};
@@ -73,11 +74,13 @@ impl Stage for EduFilter {
         };
         let (seed, pool) = (open(&inputs.seed)?, open(&inputs.pool)?);
         let (negatives, held_out) = (named(&inputs.negatives)?, named(&inputs.held_out)?);
+        let threads = corpus::pool(context.resource::<Machine>()?.threads())?;
         let of = Rounds {
             seed: &seed,
             negatives: &negatives,
             pool: &pool,
             held_out: &held_out,
+            threads: &threads,
         };
         let scratch = context.scratch()?.to_path_buf();
         let found = rounds(
@@ -85,10 +88,7 @@ impl Stage for EduFilter {
             &self.0,
             context.seed(),
             &scratch,
-            &mut |what, done, of| {
-                context.progress(done, of, "documents", what);
-                context.check_cancelled()
-            },
+            &mut |what, done, of| context.reached(done, of, "documents", what),
         )?;
         for round in &found {
             context.message(&sentence(round));

@@ -8,6 +8,7 @@
 //! order of sections are kept. It judges form and permission only: language, quality and duplicates
 //! are for later stages.
 
+use crate::device::Machine;
 use crate::kinds::{Corpus, Crawl, Files};
 use anyhow::{Result, ensure};
 use corpus::{HarvestSettings, Lists, Source};
@@ -80,12 +81,9 @@ impl Stage for Extract {
             &source,
             &self.0,
             &lists,
-            &partial,
-            out.path(),
-            &mut |done, total| {
-                context.progress(done, total, "bytes", "");
-                context.check_cancelled()
-            },
+            (&partial, out.path()),
+            context.resource::<Machine>()?.threads(),
+            &mut |done, total| context.reached(done, total, "bytes", ""),
         )?;
         for skipped in &account.skipped {
             context.message(&format!("skipped {}: {}", skipped.name, skipped.reason));

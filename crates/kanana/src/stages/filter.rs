@@ -66,10 +66,7 @@ impl Stage for Filter {
         };
         let account = curation.run(
             |_, document| filter::sift(document, &self.0, lists.as_ref()),
-            |done, total| {
-                context.progress(done, total, "documents", "");
-                context.check_cancelled()
-            },
+            |done, total| context.reached(done, total, "documents", ""),
         )?;
         conclude(&account, context, out)
     }

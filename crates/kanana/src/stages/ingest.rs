@@ -46,8 +46,7 @@ impl Stage for Ingest {
         let source = self.source(&inputs)?;
         let writer = CorpusWriter::create(out.path(), WriteSettings::default())?;
         let account = corpus::ingest(&source, self.read.clone(), writer, |done, total| {
-            context.progress(done, total, "bytes", "");
-            context.check_cancelled()
+            context.reached(done, total, "bytes", "")
         })?;
         for skipped in &account.skipped {
             context.message(&format!("skipped {}: {}", skipped.name, skipped.reason));

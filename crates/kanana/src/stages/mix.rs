@@ -187,10 +187,7 @@ impl Stage for Mix {
             &scratch,
             &mut train,
             &mut held_out,
-            &mut |done, total| {
-                context.progress(done, total, "documents", "");
-                context.check_cancelled()
-            },
+            &mut |done, total| context.reached(done, total, "documents", ""),
         )?;
         train.finish()?;
         held_out.finish()?;

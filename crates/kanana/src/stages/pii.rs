@@ -72,10 +72,7 @@ impl Stage for Pii {
         };
         let account = curation.run(
             |_, document| self.masked(document),
-            |done, total| {
-                context.progress(done, total, "documents", "");
-                context.check_cancelled()
-            },
+            |done, total| context.reached(done, total, "documents", ""),
         )?;
         let mut masked = vec![0.0; names.len()];
         corpus::visit_ledger(out.path(), |_, entry| {

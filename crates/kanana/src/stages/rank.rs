@@ -163,8 +163,7 @@ impl Rank {
         let mut places = Vec::new();
         let pairs = inputs.models.iter().zip(inputs.judged());
         for (index, (model, judged)) in pairs.enumerate() {
-            context.progress(index as u64, inputs.models.len() as u64, "models", "");
-            context.check_cancelled()?;
+            context.reached(index as u64, inputs.models.len() as u64, "models", "")?;
             pretrain::same_tokenizer(judged, &inputs.tokens)?;
             let decoder = Decoder::load(judged.path(), device.clone(), Use::Infer)?;
             let seen = train::validate(&decoder, &shards, &settings, micro_batch, 0)

@@ -120,8 +120,7 @@ impl Stage for Tokenize {
                 })?;
             }
             done += batch.len() as u64;
-            context.progress(done, total, "documents", "");
-            context.check_cancelled()?;
+            context.reached(done, total, "documents", "")?;
         }
         let description = writer.finish()?;
         pretrain::copy_tokenizer(inputs.tokenizer.path(), out.path())?;

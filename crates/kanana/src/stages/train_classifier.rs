@@ -6,6 +6,7 @@
 //! does on held-out documents at every threshold, by which `classify` finds one to a stated precision.
 //! Mathematics in `corpus::classify`. Which documents are wanted is the recipe's business.
 
+use crate::device::Machine;
 use crate::kinds::{self, Corpus};
 use anyhow::{Context as _, Result, ensure};
 use corpus::Document;
@@ -148,7 +149,8 @@ impl Stage for TrainClassifier {
         context.check_cancelled()?;
         let path = out.path().join(kinds::Classifier::FILE);
         examples.train(&self.train, &scratch, &path)?;
-        let curve = self.judge(&Classifier::open(&path)?, &held_out)?;
+        let threads = corpus::pool(context.resource::<Machine>()?.threads())?;
+        let curve = self.judge(&Classifier::open(&path)?, &threads, &held_out)?;
         if let Some(curve) = &curve {
             let half = curve.at(0.5);
             context.message(&format!(
@@ -208,8 +210,7 @@ impl TrainClassifier {
                     take(judge(&document), document);
                     seen += 1;
                     if seen % BATCH as u64 == 0 {
-                        context.progress(seen, 0, "documents", "");
-                        context.check_cancelled()?;
+                        context.reached(seen, 0, "documents", "")?;
                     }
                 }
             }
@@ -220,6 +221,7 @@ impl TrainClassifier {
     fn judge(
         &self,
         classifier: &Classifier,
+        threads: &corpus::Threads,
         held_out: &[(bool, Document)],
     ) -> Result<Option<Curve>> {
         if held_out.is_empty() {
@@ -230,7 +232,7 @@ impl TrainClassifier {
             .iter()
             .map(|(_, document)| &*document.text)
             .collect();
-        let scores = classifier.scores(label, &texts).into_iter();
+        let scores = classifier.scores(threads, label, &texts).into_iter();
         let judged = held_out
             .iter()
             .zip(scores)

@@ -57,8 +57,7 @@ impl Stage for TrainTokenizer {
         let wanted = self.0.sample_bytes.map_or(all, |most| most.min(all));
         let mut count = |document: Result<Document>| -> Result<bool> {
             let more = trainer.add(&document?.text);
-            context.progress(trainer.bytes(), wanted, "bytes", "counting words");
-            context.check_cancelled()?;
+            context.reached(trainer.bytes(), wanted, "bytes", "counting words")?;
             Ok(more)
         };
         if wanted < all {
@@ -73,10 +72,7 @@ impl Stage for TrainTokenizer {
                 count(document)?;
             }
         }
-        let trained = trainer.finish(|done, total| {
-            context.progress(done, total, "merges", "");
-            context.check_cancelled()
-        })?;
+        let trained = trainer.finish(|done, total| context.reached(done, total, "merges", ""))?;
         trained.tokenizer.save(out.path())?;
         let facts = trained.tokenizer.facts();
         out.note("vocabulary", facts.size);

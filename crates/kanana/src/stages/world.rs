@@ -47,8 +47,7 @@ impl Stage for World {
                 .with("facts", serde_json::to_value(&told.facts)?)
                 .with("contradicted", serde_json::to_value(&told.contradicted)?);
             writer.write(&document)?;
-            context.progress(done as u64 + 1, total, "documents", "");
-            context.check_cancelled()?;
+            context.reached(done as u64 + 1, total, "documents", "")?;
         }
         let index = writer.finish()?;
         out.note("documents", total);

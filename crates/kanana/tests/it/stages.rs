@@ -147,6 +147,13 @@ fn extract() {
             .join("refused-00000.jsonl.zst")
             .is_file()
     );
+    let said = trial.ok(&["why-dropped", "web"]);
+    assert!(
+        said.contains("no_text") && said.contains("blocked_domain"),
+        "{said}"
+    );
+    let said = trial.ok(&["why-dropped", "web", "--url", "http://spam.kr/1"]);
+    assert!(said.contains("dropped, blocked_domain"), "{said}");
     let deep = trial
         .write(
             "deep.toml",

@@ -115,6 +115,20 @@ pub(super) fn describe(
     }
     let epsilon = Value::Float(f64::from(shape.norm_epsilon));
     metadata.set(key("attention.layer_norm_rms_epsilon"), epsilon);
+    // The tokenizer may have named some ends already; the others take the names that are left.
+    let said = |what: &str| {
+        let size = metadata.size(&format!("tokenizer.ggml.{what}"));
+        size.ok().flatten()
+    };
+    let known: Vec<usize> = ENDS.iter().filter_map(|what| said(what)).collect();
+    let free: Vec<&str> = ENDS
+        .into_iter()
+        .filter(|what| said(what).is_none())
+        .collect();
+    let others = special.eos.iter().copied();
+    let others: Vec<u32> = others
+        .filter(|end| !known.contains(&(*end as usize)))
+        .collect();
     let mut id = |what: &str, id: Option<u32>| {
         if let Some(id) = id {
             let key = format!("tokenizer.ggml.{what}");
@@ -125,8 +139,8 @@ pub(super) fn describe(
         }
     };
     id("bos_token_id", special.bos);
-    for (what, end) in ENDS.iter().zip(&special.eos) {
-        id(what, Some(*end));
+    for (what, end) in free.into_iter().zip(others) {
+        id(what, Some(end));
     }
     id("padding_token_id", special.pad);
     rope::write(shape, &key, metadata)

@@ -364,3 +364,29 @@ fn mutations_never_panic() {
     }
     assert!(opened > 100, "only {opened} mutations were plausible");
 }
+
+/// The tokenizer names one end, the checkpoint three: none is lost, whichever comes first.
+#[test]
+fn every_end_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ends.gguf");
+    let shape = wide(true);
+    let model = decoder(shape.clone(), Reference::new(Precision::F32), Use::Train);
+    let all: Vec<Vec<f32>> = model.parameters().map(|(_, values)| values).collect();
+    for named in [2, 7, 9] {
+        let mut metadata = metadata();
+        metadata.set("tokenizer.ggml.eos_token_id", Value::Integer(named));
+        let special = SpecialTokens {
+            eos: vec![2, 7, 9],
+            ..special()
+        };
+        let mut values = all.iter().cloned();
+        write(&path, &shape, &special, metadata, Kind::F32, |_| {
+            Ok(Numbers::F32(values.next().unwrap()))
+        })
+        .unwrap();
+        let (_, mut read) = Gguf::open(&path).unwrap().decoder().unwrap();
+        read.eos.sort_unstable();
+        assert_eq!(read.eos, [2, 7, 9], "with {named} named");
+    }
+}

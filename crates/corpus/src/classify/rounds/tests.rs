@@ -57,6 +57,7 @@ fn each_round_learns_from_the_one_before() {
         negatives: &negatives,
         pool: &pool,
         held_out: &held_out,
+        threads: &crate::pool(2).unwrap(),
     };
     let run = |name: &str| {
         let out = at.join(name);

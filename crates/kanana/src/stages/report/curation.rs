@@ -188,28 +188,28 @@ fn reasons(step: &Step) -> BarChart {
 
 /// Histograms of the numbers that a step judged by, with the limits that were laid on them.
 fn signals(page: &mut Page, step: &Step, artifact: &Artifact<kinds::Corpus>) -> Result<()> {
-    let (mut names, mut values) = (Vec::new(), Vec::<Vec<f64>>::new());
-    corpus::visit_ledger(artifact.path(), |columns, entry| {
-        if names.is_empty() {
-            names = columns.to_vec();
-            values = vec![Vec::new(); names.len()];
-        }
-        for (column, number) in values.iter_mut().zip(&entry.numbers) {
+    // Only columns that decide something are held: a ledger has fifty of a document each.
+    let mut columns: Option<Vec<Signal>> = None;
+    corpus::visit_ledger(artifact.path(), |names, entry| {
+        let columns = match &mut columns {
+            Some(columns) => columns,
+            None => columns.insert(deciding(names, step, artifact)?),
+        };
+        for signal in columns {
+            let number = entry.numbers[signal.column];
             if number.is_finite() {
-                column.push(*number);
+                signal.values.push(number);
             }
         }
         Ok(())
     })?;
-    let mut charts = Vec::new();
-    for (name, values) in names.iter().zip(values) {
-        let limits = limits(name, step, artifact)?;
-        // Only what decides something, and is not the same for all.
-        let varies = values.windows(2).any(|pair| pair[0] != pair[1]);
-        if varies && !limits.is_empty() {
-            charts.push(histogram(name, &values, &limits));
-        }
-    }
+    let varies = |signal: &Signal| signal.values.windows(2).any(|pair| pair[0] != pair[1]);
+    let charts: Vec<LineChart> = columns
+        .unwrap_or_default()
+        .iter()
+        .filter(|signal| varies(signal))
+        .map(|signal| histogram(&signal.name, &signal.values, &signal.limits))
+        .collect();
     if !charts.is_empty() {
         page.fold(
             format!("The signals of {}, and its limits", step.name),
@@ -221,6 +221,34 @@ fn signals(page: &mut Page, step: &Step, artifact: &Artifact<kinds::Corpus>) -> 
         );
     }
     Ok(())
+}
+
+/// A column of a ledger that has limits.
+struct Signal {
+    column: usize,
+    name: String,
+    limits: Vec<(f64, String)>,
+    values: Vec<f64>,
+}
+
+fn deciding(
+    names: &[String],
+    step: &Step,
+    artifact: &Artifact<kinds::Corpus>,
+) -> Result<Vec<Signal>> {
+    let mut signals = Vec::new();
+    for (column, name) in names.iter().enumerate() {
+        let limits = limits(name, step, artifact)?;
+        if !limits.is_empty() {
+            signals.push(Signal {
+                column,
+                name: name.clone(),
+                limits,
+                values: Vec::new(),
+            });
+        }
+    }
+    Ok(signals)
 }
 
 /// The limits on a signal, each with its name.
