@@ -1,0 +1,124 @@
+//! The contract of a task: it asks, and it scores.
+
+use crate::ask::{Answer, Ask, Request};
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A benchmark, ready to ask.
+pub trait Task: Send + Sync {
+    /// Name, source, metrics.
+    fn about(&self) -> &About;
+
+    /// Every question, in the benchmark's order.
+    ///
+    /// # Errors
+    /// Files that are missing or not as the benchmark has them; the sentence names file and row.
+    fn asks(&self) -> Result<Vec<Ask>>;
+
+    /// What is asked next in the same conversation, once `answers` have come; nothing by default.
+    fn next(&self, _ask: &Ask, _answers: &[Answer]) -> Option<Request> {
+        None
+    }
+
+    /// What a judge is asked about the answers, in the judge's own words; nothing by default.
+    fn judge(&self, _ask: &Ask, _answers: &[Answer]) -> Vec<Request> {
+        vec![]
+    }
+
+    /// What the answers are worth. `answers` holds one entry for each request that was put
+    /// (first [`Ask::request`], then those of [`Task::next`]), `judged` one for each of
+    /// [`Task::judge`].
+    fn score(&self, ask: &Ask, answers: &[Answer], judged: &[Answer]) -> Score;
+}
+
+/// What a person wants to know of a task before it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// As lm-eval names it where it has the task: `mmlu`, `kobest_boolq`, `gsm8k`.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// `en`, `ko`, `code`.
+    pub language: String,
+    /// How it is put, in words: `5-shot log-likelihood`.
+    pub protocol: String,
+    /// Where the data is to be had: `cais/mmlu` on the hub.
+    pub source: String,
+    /// Version of prompt and scoring; raise it when either changes.
+    pub version: u32,
+    /// In the order of importance; the first is the one that is quoted.
+    pub metrics: Vec<Metric>,
+}
+
+/// A figure of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// As lm-eval names it: `acc`, `acc_norm`, `exact_match`, `pass@1`.
+    pub name: String,
+    /// How the questions' values become one.
+    pub aggregate: Aggregate,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+/// How the values of many questions become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// Σ value·weight / Σ weight.
+    Mean,
+    /// The F1 of every class, averaged, from [`Score::classes`].
+    MacroF1,
+}
+
+/// What one question's answers are worth.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Metric → value.
+    pub values: BTreeMap<String, f64>,
+    /// What the question weighs in a mean (1 unless said otherwise: bytes, instructions …).
+    pub weight: Option<f64>,
+    /// Right class and chosen class, where classes are counted.
+    pub classes: Option<(usize, usize)>,
+    /// What was right, to be shown.
+    pub expected: String,
+    /// What was taken as the answer, to be shown; empty where none was found.
+    pub taken: String,
+    /// What else a reader wants to know: why no answer was found, what the sandbox said.
+    pub note: String,
+}
+
+/// How a task is put: the report's protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// Few-shot, log-likelihoods and completions, no chat template (report, section 10).
+    Base,
+    /// Zero-shot, chat template, reasoning in words and a marked answer.
+    Instruct,
+}
+
+/// Where and how a task is made ready.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The folder that holds one folder a benchmark, in the original formats.
+    pub data: PathBuf,
+    /// Base or instruct.
+    pub protocol: Protocol,
+    /// Examples before the question; the protocol's number where nothing is said.
+    pub shots: Option<usize>,
+    /// Answers to draw for pass@k; 1 unless said otherwise.
+    pub samples: usize,
+}
+
+/// A task on the shelf: known by name, not yet opened.
+pub struct Kind {
+    /// See [`About::name`]; a group (`mmlu`) opens as one task with subjects as groups.
+    pub name: &'static str,
+    /// Files or folders below the data folder that must be there.
+    pub needs: &'static [&'static str],
+    /// Makes it ready. Reads nothing but what it needs to describe itself.
+    pub open: fn(&Setup) -> Result<Box<dyn Task>>,
+}
