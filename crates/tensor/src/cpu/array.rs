@@ -1,21 +1,26 @@
 //! Memory of the CPU device: aligned buffers, arrays of either number type, and weights.
 
+mod pages;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use half::{bf16, f16};
 
 use super::integers::Integers;
+use pages::Shelf;
 
 /// A vector of fixed length that starts at a cache line, so that vector loads never straddle two.
 ///
 /// A large one comes from the operating system untouched, so that it costs memory as it is used and
-/// all threads share the work of first touching it. (Asking for pages of 2 MB made loading slower, where
-/// memory was in pieces, and decoding no faster.)
+/// all threads share the work of first touching it.
 pub(crate) struct Buffer<T: Number> {
     start: NonNull<T>,
     len: usize,
+    /// Where it stands with others; otherwise its memory is its own.
+    shelf: Option<Arc<Shelf>>,
 }
 
 /// What a buffer may hold: numbers for which all bits zero is zero.
@@ -47,7 +52,11 @@ impl<T: Number> Buffer<T> {
         let layout = Self::layout(len);
         if layout.size() == 0 {
             let start = NonNull::dangling();
-            return Buffer { start, len: 0 };
+            return Buffer {
+                start,
+                len: 0,
+                shelf: None,
+            };
         }
         // SAFETY: the layout is not empty.
         let start = unsafe {
@@ -57,13 +66,32 @@ impl<T: Number> Buffer<T> {
             }
         };
         let start = NonNull::new(start.cast()).unwrap_or_else(|| handle_alloc_error(layout));
-        Buffer { start, len }
+        Buffer {
+            start,
+            len,
+            shelf: None,
+        }
+    }
+
+    /// Zeros beside other buffers in large pages, for what is read again and again from beginning to
+    /// end and never resized: the weights that a model writes with. Their memory is given back when
+    /// all of a shelf are gone.
+    pub(crate) fn shelved(len: usize) -> Self {
+        let bytes = Self::layout(len).size();
+        match pages::shelve(bytes).filter(|_| bytes > 0) {
+            Some((start, shelf)) => Buffer {
+                start: start.cast(),
+                len,
+                shelf: Some(shelf),
+            },
+            None => Self::zeros(len),
+        }
     }
 }
 
 impl<T: Number> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.len > 0 {
+        if self.len > 0 && self.shelf.is_none() {
             let layout = Self::layout(self.len);
             // SAFETY: allocated in `zeros` with this very layout.
             unsafe {
@@ -89,47 +117,6 @@ impl<T: Number> DerefMut for Buffer<T> {
         // SAFETY: as in `deref`, and `self` is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
-}
-
-/// Memory straight from the operating system.
-#[cfg(target_os = "linux")]
-mod pages {
-    use std::ptr::null_mut;
-
-    /// Buffers from this size on.
-    pub(super) const LARGE: usize = 4 << 20;
-
-    /// Zeros, at the beginning of a page; null if there is no memory.
-    /// # Safety
-    /// `bytes` must be at least [`LARGE`].
-    pub(super) unsafe fn map(bytes: usize) -> *mut u8 {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping harms nobody.
-        let start = unsafe { libc::mmap(null_mut(), bytes, access, private, -1, 0) };
-        match start == libc::MAP_FAILED {
-            true => null_mut(),
-            false => start.cast(),
-        }
-    }
-
-    /// Gives a mapping back.
-    /// # Safety
-    /// It must be one of `map`, of as many bytes.
-    pub(super) unsafe fn unmap(start: *mut u8, bytes: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { libc::munmap(start.cast(), bytes) };
-    }
-}
-
-/// Where it is not known how, nothing counts as large.
-#[cfg(not(target_os = "linux"))]
-mod pages {
-    pub(super) const LARGE: usize = usize::MAX;
-    pub(super) unsafe fn map(_: usize) -> *mut u8 {
-        std::ptr::null_mut()
-    }
-    pub(super) unsafe fn unmap(_: *mut u8, _: usize) {}
 }
 
 /// A flat vector of f32 or bfloat16 numbers.

@@ -51,11 +51,11 @@ impl Cpu {
         let (width, k) = (engine.tile.columns, source.stride());
         let panels = source.count().div_ceil(width);
         if !self.half() {
-            let mut words = Buffer::zeros(panels * width * engine.units(k));
+            let mut words = Buffer::shelved(panels * width * engine.units(k));
             engine.pack_panels(&session, Right::Along(source), 0..panels, &mut words);
             return words;
         }
-        let mut words = Buffer::zeros(panels * width * k / 2);
+        let mut words = Buffer::shelved(panels * width * k / 2);
         let parts = Parts::new(&mut words);
         session.run(panels, |panel, arena| {
             let wide = arena.take::<u32>(width * k);

@@ -6,15 +6,12 @@
 
 use std::ops::Range;
 
-use super::{Activations, BLOCK, GROUP, Integers, PANEL};
+use super::{Activations, BLOCK, Integers, PANEL, WORD};
 use crate::cpu::lanes::{Element, Lanes, Work};
-use crate::cpu::tile::{Out, for_each_row, prefetch};
+use crate::cpu::tile::{Out, for_each_row};
 
 /// The most rows of x that a tile takes.
 pub(crate) const ROWS: usize = 6;
-
-/// Bytes of w that are on their way from memory while some are read, where w is read once.
-const AHEAD: usize = 4096;
 
 /// Some rows of x with some panels of w: two vectors' rows of w each.
 pub(crate) struct Sweep<'a> {
@@ -50,7 +47,7 @@ fn sweep<L: Lanes, const BITS: usize, const MINIMA: bool>(work: &Sweep<'_>) {
     for column in work.columns.clone().step_by(2 * L::COUNT) {
         let mut row = work.rows.start;
         while row < work.rows.end {
-            let most = if L::COUNT == GROUP { ROWS } else { 2 };
+            let most = if 2 * L::COUNT == PANEL { ROWS } else { 2 };
             let together = most.min(work.rows.end - row);
             // SAFETY: x was checked to have room for whole tiles from any of the rows on.
             unsafe {
@@ -75,22 +72,14 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
 ) {
     let (w, x) = (work.w, work.x);
     let blocks = w.blocks;
-    // Where each of the two vectors begins: in which group, and at which lane of it.
-    let start = |v: usize| {
-        let o = column + v * L::COUNT;
-        (o / PANEL * blocks * 2 + o % PANEL / GROUP, o % GROUP)
-    };
-    let mut bytes: [*const u8; 2] = std::array::from_fn(|v| {
-        let (group, lane) = start(v);
-        w.bytes[group * BITS * 64 + lane * 4..].as_ptr()
-    });
-    let place = |v: usize| {
-        let (group, lane) = start(v);
-        group * GROUP + lane
-    };
-    let scales: [_; 2] = std::array::from_fn(|v| w.scales[place(v)..].as_ptr());
+    // Where the panel begins, and at which of its rows each of the two vectors does.
+    let panel = column / PANEL * blocks;
+    let lane = |v: usize| column % PANEL + v * L::COUNT;
+    let mut bytes: [*const u8; 2] =
+        std::array::from_fn(|v| w.bytes[panel * BITS * WORD + lane(v) * 4..].as_ptr());
+    let scales: [_; 2] = std::array::from_fn(|v| w.scales[panel * PANEL + lane(v)..].as_ptr());
     let minima: [_; 2] = std::array::from_fn(|v| match &w.minima {
-        Some(minima) if MINIMA => minima[place(v)..].as_ptr(),
+        Some(minima) if MINIMA => minima[panel * PANEL + lane(v)..].as_ptr(),
         _ => std::ptr::null(),
     });
     let middle = w.middle();
@@ -110,12 +99,8 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
             let s = x.bytes.as_ptr().add((row * blocks + b) * BLOCK);
             for word in 0..BITS {
                 let [left, right] = bytes;
-                if N == 1 {
-                    prefetch(left.wrapping_add(AHEAD + word * 64));
-                    prefetch(right.wrapping_add(AHEAD + word * 64));
-                }
-                let left = L::load_bytes(left.add(word * 64));
-                let right = L::load_bytes(right.add(word * 64));
+                let left = L::load_bytes(left.add(word * WORD));
+                let right = L::load_bytes(right.add(word * WORD));
                 if BITS == 8 {
                     for_each_row!(R < N => {
                         let s = four::<L>(s.add(R * blocks * BLOCK + 4 * word));
@@ -157,8 +142,8 @@ unsafe fn tile<L: Lanes, const BITS: usize, const MINIMA: bool, const N: usize>(
                 });
             }
         }
-        bytes[0] = bytes[0].wrapping_add(2 * BITS * 64);
-        bytes[1] = bytes[1].wrapping_add(2 * BITS * 64);
+        bytes[0] = bytes[0].wrapping_add(BITS * WORD);
+        bytes[1] = bytes[1].wrapping_add(BITS * WORD);
     }
     for_each_row!(R < N => {
         if R < exist {
