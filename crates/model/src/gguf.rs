@@ -218,11 +218,10 @@ impl Gguf {
         if let Some(rows) = names::rows(shape, spec) {
             ensure!(!bytes.is_empty(), "{name} is empty");
             let row = bytes.len() / rows.len();
-            let ordered: Vec<u8> = rows
-                .iter()
-                .flat_map(|&at| &bytes[at * row..(at + 1) * row])
-                .copied()
-                .collect();
+            let mut ordered = Vec::with_capacity(bytes.len());
+            for at in rows {
+                ordered.extend_from_slice(&bytes[at * row..(at + 1) * row]);
+            }
             return Ok(Numbers::of_bytes(tensor.kind, ordered));
         }
         Ok(Numbers::mapped(tensor.kind, map, tensor.range.clone()))
