@@ -65,7 +65,7 @@ name = Path(args.tokenizer).name
 ours = run("local-completions", f"model={name},base_url={url},tokenizer={args.tokenizer},num_concurrent=4,tokenized_requests=True,max_length=512")
 print(json.dumps(ours["results"], indent=1, default=str))
 if args.peer:
-    theirs = run("hf", f"pretrained={args.peer},dtype=float32,max_length=512")
+    theirs = run("hf", f"pretrained={args.peer},dtype=float32,device=cpu,max_length=512")
     print(json.dumps(theirs["results"], indent=1, default=str))
     worst, same, number = 0.0, 0, 0
     for task in tasks:
