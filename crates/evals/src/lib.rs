@@ -11,4 +11,4 @@ mod task;
 pub mod tasks;
 
 pub use ask::{Answer, Ask, Draw, Likelihood, Request};
-pub use task::{About, Aggregate, Kind, Metric, Protocol, Score, Setup, Task};
+pub use task::{About, Aggregate, Asked, Kind, Metric, Protocol, Score, Setup, Task};

@@ -29,8 +29,39 @@ pub trait Task: Send + Sync {
 
     /// What the answers are worth. `answers` holds one entry for each request that was put
     /// (first [`Ask::request`], then those of [`Task::next`]), `judged` one for each of
-    /// [`Task::judge`].
+    /// [`Task::judge`]; a judge who voted several times has as many messages in his entry.
     fn score(&self, ask: &Ask, answers: &[Answer], judged: &[Answer]) -> Score;
+
+    /// What the model must have answered before any question can be scored: put as a whole, however
+    /// few of the questions are, and worth nothing by itself. A search for passages asks for the
+    /// vectors of all passages here; nothing by default.
+    ///
+    /// # Errors
+    /// Those of [`Task::asks`].
+    fn ground(&self) -> Result<Vec<Ask>> {
+        Ok(vec![])
+    }
+
+    /// The scores of all questions that were put, one for each of `asked` and in its order. `ground`
+    /// holds one answer for each of [`Task::ground`]. Whoever runs a task calls this alone, once;
+    /// by default it is [`Task::score`] of each question.
+    fn scores(&self, _ground: &[Answer], asked: &[Asked<'_>]) -> Vec<Score> {
+        asked
+            .iter()
+            .map(|one| self.score(one.ask, one.answers, one.judged))
+            .collect()
+    }
+}
+
+/// A question with everything that came back for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The question.
+    pub ask: &'a Ask,
+    /// One entry for each request that was put.
+    pub answers: &'a [Answer],
+    /// One entry for each question to the judge.
+    pub judged: &'a [Answer],
 }
 
 /// What a person wants to know of a task before it runs.
@@ -76,7 +107,8 @@ pub enum Aggregate {
 /// What one question's answers are worth.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Metric → value.
+    /// Metric → value. A metric that is not here is not known of this question (no judge gave a
+    /// rating, an answer was expected in another form): a mean leaves the question out.
     pub values: BTreeMap<String, f64>,
     /// What the question weighs in a mean (1 unless said otherwise: bytes, instructions …).
     pub weight: Option<f64>,
