@@ -51,6 +51,12 @@ pub trait Task: Send + Sync {
             .map(|one| self.score(one.ask, one.answers, one.judged))
             .collect()
     }
+
+    /// What is to be said of all answers together, in sentences for a reader: how far a judge agreed
+    /// with himself, what a score stands on; nothing by default.
+    fn remarks(&self, _asked: &[Asked<'_>]) -> Vec<String> {
+        vec![]
+    }
 }
 
 /// A question with everything that came back for it.
