@@ -23,4 +23,4 @@ pub use outcome::{
     samples,
 };
 pub use run::{Cache, Phase, Put, Reply, Respondent, Settings, Silent, Stopped, Watch, run};
-pub use task::{About, Aggregate, Kind, Metric, Protocol, Score, Setup, Task};
+pub use task::{About, Aggregate, Asked, Kind, Metric, Protocol, Score, Setup, Task};

@@ -98,6 +98,8 @@ pub struct Outcome {
     pub respondent: String,
     /// Who judged.
     pub judge: Option<String>,
+    /// What the task has to say of all answers together, in sentences.
+    pub remarks: Vec<String>,
     /// What is known of overlap with training data; `None` where nobody has looked.
     pub contamination: Option<Contamination>,
 }
@@ -137,6 +139,7 @@ impl Outcome {
             questions,
             respondent,
             judge,
+            remarks: vec![],
             contamination: None,
         }
     }

@@ -1,19 +1,18 @@
 //! Runs a task: asks, hears the answers, asks on, has them judged, scores.
 //!
-//! asks → answers → the next turns of every conversation → the judge → scores. All questions of a
-//! turn are put at once, those with a common beginning beside each other, so that whoever answers can
+//! what all scores stand on → asks → answers → the next turns of every conversation → the judge →
+//! scores. All questions of a turn are put at once, those with a common beginning beside each other, so that whoever answers can
 //! work on many and compute a shared prefix once. What is answered goes to the [`Cache`] before
 //! anything else happens: a run that was interrupted goes on, one that is repeated asks nothing.
 //!
-//! What comes out does not depend on the order in which questions are put, on how many are put at
-//! once or on how many threads score.
+//! What comes out does not depend on the order in which questions are put, nor on how many are put at
+//! once.
 //!
 //! Deliberately absent: who answers, a clock, the places where results lie.
 
 mod cache;
 mod order;
 mod respondent;
-mod scoring;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +21,7 @@ pub use respondent::{Phase, Put, Reply, Respondent, Silent, Stopped, Watch};
 
 use crate::ask::{Answer, Ask, Draw, Request};
 use crate::outcome::{Outcome, Question};
-use crate::task::Task;
+use crate::task::{Asked, Task};
 use anyhow::{Result, bail, ensure};
 use std::collections::{BTreeSet, HashMap};
 
@@ -30,7 +29,7 @@ use std::collections::{BTreeSet, HashMap};
 const MOST_TURNS: usize = 64;
 
 /// How a task is run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Settings {
     /// Only the first questions of every group, so many. A group is what lm-eval calls a subtask, and
     /// `--limit` there counts by subtask.
@@ -39,19 +38,8 @@ pub struct Settings {
     pub temperature: Option<f32>,
     /// Questions put at once; `None` puts all of a turn.
     pub batch: Option<usize>,
-    /// Threads that score.
-    pub threads: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            limit: None,
-            temperature: None,
-            batch: None,
-            threads: 1,
-        }
-    }
+    /// How a judge's words are drawn: `samples` is how many times it votes.
+    pub votes: Draw,
 }
 
 /// Runs one task.
@@ -73,17 +61,76 @@ pub fn run(
     let total = all.len();
     let asks = limited(all, settings.limit);
     let mut questions: Vec<Question> = asks.into_iter().map(Question::new).collect();
+    let ground = ground(task, respondent, cache, settings, watch)?;
     converse(task, respondent, cache, settings, watch, &mut questions)?;
     let judged_by = judge.as_ref().map(|judge| judge.identity());
     judge_all(task, judge, cache, settings, watch, &mut questions)?;
-    scoring::score(task, &mut questions, settings.threads, watch)?;
-    Ok(Outcome::new(
-        task.about().clone(),
-        total,
-        questions,
-        respondent.identity(),
-        judged_by,
-    ))
+    watch.progress(&name, Phase::Scores, 0, questions.len())?;
+    let remarks = score(task, &ground, &mut questions)?;
+    watch.progress(&name, Phase::Scores, questions.len(), questions.len())?;
+    Ok(Outcome {
+        remarks,
+        ..Outcome::new(
+            task.about().clone(),
+            total,
+            questions,
+            respondent.identity(),
+            judged_by,
+        )
+    })
+}
+
+/// The answers that all scores stand on.
+fn ground(
+    task: &dyn Task,
+    respondent: &mut dyn Respondent,
+    cache: &mut Cache,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+) -> Result<Vec<Answer>> {
+    let asks = task.ground()?;
+    let wanted: Vec<Put<'_>> = asks
+        .iter()
+        .map(|ask| Put {
+            request: &ask.request,
+            draw: ask.draw,
+        })
+        .collect();
+    if wanted.is_empty() {
+        return Ok(vec![]);
+    }
+    let hearing = Hearing {
+        task: &task.about().name,
+        phase: Phase::Ground,
+        batch: settings.batch,
+    };
+    let replies = hearing.hear(respondent, &wanted, cache, watch)?;
+    Ok(replies.into_iter().map(|reply| reply.answer).collect())
+}
+
+/// Scores every question; what the task has to say of all of them.
+fn score(task: &dyn Task, ground: &[Answer], questions: &mut [Question]) -> Result<Vec<String>> {
+    let asked: Vec<Asked<'_>> = questions
+        .iter()
+        .map(|one| Asked {
+            ask: &one.ask,
+            answers: &one.answers,
+            judged: &one.judged,
+        })
+        .collect();
+    let scores = task.scores(ground, &asked);
+    ensure!(
+        scores.len() == asked.len(),
+        "the task {} gave {} scores for {} questions (a bug of the task)",
+        task.about().name,
+        scores.len(),
+        asked.len()
+    );
+    let remarks = task.remarks(&asked);
+    for (question, score) in questions.iter_mut().zip(scores) {
+        question.score = score;
+    }
+    Ok(remarks)
 }
 
 fn check(name: &str, asks: &[Ask]) -> Result<()> {
@@ -174,8 +221,7 @@ fn drawn(draw: Draw, settings: &Settings) -> Draw {
     }
 }
 
-/// What the judge says of the answers. The same question put several times is so many votes, each
-/// with a seed of its own.
+/// What the judge says of the answers.
 fn judge_all(
     task: &dyn Task,
     judge: Option<&mut dyn Respondent>,
@@ -197,17 +243,9 @@ fn judge_all(
         }
         return Ok(());
     };
-    let mut wanted = vec![];
-    for question in questions.iter() {
-        for (at, request) in question.judge_requests.iter().enumerate() {
-            let before = question.judge_requests[..at].iter();
-            let draw = Draw {
-                seed: before.filter(|other| *other == request).count() as u64,
-                ..Draw::default()
-            };
-            wanted.push(Put { request, draw });
-        }
-    }
+    let draw = settings.votes;
+    let requests = questions.iter().flat_map(|one| &one.judge_requests);
+    let wanted: Vec<Put<'_>> = requests.map(|request| Put { request, draw }).collect();
     if wanted.is_empty() {
         return Ok(());
     }
@@ -217,7 +255,6 @@ fn judge_all(
         batch: settings.batch,
     };
     let replies = hearing.hear(judge, &wanted, cache, watch)?;
-    drop(wanted);
     let mut answers = replies.into_iter().map(|reply| reply.answer);
     for question in questions {
         let count = question.judge_requests.len();

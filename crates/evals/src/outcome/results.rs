@@ -140,6 +140,7 @@ pub fn results(about: &About, outcomes: &[Outcome]) -> Value {
                 "about": outcome.about,
                 "intervals": outcome.estimates,
                 "failed": outcome.failed(),
+                "remarks": outcome.remarks,
                 "respondent": outcome.respondent,
                 "judge": outcome.judge,
                 "contamination": outcome.contamination,

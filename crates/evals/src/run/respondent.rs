@@ -73,6 +73,8 @@ pub trait Respondent {
 /// What a run is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// What all scores stand on comes first.
+    Ground,
     /// Answers come; `turn` counts from 0 within conversations.
     Answers {
         /// Which turn.
@@ -88,7 +90,7 @@ impl Phase {
     /// What is counted.
     pub fn noun(self) -> &'static str {
         match self {
-            Phase::Answers { .. } => "answers",
+            Phase::Ground | Phase::Answers { .. } => "answers",
             Phase::Verdicts => "verdicts",
             Phase::Scores => "scores",
         }

@@ -3,13 +3,11 @@ use crate::ask::Likelihood;
 use crate::task::{About, Aggregate, Metric, Score};
 use chat::Message;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 /// Six subjects' worth of everything: options, texts, conversations of two turns that are judged.
 struct Quiz {
     about: About,
     asks: Vec<Ask>,
-    votes: usize,
 }
 
 fn ask(id: &str, group: &str, request: Request) -> Ask {
@@ -65,7 +63,6 @@ impl Quiz {
                 metrics: vec![metric("acc"), metric("length")],
             },
             asks,
-            votes: 1,
         }
     }
 }
@@ -100,12 +97,11 @@ impl Task for Quiz {
             return vec![];
         };
         let prompt = format!("Is this good? {}", last[0].content.as_deref().unwrap());
-        let request = Request::Complete {
+        vec![Request::Complete {
             prompt,
             stops: vec![],
             limit: 4,
-        };
-        vec![request; self.votes]
+        }]
     }
 
     fn score(&self, _: &Ask, answers: &[Answer], judged: &[Answer]) -> Score {
@@ -233,10 +229,10 @@ fn plain(quiz: &Quiz) -> Outcome {
 
 proptest! {
     #[test]
-    fn nothing_depends_on_batches_threads_or_order(batch in 1_usize..40, threads in 1_usize..6, backwards: bool) {
+    fn nothing_depends_on_batches_or_order(batch in 1_usize..40, backwards: bool) {
         let quiz = Quiz::new();
         let mut fake = Fake { backwards, ..Fake::default() };
-        let settings = Settings { batch: Some(batch), threads, ..Settings::default() };
+        let settings = Settings { batch: Some(batch), ..Settings::default() };
         let outcome = go(&quiz, &mut fake, &mut Cache::in_memory(), settings).unwrap();
         prop_assert_eq!(outcome, plain(&quiz));
     }
@@ -412,48 +408,105 @@ fn a_limit_counts_by_group() {
 }
 
 #[test]
-fn votes_are_drawn_one_by_one_and_a_missing_judge_is_said() {
-    let quiz = Quiz {
-        votes: 3,
-        ..Quiz::new()
-    };
+fn votes_are_samples_and_a_missing_judge_is_said() {
+    let quiz = Quiz::new();
     let mut judge = Fake {
         name: "judge",
         ..Fake::default()
     };
-    let settings = Settings::default();
-    let mut cache = Cache::in_memory();
-    let outcome = run(
+    let settings = Settings {
+        votes: Draw {
+            samples: 3,
+            ..Draw::default()
+        },
+        ..Settings::default()
+    };
+    let (mut fake, mut cache) = (Fake::default(), Cache::in_memory());
+    let judged = run(
         &quiz,
-        &mut Fake::default(),
+        &mut fake,
         Some(&mut judge),
         &mut cache,
         &settings,
         &mut Silent,
     );
-    let outcome = outcome.unwrap();
-    let mut seeds: BTreeMap<u64, usize> = BTreeMap::new();
-    for (_, draw) in judge.asked.concat() {
-        *seeds.entry(draw.seed).or_default() += 1;
+    let judged = judged.unwrap();
+    let last = judged.questions.last().unwrap();
+    assert!(
+        matches!(&last.judged[..], [Answer::Texts(votes)] if votes.len() == 3),
+        "{:?}",
+        last.judged
+    );
+    assert_eq!(judged.judge.as_deref(), Some("fake judge"));
+    let alone = run(&quiz, &mut fake, None, &mut cache, &settings, &mut Silent).unwrap();
+    assert_eq!(alone.judge, None);
+    let last = &alone.questions.last().unwrap().judged;
+    assert!(
+        matches!(&last[..], [Answer::Failed(why)] if why.contains("--judge")),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn what_scores_stand_on_is_asked_first_and_whatever_the_limit() {
+    /// How many of all passages are longer than the question's answer.
+    struct Search(Quiz);
+    impl Task for Search {
+        fn about(&self) -> &About {
+            &self.0.about
+        }
+        fn asks(&self) -> Result<Vec<Ask>> {
+            self.0.asks()
+        }
+        fn ground(&self) -> Result<Vec<Ask>> {
+            let passage = |at: usize| {
+                let prompt = format!("passage {at}");
+                let (stops, limit) = (vec![], 4);
+                ask(
+                    &at.to_string(),
+                    "",
+                    Request::Complete {
+                        prompt,
+                        stops,
+                        limit,
+                    },
+                )
+            };
+            Ok((0..5).map(passage).collect())
+        }
+        fn score(&self, _: &Ask, _: &[Answer], _: &[Answer]) -> Score {
+            panic!("whoever runs a task calls `scores`")
+        }
+        fn scores(&self, ground: &[Answer], asked: &[crate::task::Asked<'_>]) -> Vec<Score> {
+            let values = [("acc".to_owned(), ground.len() as f64)];
+            let score = Score {
+                values: values.into(),
+                ..Score::default()
+            };
+            vec![score; asked.len()]
+        }
+        fn remarks(&self, asked: &[crate::task::Asked<'_>]) -> Vec<String> {
+            vec![format!("{} questions", asked.len())]
+        }
     }
-    assert_eq!(seeds, [(0, 3), (1, 3), (2, 3)].into());
-    assert_eq!(outcome.judge.as_deref(), Some("fake judge"));
-    let alone = run(
-        &quiz,
-        &mut Fake::default(),
+    let mut fake = Fake::default();
+    let settings = Settings {
+        limit: Some(1),
+        ..Settings::default()
+    };
+    let outcome = run(
+        &Search(Quiz::new()),
+        &mut fake,
         None,
-        &mut cache,
+        &mut Cache::in_memory(),
         &settings,
         &mut Silent,
     );
-    let alone = alone.unwrap();
-    assert_eq!(alone.judge, None);
-    let judged = &alone.questions.last().unwrap().judged;
-    assert_eq!(judged.len(), 3);
-    assert!(
-        matches!(&judged[0], Answer::Failed(why) if why.contains("--judge")),
-        "{judged:?}"
-    );
+    let outcome = outcome.unwrap();
+    assert_eq!(fake.asked[0].len(), 5);
+    assert_eq!(outcome.questions.len(), 4);
+    assert_eq!(outcome.headline().unwrap().value, 5.0);
+    assert_eq!(outcome.remarks, ["4 questions"]);
 }
 
 #[test]
