@@ -8,10 +8,17 @@
 //! Deliberately absent: models, tokens, HTTP; the benchmarks' data, which is read from a folder.
 
 mod ask;
+mod choose;
 mod compare;
 mod estimate;
+mod letter;
+mod maths;
 mod outcome;
+mod prepared;
+mod python;
+mod read;
 mod run;
+mod shots;
 mod task;
 pub mod tasks;
 

@@ -25,7 +25,7 @@ pub(crate) const ANSWERS: &str = "answers.jsonl";
 /// What is to be evaluated, and how.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
-    /// Names of tasks, or TOML files of one's own.
+    /// Names of tasks, or TOML files of one's own below the data folder (or absolute).
     pub(crate) tasks: Vec<String>,
     /// Examples before the question; the protocol's number where nothing is said.
     pub(crate) shots: Option<usize>,
@@ -119,10 +119,10 @@ pub(crate) fn missing(kind: &Kind, data: &Path) -> Vec<&'static str> {
 }
 
 fn open(name: &str, setup: &Setup) -> Result<Box<dyn Task>> {
-    let Some(kind) = kind(name)? else {
-        bail!("{name}: tasks of one's own are not read yet");
-    };
     let data = &setup.data;
+    let Some(kind) = kind(name)? else {
+        return evals::tasks::own::open(&data.join(name), setup);
+    };
     ensure!(
         kind.needs.is_empty() || data.is_dir(),
         "the folder of benchmarks {} is not there: wanted one with a folder for each benchmark in its \

@@ -145,9 +145,15 @@ impl Eval {
         Ok(())
     }
 
+    /// A TOML file is meant from here, or else from the data folder.
     fn wanted(&self) -> Wanted {
+        let place = |name: &String| {
+            let here = name.ends_with(".toml") && Path::new(name).is_file();
+            let absolute = here.then(|| std::path::absolute(name).ok()).flatten();
+            absolute.map_or(name.clone(), |path| path.to_string_lossy().into_owned())
+        };
         Wanted {
-            tasks: self.tasks.clone(),
+            tasks: self.tasks.iter().map(place).collect(),
             shots: self.shots,
             limit: self.limit,
             draws: self.samples,

@@ -11,7 +11,7 @@ mod benchmarks;
 use crate::device::Machine;
 use crate::evaluation::Wanted;
 use crate::kinds::{self, Files, Model, Questions};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use evals::{Estimate, Protocol};
 use generate::{Engine, Generation, Likelihood, Limits, Sampling, Scorer};
 use model::{Decoder, Use};
@@ -172,6 +172,15 @@ impl Stage for Evaluate {
             inputs.data.is_some() || self.tasks.is_empty(),
             "tasks are named and nothing is bound to `data`: bind the folder of benchmarks"
         );
+        let outside = |name: &&String| {
+            let mut parts = std::path::Path::new(name.as_str()).components();
+            !parts.all(|part| matches!(part, std::path::Component::Normal(_)))
+        };
+        if let Some(name) = self.tasks.iter().find(outside) {
+            bail!(
+                "the task {name} lies outside what is bound to `data`: put its file there, and name it from there"
+            );
+        }
         self.wanted().check()
     }
 
