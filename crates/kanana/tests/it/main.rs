@@ -7,6 +7,7 @@ mod convert;
 mod cost;
 mod curation;
 mod distill;
+mod eval;
 mod guard;
 mod kill;
 mod merge;

@@ -156,8 +156,8 @@ impl Words {
         prompts: &str,
     ) -> String {
         self.say(
-            format!("{summary} {protocol}; data {source}; version {version}; prompts {prompts}."),
-            format!("{summary} {protocol}; 자료 {source}; 판 {version}; 문항 해시 {prompts}."),
+            format!("{summary}; {protocol}; data {source}; version {version}; prompts {prompts}."),
+            format!("{summary}; {protocol}; 자료 {source}; 판 {version}; 문항 해시 {prompts}."),
         )
     }
 
