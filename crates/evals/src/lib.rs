@@ -8,11 +8,13 @@
 
 mod ask;
 mod choose;
+pub mod judge;
 mod letter;
 mod maths;
 mod prepared;
 mod python;
 mod read;
+pub mod retrieval;
 mod shots;
 mod task;
 pub mod tasks;
