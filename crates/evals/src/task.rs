@@ -5,6 +5,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A benchmark, ready to ask.
 pub trait Task: Send + Sync {
@@ -44,12 +45,32 @@ pub trait Task: Send + Sync {
 
     /// The scores of all questions that were put, one for each of `asked` and in its order. `ground`
     /// holds one answer for each of [`Task::ground`]. Whoever runs a task calls this alone, once;
-    /// by default it is [`Task::score`] of each question.
+    /// by default it is [`Task::score`] of each question, on as many threads as there are processors.
     fn scores(&self, _ground: &[Answer], asked: &[Asked<'_>]) -> Vec<Score> {
-        asked
-            .iter()
-            .map(|one| self.score(one.ask, one.answers, one.judged))
-            .collect()
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let next = &AtomicUsize::new(0);
+        let mut scores = vec![Score::default(); asked.len()];
+        std::thread::scope(|scope| {
+            // Short work is shared out as well as long work, such as running a program.
+            let work = move || {
+                let mut done = vec![];
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = asked.get(at) else { break done };
+                    done.push((at, self.score(one.ask, one.answers, one.judged)));
+                }
+            };
+            let workers: Vec<_> = (0..threads.min(asked.len()))
+                .map(|_| scope.spawn(work))
+                .collect();
+            for worker in workers {
+                let done = worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                done.into_iter().for_each(|(at, score)| scores[at] = score);
+            }
+        });
+        scores
     }
 
     /// What is to be said of all answers together, in sentences for a reader: how far a judge agreed
