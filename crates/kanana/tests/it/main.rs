@@ -6,6 +6,7 @@ mod classify;
 mod convert;
 mod cost;
 mod curation;
+mod decontaminate;
 mod distill;
 mod eval;
 mod guard;
