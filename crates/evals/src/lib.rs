@@ -7,6 +7,13 @@
 //! Deliberately absent: models, tokens, HTTP; the benchmarks' data, which is read from a folder.
 
 mod ask;
+mod choose;
+mod letter;
+mod maths;
+mod prepared;
+mod python;
+mod read;
+mod shots;
 mod task;
 pub mod tasks;
 

@@ -2,8 +2,29 @@
 
 use crate::task::Kind;
 
+pub mod bits_per_byte;
+pub mod extractive_qa;
+pub mod gsm8k;
+pub mod haerae;
+pub mod kmmlu;
+pub mod kobest;
+pub mod math;
+pub mod mmlu;
+pub mod own;
+pub mod world;
+
 /// Every task, in the order of importance.
-pub const KINDS: &[&[Kind]] = &[];
+pub const KINDS: &[&[Kind]] = &[
+    mmlu::KINDS,
+    kmmlu::KINDS,
+    haerae::KINDS,
+    kobest::KINDS,
+    gsm8k::KINDS,
+    math::KINDS,
+    extractive_qa::KINDS,
+    bits_per_byte::KINDS,
+    world::KINDS,
+];
 
 /// The task of this name.
 pub fn find(name: &str) -> Option<&'static Kind> {
