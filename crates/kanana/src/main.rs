@@ -3,6 +3,7 @@
 mod command;
 mod device;
 mod environment;
+mod evaluation;
 mod forecast;
 mod kinds;
 mod stages;
