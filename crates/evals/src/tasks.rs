@@ -6,9 +6,12 @@ pub mod bits_per_byte;
 pub mod extractive_qa;
 pub mod gsm8k;
 pub mod haerae;
+pub mod humaneval;
+pub mod ifeval;
 pub mod kmmlu;
 pub mod kobest;
 pub mod math;
+pub mod mbpp;
 pub mod mmlu;
 pub mod own;
 pub mod world;
@@ -20,7 +23,10 @@ pub const KINDS: &[&[Kind]] = &[
     haerae::KINDS,
     kobest::KINDS,
     gsm8k::KINDS,
+    humaneval::KINDS,
+    mbpp::KINDS,
     math::KINDS,
+    ifeval::KINDS,
     extractive_qa::KINDS,
     bits_per_byte::KINDS,
     world::KINDS,
