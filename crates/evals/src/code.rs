@@ -110,7 +110,9 @@ pub(crate) fn judge(code: &str, tests: &Tests) -> Result<Verdict> {
         wall: Duration::from_secs(clock),
         ..sandbox.limits().clone()
     };
-    let outcome = sandbox.within(limits).run(DRIVER, &serde_json::to_vec(&job)?)?;
+    let outcome = sandbox
+        .within(limits)
+        .run(DRIVER, &serde_json::to_vec(&job)?)?;
     let said = outcome.stdout.lines().last();
     let said = said.and_then(|line| serde_json::from_str::<Said>(line).ok());
     match said.filter(|said| said.mark == mark && outcome.status == Status::Ended(0)) {
@@ -193,7 +195,10 @@ pub(crate) fn score(metrics: &[Metric], programs: &[String], tests: &Tests) -> S
             Some(name) => (name, base),
             None => (metric.name.as_str(), plus),
         };
-        let k = name.strip_prefix("pass@").and_then(|k| k.parse().ok()).unwrap_or(1);
+        let k = name
+            .strip_prefix("pass@")
+            .and_then(|k| k.parse().ok())
+            .unwrap_or(1);
         (k <= all).then(|| (metric.name.clone(), pass_at(k, all, right)))
     };
     Score {

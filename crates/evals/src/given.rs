@@ -95,8 +95,10 @@ pub fn given(task: &dyn Task, file: &Path) -> Result<Vec<(Ask, Score)>> {
         })
         .collect();
     ensure!(
-        asked.iter().all(|one| task.next(one.ask, one.answers).is_none()
-            && task.judge(one.ask, one.answers).is_empty()),
+        asked
+            .iter()
+            .all(|one| task.next(one.ask, one.answers).is_none()
+                && task.judge(one.ask, one.answers).is_empty()),
         "{} asks on, or asks a judge: run it with a model",
         task.about().name
     );

@@ -9,24 +9,54 @@ use std::path::Path;
 fn main() {
     sandbox::door();
     let tests: &[(&str, fn())] = &[
-        ("humaneval_runs_the_released_tests", humaneval_runs_the_released_tests),
-        ("what_an_answer_tries_is_a_failure_and_nothing_else", what_an_answer_tries_is_a_failure_and_nothing_else),
-        ("humaneval_plus_compares_with_the_solution", humaneval_plus_compares_with_the_solution),
-        ("mbpp_plus_knows_tuples_and_sets", mbpp_plus_knows_tuples_and_sets),
-        ("chat_answers_are_searched_for_their_program", chat_answers_are_searched_for_their_program),
-        ("several_answers_give_pass_at_k", several_answers_give_pass_at_k),
-        ("a_broken_problem_is_no_fault_of_the_model", a_broken_problem_is_no_fault_of_the_model),
+        (
+            "humaneval_runs_the_released_tests",
+            humaneval_runs_the_released_tests,
+        ),
+        (
+            "what_an_answer_tries_is_a_failure_and_nothing_else",
+            what_an_answer_tries_is_a_failure_and_nothing_else,
+        ),
+        (
+            "humaneval_plus_compares_with_the_solution",
+            humaneval_plus_compares_with_the_solution,
+        ),
+        (
+            "mbpp_plus_knows_tuples_and_sets",
+            mbpp_plus_knows_tuples_and_sets,
+        ),
+        (
+            "chat_answers_are_searched_for_their_program",
+            chat_answers_are_searched_for_their_program,
+        ),
+        (
+            "several_answers_give_pass_at_k",
+            several_answers_give_pass_at_k,
+        ),
+        (
+            "a_broken_problem_is_no_fault_of_the_model",
+            a_broken_problem_is_no_fault_of_the_model,
+        ),
         ("answers_of_a_file_are_scored", answers_of_a_file_are_scored),
-        ("rows_that_are_not_whole_are_named", rows_that_are_not_whole_are_named),
+        (
+            "rows_that_are_not_whole_are_named",
+            rows_that_are_not_whole_are_named,
+        ),
     ];
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     let mut failed = 0;
     for (name, test) in tests {
-        if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !name.contains(wanted.as_str()))
+        {
             continue;
         }
         let ended = std::panic::catch_unwind(test);
-        println!("test {name} ... {}", if ended.is_ok() { "ok" } else { "FAILED" });
+        println!(
+            "test {name} ... {}",
+            if ended.is_ok() { "ok" } else { "FAILED" }
+        );
         failed += usize::from(ended.is_err());
     }
     std::process::exit(i32::from(failed > 0));
@@ -52,7 +82,11 @@ fn put(folder: &Path, name: &str, text: &str) {
 fn data() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "humaneval/HumanEval.jsonl.gz", HUMANEVAL);
-    put(folder.path(), "humaneval_plus/HumanEvalPlus.jsonl.gz", HUMANEVAL_PLUS);
+    put(
+        folder.path(),
+        "humaneval_plus/HumanEvalPlus.jsonl.gz",
+        HUMANEVAL_PLUS,
+    );
     put(folder.path(), "mbpp_plus/MbppPlus.jsonl.gz", MBPP_PLUS);
     folder
 }
@@ -86,16 +120,28 @@ fn humaneval_runs_the_released_tests() {
     let folder = data();
     let task = open("humaneval", folder.path(), Protocol::Base, 1);
     let asks = task.asks().unwrap();
-    assert!(matches!(&asks[0].request, evals::Request::Complete { prompt, stops, .. }
-        if prompt.ends_with("\"\"\" 합을 구한다. \"\"\"\n") && stops.len() == 5));
-    assert_eq!(right(task.as_ref(), "    return sum(x)\n"), (1.0, String::new()));
+    assert!(
+        matches!(&asks[0].request, evals::Request::Complete { prompt, stops, .. }
+        if prompt.ends_with("\"\"\" 합을 구한다. \"\"\"\n") && stops.len() == 5)
+    );
+    assert_eq!(
+        right(task.as_ref(), "    return sum(x)\n"),
+        (1.0, String::new())
+    );
     let (value, why) = right(task.as_ref(), "    return len(x)\n");
     assert_eq!(value, 0.0);
     assert!(why.contains("AssertionError"), "{why}");
     let (value, why) = right(task.as_ref(), "    return summ(x)\n");
     assert!(value == 0.0 && why.contains("NameError"), "{why}");
     // what a main block does is not looked at
-    assert_eq!(right(task.as_ref(), "    return sum(x)\n\nif __name__ == '__main__':\n    raise SystemExit").0, 1.0);
+    assert_eq!(
+        right(
+            task.as_ref(),
+            "    return sum(x)\n\nif __name__ == '__main__':\n    raise SystemExit"
+        )
+        .0,
+        1.0
+    );
 }
 
 fn what_an_answer_tries_is_a_failure_and_nothing_else() {
@@ -119,7 +165,14 @@ fn what_an_answer_tries_is_a_failure_and_nothing_else() {
         assert!(!why.is_empty(), "{answer}");
     }
     // printing is nobody's fault
-    assert_eq!(right(task.as_ref(), "    print('x' * 10 ** 7)\n    return sum(x)\n").0, 1.0);
+    assert_eq!(
+        right(
+            task.as_ref(),
+            "    print('x' * 10 ** 7)\n    return sum(x)\n"
+        )
+        .0,
+        1.0
+    );
 }
 
 fn humaneval_plus_compares_with_the_solution() {
@@ -128,16 +181,32 @@ fn humaneval_plus_compares_with_the_solution() {
     let asks = task.asks().unwrap();
     let of = |answer: &str| {
         let score = score(task.as_ref(), &asks[0], &[answer]);
-        (score.values["pass@1"], score.values["pass@1,base"], score.note)
+        (
+            score.values["pass@1"],
+            score.values["pass@1,base"],
+            score.note,
+        )
     };
-    assert_eq!(of("    return sum(x) / len(x) if x else 0.0\n"), (1.0, 1.0, String::new()));
+    assert_eq!(
+        of("    return sum(x) / len(x) if x else 0.0\n"),
+        (1.0, 1.0, String::new())
+    );
     // HumanEval's own input is passed, an empty list is not
     let (plus, base, why) = of("    return sum(x) / len(x)\n");
     assert_eq!((plus, base), (0.0, 1.0));
-    assert!(why.contains("mean([])") && why.contains("ZeroDivisionError"), "{why}");
+    assert!(
+        why.contains("mean([])") && why.contains("ZeroDivisionError"),
+        "{why}"
+    );
     // a millionth is close enough for floats, a thousandth is not
-    assert_eq!(of("    return sum(x) / len(x) + 1e-8 if x else 0.0\n").0, 1.0);
-    assert_eq!(of("    return sum(x) / len(x) + 1e-3 if x else 0.0\n").0, 0.0);
+    assert_eq!(
+        of("    return sum(x) / len(x) + 1e-8 if x else 0.0\n").0,
+        1.0
+    );
+    assert_eq!(
+        of("    return sum(x) / len(x) + 1e-3 if x else 0.0\n").0,
+        0.0
+    );
     assert_eq!(of("    return 0\n").1, 0.0);
 }
 
@@ -145,10 +214,23 @@ fn mbpp_plus_knows_tuples_and_sets() {
     let folder = data();
     let task = open("mbpp_plus", folder.path(), Protocol::Base, 1);
     let asks = task.asks().unwrap();
-    let of = |place: usize, answer: &str| score(task.as_ref(), &asks[place], &[answer]).values["pass@1"];
-    assert_eq!(of(0, "def similar_elements(a, b):\n    return tuple(set(a) & set(b))"), 1.0);
+    let of =
+        |place: usize, answer: &str| score(task.as_ref(), &asks[place], &[answer]).values["pass@1"];
+    assert_eq!(
+        of(
+            0,
+            "def similar_elements(a, b):\n    return tuple(set(a) & set(b))"
+        ),
+        1.0
+    );
     // the order does not matter, but tuples must have come
-    assert_eq!(of(0, "def similar_elements(a, b):\n    assert type(a) is tuple\n    return sorted(set(a) & set(b), reverse=True)"), 1.0);
+    assert_eq!(
+        of(
+            0,
+            "def similar_elements(a, b):\n    assert type(a) is tuple\n    return sorted(set(a) & set(b), reverse=True)"
+        ),
+        1.0
+    );
     assert_eq!(of(0, "def similar_elements(a, b):\n    return a"), 0.0);
     assert_eq!(of(1, "def twice(x):\n    return x + x"), 1.0);
     assert_eq!(of(1, "def twice(x):\n    return 2.0000000001 * x"), 0.0);
@@ -179,18 +261,29 @@ fn several_answers_give_pass_at_k() {
     let task = open("humaneval", folder.path(), Protocol::Base, 2);
     let ask = &task.asks().unwrap()[0];
     assert_eq!((ask.draw.samples, ask.draw.temperature), (2, 0.2));
-    let score = score(task.as_ref(), ask, &["    return sum(x)\n", "    return 1\n"]);
+    let score = score(
+        task.as_ref(),
+        ask,
+        &["    return sum(x)\n", "    return 1\n"],
+    );
     assert_eq!((score.values["pass@1"], score.values["pass@2"]), (0.5, 1.0));
 }
 
 fn a_broken_problem_is_no_fault_of_the_model() {
     let folder = data();
     let broken = HUMANEVAL_PLUS.replace("sum(x) / len(x) if x else 0.0", "nonsense");
-    put(folder.path(), "humaneval_plus/HumanEvalPlus.jsonl.gz", &broken);
+    put(
+        folder.path(),
+        "humaneval_plus/HumanEvalPlus.jsonl.gz",
+        &broken,
+    );
     let task = open("humaneval_plus", folder.path(), Protocol::Base, 1);
     let score = score(task.as_ref(), &task.asks().unwrap()[0], &["    return 1\n"]);
     assert!(score.values.is_empty(), "{score:?}");
-    assert!(score.note.contains("own solution") && score.note.contains("nonsense"), "{score:?}");
+    assert!(
+        score.note.contains("own solution") && score.note.contains("nonsense"),
+        "{score:?}"
+    );
 }
 
 fn answers_of_a_file_are_scored() {
@@ -198,19 +291,31 @@ fn answers_of_a_file_are_scored() {
     let file = folder.path().join("answers.jsonl");
     let write = |text: &str| disk::write(&file, text.as_bytes()).unwrap();
     let task = open("humaneval_plus", folder.path(), Protocol::Instruct, 1);
-    write("{\"task_id\": \"HumanEval/0\", \"solution\": \"def mean(x):\\n    return sum(x) / max(len(x), 1)\"}\n");
+    write(
+        "{\"task_id\": \"HumanEval/0\", \"solution\": \"def mean(x):\\n    return sum(x) / max(len(x), 1)\"}\n",
+    );
     let scores = evals::given(task.as_ref(), &file).unwrap();
-    assert_eq!((scores[0].0.id.as_str(), scores[0].1.values["pass@1"]), ("HumanEval/0", 1.0), "{scores:?}");
+    assert_eq!(
+        (scores[0].0.id.as_str(), scores[0].1.values["pass@1"]),
+        ("HumanEval/0", 1.0),
+        "{scores:?}"
+    );
     let refused = |text: &str, task: &dyn Task| {
         write(text);
         format!("{:#}", evals::given(task, &file).unwrap_err())
     };
-    let unknown = refused("{\"task_id\": \"HumanEval/7\", \"answer\": \"\"}\n", task.as_ref());
+    let unknown = refused(
+        "{\"task_id\": \"HumanEval/7\", \"answer\": \"\"}\n",
+        task.as_ref(),
+    );
     assert!(unknown.contains("no question `HumanEval/7`"), "{unknown}");
     let empty = refused("{\"task_id\": \"HumanEval/0\"}\n", task.as_ref());
     assert!(empty.contains("wanted one of `answer`"), "{empty}");
     let base = open("humaneval_plus", folder.path(), Protocol::Base, 1);
-    let whole = refused("{\"task_id\": \"HumanEval/0\", \"solution\": \"x\"}\n", base.as_ref());
+    let whole = refused(
+        "{\"task_id\": \"HumanEval/0\", \"solution\": \"x\"}\n",
+        base.as_ref(),
+    );
     assert!(whole.contains("instruct protocol"), "{whole}");
 }
 

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 /// The longest time between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Entries of a room that are counted before it is called full.
+/// Entries of a room that are counted before it is called full, and folders in folders likewise.
 const ENTRIES: usize = 10_000;
+const DEPTH: usize = 100;
 
 /// What the child was to be stopped for; `None` when it has ended by itself. Stopping is the caller's.
 pub(crate) fn until_it_ends(
@@ -86,17 +87,17 @@ fn occupied(root: u32, processes: u64) -> u64 {
 fn size(room: &Path) -> u64 {
     let mut bytes = 0;
     let mut entries = 0;
-    let mut folders = vec![room.to_owned()];
-    while let Some(folder) = folders.pop() {
+    let mut folders = vec![(room.to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             entries += 1;
-            if entries > ENTRIES {
+            if entries > ENTRIES || depth > DEPTH {
                 return u64::MAX;
             }
             if let Ok(about) = entry.metadata() {
                 bytes += about.len();
                 if about.is_dir() {
-                    folders.push(entry.path());
+                    folders.push((entry.path(), depth + 1));
                 }
             }
         }

@@ -27,11 +27,18 @@ fn blocks(text: &str) -> Vec<Block> {
                 // `inline` code of three backticks is no fence
                 if !language.contains('`') {
                     let code = String::new();
-                    open = Some((mark.unwrap_or('`'), length, indent, Block { language, code }));
+                    open = Some((
+                        mark.unwrap_or('`'),
+                        length,
+                        indent,
+                        Block { language, code },
+                    ));
                 }
             }
             None => {}
-            Some((opened, least, _, _)) if mark == Some(*opened) && length >= *least && bare.len() == length => {
+            Some((opened, least, _, _))
+                if mark == Some(*opened) && length >= *least && bare.len() == length =>
+            {
                 found.extend(open.take().map(|(_, _, _, block)| block));
             }
             Some((_, _, indent, block)) => {
@@ -47,7 +54,11 @@ fn blocks(text: &str) -> Vec<Block> {
 }
 
 fn is_python(block: &Block) -> bool {
-    let word = block.language.split([' ', '{', ',']).next().unwrap_or_default();
+    let word = block
+        .language
+        .split([' ', '{', ','])
+        .next()
+        .unwrap_or_default();
     matches!(word, "" | "python" | "python3" | "py" | "py3" | "ipython")
 }
 
@@ -55,12 +66,15 @@ fn is_python(block: &Block) -> bool {
 fn defines(code: &str, name: Option<&str>) -> bool {
     code.lines().any(|line| {
         let line = line.strip_prefix("async ").unwrap_or(line);
-        let rest = line.strip_prefix("def ").or_else(|| line.strip_prefix("class "));
+        let rest = line
+            .strip_prefix("def ")
+            .or_else(|| line.strip_prefix("class "));
         let Some(rest) = rest.map(str::trim_start) else {
             // `name = lambda …`
             return name.is_some_and(|name| {
-                line.strip_prefix(name)
-                    .is_some_and(|rest| rest.trim_start().starts_with('=') && !rest.trim_start().starts_with("=="))
+                line.strip_prefix(name).is_some_and(|rest| {
+                    rest.trim_start().starts_with('=') && !rest.trim_start().starts_with("==")
+                })
             });
         };
         name.is_none_or(|name| {
@@ -77,7 +91,9 @@ pub(crate) fn program(answer: &str, name: Option<&str>) -> String {
     if let Some(at) = python.iter().position(|block| defines(&block.code, name)) {
         let own = python[at];
         // helpers and imports of their own blocks come along; what prints or reads does not
-        let before = python[..at].iter().filter(|block| only_defines(&block.code));
+        let before = python[..at]
+            .iter()
+            .filter(|block| only_defines(&block.code));
         let mut code: String = before.map(|block| block.code.as_str()).collect();
         code += &own.code;
         return code;
@@ -139,14 +155,24 @@ mod tests {
 
     #[test]
     fn one_block_is_taken_whatever_its_fence_says() {
-        for fence in ["```python", "```", "```py", "~~~python", "````python3", "``` Python "] {
+        for fence in [
+            "```python",
+            "```",
+            "```py",
+            "~~~python",
+            "````python3",
+            "``` Python ",
+        ] {
             let close = fence.trim_end_matches(|c: char| c.is_alphanumeric() || c == ' ');
             check(
                 &format!("물론입니다.\n{fence}\ndef f(x):\n    return x\n{close}\n설명 def f"),
                 "def f(x):\n    return x\n",
             );
         }
-        check("```python\r\ndef f():\r\n    return 1\r\n```", "def f():\n    return 1\n");
+        check(
+            "```python\r\ndef f():\r\n    return 1\r\n```",
+            "def f():\n    return 1\n",
+        );
     }
 
     #[test]
@@ -159,15 +185,27 @@ mod tests {
             "```bash\npip install f\n```\n```python\ndef f(): pass\n```\n```python\ndef f(): return 2\n```",
             "def f(): pass\n",
         );
-        check("```python\nx = input()\n```\n```python\nf = lambda x: x\n```", "f = lambda x: x\n");
+        check(
+            "```python\nx = input()\n```\n```python\nf = lambda x: x\n```",
+            "f = lambda x: x\n",
+        );
         // `foo` is not `f`
-        check("```python\ndef foo(): pass\n```\n```python\ndef f(): pass\n```", "def foo(): pass\ndef f(): pass\n");
+        check(
+            "```python\ndef foo(): pass\n```\n```python\ndef f(): pass\n```",
+            "def foo(): pass\ndef f(): pass\n",
+        );
     }
 
     #[test]
     fn an_indented_block_and_one_without_end() {
-        check("1. 이렇게:\n   ```python\n   def f():\n       return 1\n   ```\n2. 끝", "def f():\n    return 1\n");
-        check("```python\ndef f():\n    return 1", "def f():\n    return 1");
+        check(
+            "1. 이렇게:\n   ```python\n   def f():\n       return 1\n   ```\n2. 끝",
+            "def f():\n    return 1\n",
+        );
+        check(
+            "```python\ndef f():\n    return 1",
+            "def f():\n    return 1",
+        );
     }
 
     #[test]

@@ -17,10 +17,23 @@ fn pass_at_k_is_the_share_of_draws_that_hold_a_right_one() {
 #[test]
 fn ks_are_told_as_far_as_answers_reach() {
     let names = |samples, plus| -> Vec<String> {
-        metrics(samples, plus).into_iter().map(|it| it.name).collect()
+        metrics(samples, plus)
+            .into_iter()
+            .map(|it| it.name)
+            .collect()
     };
     assert_eq!(names(1, false), ["pass@1"]);
-    assert_eq!(names(8, true), ["pass@1", "pass@2", "pass@8", "pass@1,base", "pass@2,base", "pass@8,base"]);
+    assert_eq!(
+        names(8, true),
+        [
+            "pass@1",
+            "pass@2",
+            "pass@8",
+            "pass@1,base",
+            "pass@2,base",
+            "pass@8,base"
+        ]
+    );
     assert_eq!(draw(1), Draw::default());
     assert_eq!((draw(8).samples, draw(8).temperature), (8, 0.2));
 }

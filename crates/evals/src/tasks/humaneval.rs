@@ -70,7 +70,11 @@ fn open(setup: &Setup, plus: bool) -> Result<Box<dyn Task>> {
     );
     let metrics = metrics(setup.samples, plus);
     let (name, source, file) = match plus {
-        false => ("humaneval", "openai/human-eval", "humaneval/HumanEval.jsonl.gz"),
+        false => (
+            "humaneval",
+            "openai/human-eval",
+            "humaneval/HumanEval.jsonl.gz",
+        ),
         true => (
             "humaneval_plus",
             "evalplus/humanevalplus_release",
@@ -190,12 +194,20 @@ fn assembled(prompt: &str, entry: &str, answer: &str) -> String {
 mod tests {
     use super::*;
 
-    const PROMPT: &str = "from typing import List\n\n\ndef f(x: List[int]) -> int:\n    \"\"\" 합 \"\"\"\n";
+    const PROMPT: &str =
+        "from typing import List\n\n\ndef f(x: List[int]) -> int:\n    \"\"\" 합 \"\"\"\n";
 
     #[test]
     fn an_answer_becomes_a_program() {
-        let whole = assembled(PROMPT, "f", "네.\n```python\ndef f(x):\n    return sum(x)\n```");
-        assert_eq!(whole, "from typing import List\n\n\ndef f(x):\n    return sum(x)\n");
+        let whole = assembled(
+            PROMPT,
+            "f",
+            "네.\n```python\ndef f(x):\n    return sum(x)\n```",
+        );
+        assert_eq!(
+            whole,
+            "from typing import List\n\n\ndef f(x):\n    return sum(x)\n"
+        );
         let body = assembled(PROMPT, "f", "```python\n    return sum(x)\n```");
         assert_eq!(body, format!("{PROMPT}    return sum(x)\n"));
         let bare = assembled(PROMPT, "f", "    return sum(x)");

@@ -136,7 +136,8 @@ impl Benchmark for Ifeval {
         };
         let followed: Vec<Followed> = texts.iter().map(|text| key.followed(text)).collect();
         let all = followed.len() as f64;
-        let average = |value: &dyn Fn(&Followed) -> f64| followed.iter().map(value).sum::<f64>() / all;
+        let average =
+            |value: &dyn Fn(&Followed) -> f64| followed.iter().map(value).sum::<f64>() / all;
         let values = [
             average(&|it| f64::from(it.strict.iter().all(|it| *it))),
             average(&|it| share(&it.strict)),
@@ -202,7 +203,10 @@ impl Demands {
         };
         let readings = readings(answer);
         let of = |reading: &dyn Fn(&Instruction) -> bool| -> Vec<bool> {
-            self.instructions.iter().map(|(_, it)| reading(it)).collect()
+            self.instructions
+                .iter()
+                .map(|(_, it)| reading(it))
+                .collect()
         };
         Followed {
             strict: of(&|it| holds(it, answer)),
@@ -226,8 +230,8 @@ fn demands(row: &Row) -> Result<Demands> {
     let instructions = row.instruction_id_list.iter().zip(&row.kwargs);
     let instructions = instructions.map(|(id, arguments)| {
         let arguments = arguments.as_ref().unwrap_or(&none);
-        let instruction = Instruction::read(id, arguments)
-            .with_context(|| format!("instruction `{id}`"))?;
+        let instruction =
+            Instruction::read(id, arguments).with_context(|| format!("instruction `{id}`"))?;
         Ok((id.clone(), instruction))
     });
     Ok(Demands {

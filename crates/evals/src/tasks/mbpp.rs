@@ -92,7 +92,11 @@ fn open(setup: &Setup, plus: bool) -> Result<Box<dyn Task>> {
     let metrics = metrics(setup.samples, plus);
     let (name, source, file) = match plus {
         false => ("mbpp", "google-research/mbpp", "mbpp/mbpp.jsonl"),
-        true => ("mbpp_plus", "evalplus/mbppplus_release", "mbpp_plus/MbppPlus.jsonl.gz"),
+        true => (
+            "mbpp_plus",
+            "evalplus/mbppplus_release",
+            "mbpp_plus/MbppPlus.jsonl.gz",
+        ),
     };
     let about = About {
         name: name.into(),
@@ -184,10 +188,14 @@ impl Benchmark for Mbpp {
     fn questions(&self) -> Result<Vec<(Ask, Key)>> {
         if self.plus {
             let rows = json_lines_and_text::<Plus>(&self.file)?.into_iter();
-            return rows.map(|(row, line)| self.extended(&row.place, row.value, line)).collect();
+            return rows
+                .map(|(row, line)| self.extended(&row.place, row.value, line))
+                .collect();
         }
         let rows = json_lines::<Original>(&self.file)?;
-        let tested = rows.into_iter().filter(|row| (11..=510).contains(&row.value.task_id));
+        let tested = rows
+            .into_iter()
+            .filter(|row| (11..=510).contains(&row.value.task_id));
         let question = |row: crate::read::Row<Original>| {
             let Original { task_id, problem } = row.value;
             whole(&row.place, &problem)?;
@@ -261,7 +269,10 @@ fn asserts(program: &str) -> Vec<String> {
     for line in program.lines() {
         if line.starts_with("assert") {
             found.push(line.to_owned());
-        } else if let Some(last) = found.last_mut().filter(|_| line.starts_with([' ', '\t', ')', ']', '}'])) {
+        } else if let Some(last) = found
+            .last_mut()
+            .filter(|_| line.starts_with([' ', '\t', ')', ']', '}']))
+        {
             *last += &format!("\n{line}");
         }
     }
@@ -271,16 +282,22 @@ fn asserts(program: &str) -> Vec<String> {
 /// The function that an assert calls first: `assert set(f(1)) == …` calls `set`, and then `f`.
 fn entry(assert: &str) -> Option<String> {
     const BUILT_IN: [&str; 12] = [
-        "abs", "all", "any", "dict", "float", "int", "len", "list", "round", "set", "sorted", "tuple",
+        "abs", "all", "any", "dict", "float", "int", "len", "list", "round", "set", "sorted",
+        "tuple",
     ];
     let name = |before: &str| -> String {
         let from_behind = before.chars().rev();
-        let name: Vec<char> = from_behind.take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let name: Vec<char> = from_behind
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
         name.into_iter().rev().collect()
     };
     let calls = assert.match_indices('(').map(|(at, _)| name(&assert[..at]));
     let mut own = calls.filter(|name| {
-        !name.is_empty() && name != "assert" && name != "isclose" && !BUILT_IN.contains(&name.as_str())
+        !name.is_empty()
+            && name != "assert"
+            && name != "isclose"
+            && !BUILT_IN.contains(&name.as_str())
     });
     own.next()
 }
@@ -291,7 +308,9 @@ mod tests {
 
     #[test]
     fn the_function_of_an_assert_is_found() {
-        let check = |assert: &str, wanted: &str| assert_eq!(entry(assert).as_deref(), Some(wanted), "{assert}");
+        let check = |assert: &str, wanted: &str| {
+            assert_eq!(entry(assert).as_deref(), Some(wanted), "{assert}")
+        };
         check("assert min_cost([[1, 2]], 2) == 8", "min_cost");
         check("assert set(similar((1,), (2,))) == set((4, 5))", "similar");
         check("assert math.isclose(area(3), 4.5, rel_tol=0.1)", "area");
@@ -319,11 +338,18 @@ mod tests {
             shots,
             samples: 1,
         };
-        assert_eq!(open(&setup(None), false).unwrap().about().protocol, "3-shot completion, run in the sandbox");
+        assert_eq!(
+            open(&setup(None), false).unwrap().about().protocol,
+            "3-shot completion, run in the sandbox"
+        );
         let error = open(&setup(Some(4)), false).err().unwrap().to_string();
         assert!(error.contains("has 3"), "{error}");
         let examples: Vec<Problem> = serde_json::from_str(EXAMPLES).unwrap();
         assert!(examples[0].asked().ends_with("== (13, 14)\n[BEGIN]\n"));
-        assert!(examples[0].asked().starts_with("You are an expert Python programmer, and here is your task: Write"));
+        assert!(
+            examples[0]
+                .asked()
+                .starts_with("You are an expert Python programmer, and here is your task: Write")
+        );
     }
 }

@@ -162,7 +162,7 @@ try:
 except OSError: print('HELD' if len(fds) < 1000 else 'ESCAPED')"),
     // reading outside
     held("reading a secret", "
-for path in ('{path}/secret', '/etc/shadow', '/etc/passwd', '/proc/1/environ', '/root/.bashrc', '/home'):
+for path in ('{path}/secret', '/etc/shadow', '/etc/passwd', '/proc/1/environ', '/var/log/syslog', '/home'):
     try: print('ESCAPED', open(path).read())
     except OSError: pass
 print('HELD')"),

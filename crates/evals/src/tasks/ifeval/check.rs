@@ -11,7 +11,11 @@ use langdetect::{DetectorFactory, Seed};
 use std::sync::LazyLock;
 
 /// The answers that `constrained_response` takes.
-const ANSWERS: [&str; 3] = ["My answer is yes.", "My answer is no.", "My answer is maybe."];
+const ANSWERS: [&str; 3] = [
+    "My answer is yes.",
+    "My answer is no.",
+    "My answer is maybe.",
+];
 
 static DETECTOR: LazyLock<DetectorFactory> = LazyLock::new(|| {
     let mut factory = DetectorFactory::builtin().clone();
@@ -42,12 +46,19 @@ impl Instruction {
             Instruction::Keywords(all) => all.iter().all(|word| found(word, text) > 0),
             Instruction::KeywordFrequency(word, count) => count.holds(found(word, text)),
             Instruction::ForbiddenWords(all) => !all.iter().any(|word| {
-                let whole = found_pattern(&format!(r"\b{word}\b"), &format!(r"\b{}\b", escape(word)), text);
+                let whole = found_pattern(
+                    &format!(r"\b{word}\b"),
+                    &format!(r"\b{}\b", escape(word)),
+                    text,
+                );
                 whole > 0 || (is_korean && korean::names(word, text))
             }),
             Instruction::LetterFrequency(letter, count) => {
                 let letters = text.to_lowercase();
-                count.holds(letters.chars().filter(|c| c == letter).count() + korean::letters(*letter, text))
+                count.holds(
+                    letters.chars().filter(|c| c == letter).count()
+                        + korean::letters(*letter, text),
+                )
             }
             Instruction::Language(code) if is_korean && code == "ko" => korean::is_korean(text),
             Instruction::Language(code) => is_in(code, text),
@@ -91,12 +102,16 @@ impl Instruction {
                 text.ends_with(&phrase.to_lowercase())
             }
             Instruction::CapitalWords(count) => {
-                let capital = words::tokens(text).filter(|word| words::is_upper(word)).count();
+                let capital = words::tokens(text)
+                    .filter(|word| words::is_upper(word))
+                    .count();
                 count.holds(capital)
             }
             Instruction::EnglishCapital => words::is_upper(text) && is_in("en", text),
             Instruction::EnglishLowercase => words::is_lower(text) && is_in("en", text),
-            Instruction::NoComma => !text.contains(',') && !(is_korean && text.contains(['，', '、'])),
+            Instruction::NoComma => {
+                !text.contains(',') && !(is_korean && text.contains(['，', '、']))
+            }
             Instruction::Quotation => {
                 let text = text.trim();
                 let straight = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
@@ -168,7 +183,9 @@ fn first_word(text: &str, wanted: usize, nth: usize, is_it: impl Fn(&str) -> boo
         return false;
     };
     let word = word.trim_start_matches('\'').trim_start_matches('"');
-    let end = word.find(['.', ',', '?', '!', '\'', '"']).unwrap_or(word.len());
+    let end = word
+        .find(['.', ',', '?', '!', '\'', '"'])
+        .unwrap_or(word.len());
     number == wanted && is_it(&word[..end].to_lowercase())
 }
 
@@ -195,8 +212,9 @@ fn is_json(text: &str) -> bool {
     if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
         return true;
     }
-    static NUMBERS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#""(?:[^"\\]|\\.)*"|\bNaN\b|-?\bInfinity\b"#).expect("a pattern of ours"));
+    static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""(?:[^"\\]|\\.)*"|\bNaN\b|-?\bInfinity\b"#).expect("a pattern of ours")
+    });
     let python = NUMBERS.replace_all(text, |found: &fancy_regex::Captures<'_>| match &found[0] {
         text if text.starts_with('"') => text.to_owned(),
         _ => "0".to_owned(),
@@ -211,6 +229,10 @@ fn two_responses(text: &str) -> bool {
     if (1..parts.len().saturating_sub(1)).any(empty) {
         return false;
     }
-    let said: Vec<&str> = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
+    let said: Vec<&str> = parts
+        .iter()
+        .map(|part| part.trim())
+        .filter(|part| !part.is_empty())
+        .collect();
     said.len() == 2 && said[0] != said[1]
 }

@@ -78,11 +78,15 @@ impl Instruction {
             "length_constraints:number_sentences" => {
                 I::Sentences(given.count("relation", "num_sentences")?)
             }
-            "length_constraints:number_paragraphs" => I::Paragraphs(given.number("num_paragraphs")?),
+            "length_constraints:number_paragraphs" => {
+                I::Paragraphs(given.number("num_paragraphs")?)
+            }
             "length_constraints:number_words" => I::Words(given.count("relation", "num_words")?),
             "length_constraints:nth_paragraph_first_word" => {
-                let (paragraphs, nth) =
-                    (given.number("num_paragraphs")?, given.number("nth_paragraph")?);
+                let (paragraphs, nth) = (
+                    given.number("num_paragraphs")?,
+                    given.number("nth_paragraph")?,
+                );
                 ensure!(
                     (1..=paragraphs).contains(&nth),
                     "wanted `nth_paragraph` between 1 and `num_paragraphs`, found {nth} of {paragraphs}"
@@ -100,10 +104,12 @@ impl Instruction {
                 I::Postscript(given.text("postscript_marker")?.trim().to_owned())
             }
             "detectable_format:number_bullet_lists" => I::Bullets(given.number("num_bullets")?),
-            "detectable_format:constrained_response" => I::Constrained(match given.0.get("options") {
-                Some(_) => given.texts("options")?,
-                None => vec![],
-            }),
+            "detectable_format:constrained_response" => {
+                I::Constrained(match given.0.get("options") {
+                    Some(_) => given.texts("options")?,
+                    None => vec![],
+                })
+            }
             "detectable_format:number_highlighted_sections" => {
                 I::Highlights(given.number("num_highlights")?)
             }
@@ -157,8 +163,11 @@ impl Given<'_> {
     fn number(&self, name: &str) -> Result<usize> {
         let value = self.value(name)?;
         // copies of the data write 3.0
-        let number = value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..1e9).contains(n));
-        let number = number.with_context(|| format!("wanted a number as `{name}`, found {value}"))?;
+        let number = value
+            .as_f64()
+            .filter(|n| n.fract() == 0.0 && (0.0..1e9).contains(n));
+        let number =
+            number.with_context(|| format!("wanted a number as `{name}`, found {value}"))?;
         Ok(number as usize)
     }
 

@@ -18,15 +18,91 @@ const SYLLABLES: u32 = 11_172;
 
 /// Particles and forms of 이다 that follow a noun, the plural first.
 const PARTICLES: &[&str] = &[
-    "들", "은", "는", "이", "가", "을", "를", "의", "에", "에서", "에게", "에게서", "께", "께서", "한테", "와", "과", "랑", "이랑",
-    "하고", "도", "만", "뿐", "로", "으로", "로서", "으로서", "로써", "으로써", "부터", "까지", "마저", "조차", "보다", "처럼", "같이",
-    "만큼", "마다", "밖에", "대로", "나", "이나", "든지", "이든지", "라도", "이라도", "라는", "이라는", "란", "이란", "라고",
-    "이라고", "야", "이야", "아", "여", "이여", "며", "이며", "입니다", "이다", "다", "예요", "이에요", "이었다", "였다", "이었습니다",
-    "였습니다", "인", "일", "이고", "이지만", "지만", "이죠", "죠", "이네요", "네요", "씨", "님",
+    "들",
+    "은",
+    "는",
+    "이",
+    "가",
+    "을",
+    "를",
+    "의",
+    "에",
+    "에서",
+    "에게",
+    "에게서",
+    "께",
+    "께서",
+    "한테",
+    "와",
+    "과",
+    "랑",
+    "이랑",
+    "하고",
+    "도",
+    "만",
+    "뿐",
+    "로",
+    "으로",
+    "로서",
+    "으로서",
+    "로써",
+    "으로써",
+    "부터",
+    "까지",
+    "마저",
+    "조차",
+    "보다",
+    "처럼",
+    "같이",
+    "만큼",
+    "마다",
+    "밖에",
+    "대로",
+    "나",
+    "이나",
+    "든지",
+    "이든지",
+    "라도",
+    "이라도",
+    "라는",
+    "이라는",
+    "란",
+    "이란",
+    "라고",
+    "이라고",
+    "야",
+    "이야",
+    "아",
+    "여",
+    "이여",
+    "며",
+    "이며",
+    "입니다",
+    "이다",
+    "다",
+    "예요",
+    "이에요",
+    "이었다",
+    "였다",
+    "이었습니다",
+    "였습니다",
+    "인",
+    "일",
+    "이고",
+    "이지만",
+    "지만",
+    "이죠",
+    "죠",
+    "이네요",
+    "네요",
+    "씨",
+    "님",
 ];
 
 /// Endings after which a mark ends a sentence even without a space.
-const ENDINGS: &[char] = &['다', '요', '죠', '까', '네', '라', '자', '오', '음', '함', '임', '지', '군', '걸'];
+const ENDINGS: &[char] = &[
+    '다', '요', '죠', '까', '네', '라', '자', '오', '음', '함', '임', '지', '군', '걸',
+];
 
 fn is_hangul(c: char) -> bool {
     matches!(u32::from(c), 0xAC00..=0xD7A3 | 0x1100..=0x11FF | 0x3131..=0x318E)
@@ -42,7 +118,9 @@ pub(super) fn is_korean(text: &str) -> bool {
 /// Eojeols.
 pub(super) fn words(text: &str) -> usize {
     let chunks = text.split_whitespace();
-    chunks.filter(|chunk| chunk.chars().any(char::is_alphanumeric)).count()
+    chunks
+        .filter(|chunk| chunk.chars().any(char::is_alphanumeric))
+        .count()
 }
 
 /// Sentences.
@@ -53,7 +131,12 @@ pub(super) fn sentences(text: &str) -> usize {
 fn in_line(line: &str) -> usize {
     let letters: Vec<char> = line.chars().collect();
     let is_mark = |c: char| matches!(c, '.' | '?' | '!' | '…' | '。' | '？' | '！');
-    let closing = |c: char| matches!(c, '"' | '\'' | ')' | ']' | '”' | '’' | '」' | '』' | '》' | '*');
+    let closing = |c: char| {
+        matches!(
+            c,
+            '"' | '\'' | ')' | ']' | '”' | '’' | '」' | '』' | '》' | '*'
+        )
+    };
     let mut number = 0;
     let mut begun = 0;
     let mut at = 0;
@@ -69,11 +152,18 @@ fn in_line(line: &str) -> usize {
         while at < letters.len() && closing(letters[at]) {
             at += 1;
         }
-        let said: Vec<char> = letters[begun..mark].iter().copied().filter(|c| c.is_alphanumeric()).collect();
+        let said: Vec<char> = letters[begun..mark]
+            .iter()
+            .copied()
+            .filter(|c| c.is_alphanumeric())
+            .collect();
         // `1.` and `가.` number what follows
-        let counts = said.iter().all(char::is_ascii_digit) || (said.len() == 1 && mark - begun == 1);
+        let counts =
+            said.iter().all(char::is_ascii_digit) || (said.len() == 1 && mark - begun == 1);
         let ends = letters.get(at).is_none_or(|c| c.is_whitespace());
-        let run_on = mark > 0 && ENDINGS.contains(&letters[mark - 1]) && letters.get(at).is_some_and(|c| is_hangul(*c));
+        let run_on = mark > 0
+            && ENDINGS.contains(&letters[mark - 1])
+            && letters.get(at).is_some_and(|c| is_hangul(*c));
         if !counts && (ends || run_on) {
             number += 1;
             begun = at;
@@ -85,7 +175,12 @@ fn in_line(line: &str) -> usize {
         }
     }
     // what is left of a line without a mark
-    number + usize::from(letters[begun.min(letters.len())..].iter().any(|c| c.is_alphabetic()))
+    number
+        + usize::from(
+            letters[begun.min(letters.len())..]
+                .iter()
+                .any(|c| c.is_alphabetic()),
+        )
 }
 
 /// Whether a text names this word: alone, or with particles behind it.
@@ -95,7 +190,10 @@ pub(super) fn names(word: &str, text: &str) -> bool {
     }
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].chars().next_back();
-        let rest: String = text[at + word.len()..].chars().take_while(|c| c.is_alphanumeric()).collect();
+        let rest: String = text[at + word.len()..]
+            .chars()
+            .take_while(|c| c.is_alphanumeric())
+            .collect();
         !before.is_some_and(char::is_alphanumeric) && are_particles(&rest)
     })
 }
@@ -125,7 +223,9 @@ pub(super) fn letters(jamo: char, text: &str) -> usize {
     let place = |list: &str| list.chars().position(|c| c == jamo);
     let (first, vowel, last) = (place(INITIALS), place(VOWELS), place(FINALS));
     let codes = text.chars().map(|c| u32::from(c).wrapping_sub(HANGUL));
-    let codes = codes.filter(|code| *code < SYLLABLES).map(|code| code as usize);
+    let codes = codes
+        .filter(|code| *code < SYLLABLES)
+        .map(|code| code as usize);
     codes
         .map(|code| {
             usize::from(first == Some(code / 588))
@@ -163,7 +263,14 @@ mod tests {
 
     #[test]
     fn a_word_is_named_with_its_particles() {
-        for text in ["사과", "사과는 달다", "빨간 사과들에게도.", "(사과)", "사과입니다", "'사과'라고"] {
+        for text in [
+            "사과",
+            "사과는 달다",
+            "빨간 사과들에게도.",
+            "(사과)",
+            "사과입니다",
+            "'사과'라고",
+        ] {
             assert!(names("사과", text), "{text}");
         }
         for text in ["사과나무", "파인사과", "사과문을 냈다", ""] {

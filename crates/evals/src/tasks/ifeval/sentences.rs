@@ -104,7 +104,9 @@ impl Token {
         } else if text.ends_with('.') && !text.ends_with("..") {
             let stem = &lower[..lower.len() - 1];
             let last = stem.rsplit('-').next().unwrap_or(stem);
-            token.abbreviation = [stem, last].iter().any(|it| english.abbreviations.contains(*it));
+            token.abbreviation = [stem, last]
+                .iter()
+                .any(|it| english.abbreviations.contains(*it));
             token.ends = !token.abbreviation;
         }
         token
@@ -128,7 +130,9 @@ impl Token {
     /// `A.`: one letter and a period.
     fn is_initial(&self) -> bool {
         let mut letters = self.text.chars();
-        let first = letters.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        let first = letters
+            .next()
+            .is_some_and(|c| c.is_alphabetic() || c == '_');
         first && letters.next() == Some('.') && letters.next().is_none()
     }
 
@@ -141,7 +145,11 @@ impl Token {
         if matches!(self.text.as_str(), ";" | ":" | "," | "." | "!" | "?") {
             return Some(false);
         }
-        let seen = english.contexts.get(self.stem()).copied().unwrap_or_default();
+        let seen = english
+            .contexts
+            .get(self.stem())
+            .copied()
+            .unwrap_or_default();
         if self.begins_upper() && seen & LOWER != 0 && seen & WITHIN_UPPER == 0 {
             return Some(true);
         }
@@ -160,7 +168,10 @@ fn settle(one: &mut Token, next: &Token, english: &English) {
     }
     let (word, following) = (one.without_period().to_owned(), next.stem().to_owned());
     let initial = one.is_initial();
-    if english.collocations.contains(&(word.clone(), following.clone())) {
+    if english
+        .collocations
+        .contains(&(word.clone(), following.clone()))
+    {
         one.ends = false;
         one.abbreviation = true;
         return;
@@ -174,8 +185,13 @@ fn settle(one: &mut Token, next: &Token, english: &English) {
         }
     }
     if initial || word == "##number##" {
-        let never_lower = english.contexts.get(&following).is_none_or(|seen| seen & LOWER == 0);
-        if starts == Some(false) || (starts.is_none() && initial && next.begins_upper() && never_lower) {
+        let never_lower = english
+            .contexts
+            .get(&following)
+            .is_none_or(|seen| seen & LOWER == 0);
+        if starts == Some(false)
+            || (starts.is_none() && initial && next.begins_upper() && never_lower)
+        {
             one.ends = false;
             one.abbreviation = true;
         }
@@ -186,13 +202,18 @@ fn settle(one: &mut Token, next: &Token, english: &English) {
 fn has_end(context: &str, english: &English) -> bool {
     let lines = context.split('\n').filter(|line| !line.trim().is_empty());
     let words = lines.flat_map(|line| TOKEN.find_iter(line).flatten());
-    let mut tokens: Vec<Token> = words.map(|word| Token::new(word.as_str(), english)).collect();
+    let mut tokens: Vec<Token> = words
+        .map(|word| Token::new(word.as_str(), english))
+        .collect();
     for at in 1..tokens.len() {
         let (before, rest) = tokens.split_at_mut(at);
         settle(&mut before[at - 1], &rest[0], english);
     }
     let all = tokens.len();
-    tokens.iter().take(all.saturating_sub(1)).any(|token| token.ends)
+    tokens
+        .iter()
+        .take(all.saturating_sub(1))
+        .any(|token| token.ends)
 }
 
 /// A candidate with what must be looked at to decide it.

@@ -69,7 +69,8 @@ type Steps = Vec<(Regex, &'static str)>;
 
 fn compiled(steps: &[(&str, &'static str)]) -> Steps {
     let steps = steps.iter();
-    let steps = steps.map(|(pattern, with)| (Regex::new(pattern).expect("a pattern of ours"), *with));
+    let steps =
+        steps.map(|(pattern, with)| (Regex::new(pattern).expect("a pattern of ours"), *with));
     steps.collect()
 }
 
@@ -79,7 +80,9 @@ fn tokenized(sentence: &str) -> String {
     static LAST: LazyLock<Steps> = LazyLock::new(|| compiled(contractions::ALL));
     let apply = |steps: &Steps, text: String| {
         let steps = steps.iter();
-        steps.fold(text, |text, (pattern, with)| pattern.replace_all(&text, *with).into_owned())
+        steps.fold(text, |text, (pattern, with)| {
+            pattern.replace_all(&text, *with).into_owned()
+        })
     };
     let text = apply(&FIRST, sentence.to_owned());
     let text = apply(&THEN, format!(" {text} "));
