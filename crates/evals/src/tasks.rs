@@ -8,10 +8,13 @@ pub mod extractive_qa;
 pub mod functionchat;
 pub mod gsm8k;
 pub mod haerae;
+pub mod humaneval;
+pub mod ifeval;
 pub mod kmmlu;
 pub mod kobest;
 pub mod komt_bench;
 pub mod math;
+pub mod mbpp;
 pub mod mmlu;
 pub mod mt_bench;
 pub mod own;
@@ -25,7 +28,10 @@ pub const KINDS: &[&[Kind]] = &[
     haerae::KINDS,
     kobest::KINDS,
     gsm8k::KINDS,
+    humaneval::KINDS,
+    mbpp::KINDS,
     math::KINDS,
+    ifeval::KINDS,
     mt_bench::KINDS,
     komt_bench::KINDS,
     functionchat::KINDS,

@@ -5,6 +5,7 @@
 //! stands between them.
 
 pub(crate) mod local;
+pub(crate) mod overlap;
 pub(crate) mod remote;
 pub(crate) mod sheet;
 mod write;

@@ -118,7 +118,7 @@ fn figures(outcomes: &[Outcome], words: &Words) -> Table {
     for outcome in outcomes {
         let contaminated = match &outcome.contamination {
             None => words.unknown.to_owned(),
-            Some(found) => words.overlap(found.overlapping, found.questions),
+            Some(found) => words.overlap(found),
         };
         for (number, estimate) in outcome.estimates.iter().enumerate() {
             let first = number == 0;

@@ -137,12 +137,17 @@ impl Words {
         )
     }
 
-    pub(super) fn overlap(&self, overlapping: usize, questions: usize) -> String {
-        match overlapping {
-            0 => self.say("no overlap found".to_owned(), "겹침 없음".to_owned()),
-            _ => self.say(
-                format!("⚠ {overlapping} of {questions}"),
-                format!("⚠ {questions}문항 중 {overlapping}"),
+    pub(super) fn overlap(&self, found: &evals::Contamination) -> String {
+        let (held, questions) = (found.overlapping, found.questions);
+        match (held, found.removed) {
+            (0, _) => self.say("no overlap found".to_owned(), "겹침 없음".to_owned()),
+            (_, false) => self.say(
+                format!("⚠ {held} of {questions}"),
+                format!("⚠ {questions}문항 중 {held}"),
+            ),
+            (_, true) => self.say(
+                format!("{held} of {questions}, taken out"),
+                format!("{questions}문항 중 {held}, 뺐음"),
             ),
         }
     }
