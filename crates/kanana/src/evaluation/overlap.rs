@@ -2,9 +2,20 @@
 
 use crate::stages::CONTAMINATION;
 use anyhow::{Context as _, Result};
-use corpus::contamination::Contamination as Found;
+use corpus::contamination::{Held, OfTask};
 use evals::{Contamination, Outcome};
+use serde::Deserialize;
 use std::path::Path;
+
+/// What is needed of what was found.
+#[derive(Deserialize)]
+struct Found {
+    tasks: Vec<OfTask>,
+    held: Vec<Held>,
+    /// Whether the documents were taken out.
+    #[serde(default)]
+    dropped: bool,
+}
 
 /// Marks outcomes by what was found in a corpus.
 ///
