@@ -318,7 +318,10 @@ fn mistakes_are_sentences() {
         &["no chat template", "--protocol base"],
     );
     check(&with(&["--limit", "0"]), &["leaves no questions"]);
-    check(&with(&["--samples", "4"]), &["temperature"]);
+    check(
+        &with(&["--samples", "4", "--temperature", "0"]),
+        &["temperature"],
+    );
     check(
         &with(&["--judge", "not a url", "--judge-model", "j"]),
         &["wanted an address"],
