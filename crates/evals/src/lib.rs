@@ -9,14 +9,18 @@
 
 mod ask;
 mod choose;
+mod code;
 mod compare;
 mod estimate;
+mod given;
+pub mod judge;
 mod letter;
 mod maths;
 mod outcome;
 mod prepared;
 mod python;
 mod read;
+pub mod retrieval;
 mod run;
 mod shots;
 mod task;
@@ -25,6 +29,7 @@ pub mod tasks;
 pub use ask::{Answer, Ask, Draw, Likelihood, Request};
 pub use compare::{Compared, Comparison, Test, compare};
 pub use estimate::{Estimate, estimate};
+pub use given::given;
 pub use outcome::{
     Contamination, Group, Outcome, Question, RunAbout, Saved, SavedQuestion, SavedTask, results,
     samples,

@@ -14,6 +14,16 @@ pub(crate) trait Benchmark: Send + Sync {
     /// Every question with its key, in the benchmark's order.
     fn questions(&self) -> Result<Vec<(Ask, Self::Key)>>;
 
+    /// Whether answers could be scored on this machine, before any is asked for.
+    fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What is to be said of all answers together.
+    fn remarks(&self, _asked: &[(&Self::Key, &[Answer])]) -> Vec<String> {
+        vec![]
+    }
+
     /// What the answers to one question are worth.
     fn score(&self, ask: &Ask, key: &Self::Key, answers: &[Answer]) -> Score;
 
@@ -73,6 +83,22 @@ impl<B: Benchmark + 'static> Task for Prepared<B> {
     fn asks(&self) -> Result<Vec<Ask>> {
         let questions = &self.read()?.questions;
         Ok(questions.iter().map(|(ask, _)| ask.clone()).collect())
+    }
+
+    fn ground(&self) -> Result<Vec<Ask>> {
+        self.benchmark.ready()?;
+        Ok(vec![])
+    }
+
+    fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {
+        let Ok(read) = self.read() else {
+            return vec![];
+        };
+        let known = asked.iter().filter_map(|one| {
+            let place = read.places.get(&one.ask.id)?;
+            Some((&read.questions[*place].1, one.answers))
+        });
+        self.benchmark.remarks(&known.collect::<Vec<_>>())
     }
 
     fn score(&self, ask: &Ask, answers: &[Answer], _judged: &[Answer]) -> Score {

@@ -71,6 +71,14 @@ pub(crate) fn text(path: &Path) -> Result<String> {
 
 /// The JSON values of a file, one a line; empty lines are passed over.
 pub(crate) fn json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<Row<T>>> {
+    let rows = json_lines_and_text(path)?.into_iter();
+    Ok(rows.map(|(row, _)| row).collect())
+}
+
+/// The same with each line as it stands: numbers that only Python has survive in it.
+pub(crate) fn json_lines_and_text<T: DeserializeOwned>(
+    path: &Path,
+) -> Result<Vec<(Row<T>, String)>> {
     let file: Arc<Path> = path.into();
     let rows: Result<Vec<_>> = text(path)?
         .split('\n')
@@ -84,7 +92,7 @@ pub(crate) fn json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<Row<T>>
             };
             let value = serde_json::from_str(line)
                 .map_err(|error| anyhow!("{place}: not a row of this benchmark: {error}"))?;
-            Ok(Row { place, value })
+            Ok((Row { place, value }, line.to_owned()))
         })
         .collect();
     let rows = rows?;

@@ -2,15 +2,23 @@
 
 use crate::task::Kind;
 
+pub mod bfcl;
 pub mod bits_per_byte;
 pub mod extractive_qa;
+pub mod functionchat;
 pub mod gsm8k;
 pub mod haerae;
+pub mod humaneval;
+pub mod ifeval;
 pub mod kmmlu;
 pub mod kobest;
+pub mod komt_bench;
 pub mod math;
+pub mod mbpp;
 pub mod mmlu;
+pub mod mt_bench;
 pub mod own;
+pub mod retrieval;
 pub mod world;
 
 /// Every task, in the order of importance.
@@ -20,7 +28,15 @@ pub const KINDS: &[&[Kind]] = &[
     haerae::KINDS,
     kobest::KINDS,
     gsm8k::KINDS,
+    humaneval::KINDS,
+    mbpp::KINDS,
     math::KINDS,
+    ifeval::KINDS,
+    mt_bench::KINDS,
+    komt_bench::KINDS,
+    functionchat::KINDS,
+    bfcl::KINDS,
+    retrieval::KINDS,
     extractive_qa::KINDS,
     bits_per_byte::KINDS,
     world::KINDS,
