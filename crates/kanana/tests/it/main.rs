@@ -9,6 +9,7 @@ mod curation;
 mod distill;
 mod guard;
 mod kill;
+mod label;
 mod merge;
 mod program;
 mod pull;
