@@ -7,6 +7,7 @@
 //! A judge whose words say none of these has given no vote: it is counted, never guessed.
 
 pub mod agreement;
+pub mod duel;
 pub mod language;
 pub mod pairs;
 mod prompts;
