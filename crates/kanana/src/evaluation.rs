@@ -4,6 +4,7 @@
 //! write the same. Tasks know no model and models know no task; a respondent ([`local`], [`remote`])
 //! stands between them.
 
+pub(crate) mod contamination;
 pub(crate) mod local;
 pub(crate) mod remote;
 pub(crate) mod sheet;

@@ -4,6 +4,7 @@
 //! one that is repeated is free; beside them lies the one-step recipe that the command stands for.
 
 mod compare;
+mod judge_pairs;
 mod recipe_text;
 mod servers;
 
@@ -11,6 +12,7 @@ use super::Where;
 use super::open::{Opened, Weights, locate, open};
 use crate::device::Machine;
 use crate::environment;
+use crate::evaluation::contamination::Found;
 use crate::evaluation::local::{Local, identify, no_template, own_template, precision_name};
 use crate::evaluation::remote::Remote;
 use crate::evaluation::{self, ANSWERS, Judge, Wanted};
@@ -71,6 +73,9 @@ pub(crate) struct Eval {
     /// The folder to write results, answers and the page into [default: evaluation-MODEL]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// What `decontaminate` found in the training corpus: its artifact, or contamination.json in it
+    #[arg(long, value_name = "PATH")]
+    contamination: Option<PathBuf>,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -85,6 +90,8 @@ pub(crate) struct Eval {
 enum Action {
     /// Say whether one of two evaluated models is better, question by question
     Compare(compare::Compare),
+    /// Have a judge compare the answers of two evaluated models, side by side
+    JudgePairs(Box<judge_pairs::JudgePairs>),
 }
 
 /// `base` or `instruct`.
@@ -106,13 +113,16 @@ fn word(protocol: Protocol) -> &'static str {
 
 impl Eval {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
-        if let Some(Action::Compare(compare)) = self.action {
-            return compare.run();
+        match self.action {
+            Some(Action::Compare(compare)) => return compare.run(),
+            Some(Action::JudgePairs(pairs)) => return pairs.run(),
+            None => {}
         }
         let model = self.model.clone().context("clap wants a model")?;
         let wanted = self.wanted();
         wanted.check()?;
         self.servers.check()?;
+        let found = self.contamination.as_deref().map(Found::read).transpose()?;
         let name = last_part(&model);
         let out = self.out.clone();
         let out = out.unwrap_or_else(|| PathBuf::from(format!("evaluation-{name}")));
@@ -126,7 +136,10 @@ impl Eval {
             Some(url) => self.ask_server(&evaluation, url, &model)?,
             None => self.ask_model(&evaluation, &model, machine)?,
         };
-        let (about, outcomes) = about_and_outcomes;
+        let (about, mut outcomes) = about_and_outcomes;
+        if let Some(found) = found {
+            found.mark(&mut outcomes);
+        }
         let language = match environment::is_korean() {
             true => Language::Korean,
             false => Language::English,
