@@ -119,6 +119,16 @@ pub(crate) fn nobody<'a>(mut judged: impl Iterator<Item = &'a Answer>) -> bool {
     judged.all(|judged| matches!(judged, Answer::Failed(_)))
 }
 
+/// Why nobody judged, for a reader; nothing where somebody did or nobody was asked.
+pub(crate) fn unjudged<'a>(judged: impl Iterator<Item = &'a Answer> + Clone) -> Vec<String> {
+    match judged.clone().next() {
+        Some(Answer::Failed(why)) if nobody(judged) => {
+            vec![format!("a judge's figures are missing: {why}")]
+        }
+        _ => vec![],
+    }
+}
+
 /// What a model said; `None` where there is no answer.
 pub(crate) fn said_by_model(answer: &Answer) -> Option<&str> {
     match answer {

@@ -93,9 +93,6 @@ impl JudgePairs {
         }
         let page = evaluation::sheet::brief(&about, &outcomes, Language::English);
         terminal::say(page.terminal(evaluation::COLUMNS, Ink::Plain).trim_end());
-        for remark in outcomes.iter().flat_map(|outcome| &outcome.remarks) {
-            terminal::note(remark);
-        }
         Ok(())
     }
 }
