@@ -52,7 +52,12 @@ impl Item {
         };
         Some(Item {
             value,
-            weight: score.weight.unwrap_or(1.0),
+            weight: score
+                .weights
+                .get(&metric.name)
+                .copied()
+                .or(score.weight)
+                .unwrap_or(1.0),
             classes: match metric.aggregate {
                 Aggregate::Mean => (0, 0),
                 Aggregate::MacroF1 => score.classes?,

@@ -9,8 +9,10 @@
 
 mod ask;
 mod choose;
+mod code;
 mod compare;
 mod estimate;
+mod given;
 pub mod judge;
 mod letter;
 mod maths;
@@ -27,6 +29,7 @@ pub mod tasks;
 pub use ask::{Answer, Ask, Draw, Likelihood, Request};
 pub use compare::{Compared, Comparison, Test, compare};
 pub use estimate::{Estimate, estimate};
+pub use given::given;
 pub use outcome::{
     Contamination, Group, Outcome, Question, RunAbout, Saved, SavedQuestion, SavedTask, results,
     samples,

@@ -1,7 +1,7 @@
 //! What all tasks with questions from files share: they are read once, and what is right is looked up by id.
 
 use crate::ask::{Answer, Ask, Likelihood};
-use crate::task::{About, Aggregate, Metric, Protocol, Score, Setup, Task};
+use crate::task::{About, Aggregate, Asked, Metric, Protocol, Score, Setup, Task};
 use anyhow::{Result, bail, ensure};
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -14,8 +14,23 @@ pub(crate) trait Benchmark: Send + Sync {
     /// Every question with its key, in the benchmark's order.
     fn questions(&self) -> Result<Vec<(Ask, Self::Key)>>;
 
+    /// Whether answers could be scored on this machine, before any is asked for.
+    fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What is to be said of all answers together.
+    fn remarks(&self, _asked: &[(&Self::Key, &[Answer])]) -> Vec<String> {
+        vec![]
+    }
+
     /// What the answers to one question are worth.
     fn score(&self, ask: &Ask, key: &Self::Key, answers: &[Answer]) -> Score;
+
+    /// What a group belongs to, where groups are gathered once more; nothing by default.
+    fn category(&self, _group: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A [`Benchmark`] as a [`Task`].
@@ -70,6 +85,22 @@ impl<B: Benchmark + 'static> Task for Prepared<B> {
         Ok(questions.iter().map(|(ask, _)| ask.clone()).collect())
     }
 
+    fn ground(&self) -> Result<Vec<Ask>> {
+        self.benchmark.ready()?;
+        Ok(vec![])
+    }
+
+    fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {
+        let Ok(read) = self.read() else {
+            return vec![];
+        };
+        let known = asked.iter().filter_map(|one| {
+            let place = read.places.get(&one.ask.id)?;
+            Some((&read.questions[*place].1, one.answers))
+        });
+        self.benchmark.remarks(&known.collect::<Vec<_>>())
+    }
+
     fn score(&self, ask: &Ask, answers: &[Answer], _judged: &[Answer]) -> Score {
         let found = self.read().map(|read| {
             let place = read.places.get(&ask.id);
@@ -82,6 +113,34 @@ impl<B: Benchmark + 'static> Task for Prepared<B> {
                 format!("{} has no question {}", self.about.name, ask.id),
             ),
             Err(error) => wrong(&self.about.metrics, format!("{error:#}")),
+        }
+    }
+
+    /// The first metric by category, weighted by questions, as lm-eval's groups are.
+    fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {
+        let Some(metric) = self.about.metrics.first() else {
+            return vec![];
+        };
+        let mut sums: Vec<(&str, f64, usize)> = Vec::new();
+        for one in asked {
+            let Some(category) = self.benchmark.category(&one.ask.group) else {
+                continue;
+            };
+            let score = self.score(one.ask, one.answers, one.judged);
+            let value = score.values.get(&metric.name).copied().unwrap_or_default();
+            match sums.iter_mut().find(|sum| sum.0 == category) {
+                Some(sum) => *sum = (category, sum.1 + value, sum.2 + 1),
+                None => sums.push((category, value, 1)),
+            }
+        }
+        sums.sort_by_key(|sum| sum.0);
+        let part = |(name, sum, count): &(&str, f64, usize)| {
+            format!("{name} {:.4} ({count} questions)", sum / *count as f64)
+        };
+        let parts: Vec<String> = sums.iter().map(part).collect();
+        match parts.is_empty() {
+            true => vec![],
+            false => vec![format!("{} by category: {}", metric.name, parts.join(", "))],
         }
     }
 }

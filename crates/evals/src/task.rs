@@ -139,6 +139,9 @@ pub struct Score {
     pub values: BTreeMap<String, f64>,
     /// What the question weighs in a mean (1 unless said otherwise: bytes, instructions …).
     pub weight: Option<f64>,
+    /// What it weighs in single metrics, where that differs from `weight`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f64>,
     /// Right class and chosen class, where classes are counted.
     pub classes: Option<(usize, usize)>,
     /// What was right, to be shown.

@@ -4,8 +4,8 @@
 //! write the same. Tasks know no model and models know no task; a respondent ([`local`], [`remote`])
 //! stands between them.
 
-pub(crate) mod contamination;
 pub(crate) mod local;
+pub(crate) mod overlap;
 pub(crate) mod remote;
 pub(crate) mod sheet;
 mod write;
@@ -56,11 +56,12 @@ impl Wanted {
             self.draws > 0,
             "0 answers to a question are none: wanted 1 or more"
         );
-        let temperature = self.temperature.unwrap_or(0.0);
+        let temperature = self.temperature.unwrap_or(1.0);
         ensure!(
             temperature.is_finite() && temperature >= 0.0,
             "the temperature is {temperature}: wanted 0 (always the most likely token) or more"
         );
+        // Tasks that draw several have a temperature of their own.
         ensure!(
             self.draws == 1 || temperature > 0.0,
             "{} answers to each question are wanted, and at temperature 0 all of them are the same: \

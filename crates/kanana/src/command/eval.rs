@@ -12,7 +12,6 @@ use super::Where;
 use super::open::{Opened, Weights, locate, open};
 use crate::device::Machine;
 use crate::environment;
-use crate::evaluation::contamination::Found;
 use crate::evaluation::local::{Local, identify, no_template, own_template, precision_name};
 use crate::evaluation::remote::Remote;
 use crate::evaluation::{self, ANSWERS, Judge, Wanted};
@@ -68,14 +67,15 @@ pub(crate) struct Eval {
     /// The temperature they are drawn at [default: the task's own]
     #[arg(long, value_name = "T")]
     temperature: Option<f32>,
+    /// The folder of a corpus that `decontaminate` made: says beside each score whether the training
+    /// data held its questions
+    #[arg(long, value_name = "FOLDER")]
+    overlap: Option<PathBuf>,
     #[command(flatten)]
     servers: Servers,
     /// The folder to write results, answers and the page into [default: evaluation-MODEL]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// What `decontaminate` found in the training corpus: its artifact, or contamination.json in it
-    #[arg(long, value_name = "PATH")]
-    contamination: Option<PathBuf>,
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -122,7 +122,6 @@ impl Eval {
         let wanted = self.wanted();
         wanted.check()?;
         self.servers.check()?;
-        let found = self.contamination.as_deref().map(Found::read).transpose()?;
         let name = last_part(&model);
         let out = self.out.clone();
         let out = out.unwrap_or_else(|| PathBuf::from(format!("evaluation-{name}")));
@@ -137,8 +136,9 @@ impl Eval {
             None => self.ask_model(&evaluation, &model, machine)?,
         };
         let (about, mut outcomes) = about_and_outcomes;
-        if let Some(found) = found {
-            found.mark(&mut outcomes);
+        if let Some(folder) = &self.overlap {
+            let corpus = folder.display().to_string();
+            evaluation::overlap::mark(&mut outcomes, folder, &corpus)?;
         }
         let language = match environment::is_korean() {
             true => Language::Korean,

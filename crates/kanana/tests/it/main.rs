@@ -8,6 +8,7 @@ mod cost;
 mod curation;
 mod decontaminate;
 mod distill;
+mod eval;
 mod guard;
 mod kill;
 mod merge;
