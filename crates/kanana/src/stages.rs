@@ -29,7 +29,6 @@ mod train_tokenizer;
 mod upscale;
 mod world;
 
-pub(crate) use decontaminate::CONTAMINATION;
 pub(crate) use decontaminate::{CONTAMINATION, QUESTION, REASON as CONTAMINATED};
 pub(crate) use evaluate::{Accuracy, Scores};
 pub(crate) use pretrain::copy_tokenizer;
