@@ -43,8 +43,20 @@ def timed(seconds, act):
 
 
 def reason(error):
-    text = str(error).strip().splitlines()
+    try:
+        text = str(error).strip().splitlines()
+    except BaseException:
+        text = []
     return type(error).__name__ + (": " + text[0][:300] if text else "")
+
+
+def shown(value):
+    """For people; what cannot be shown must not decide anything."""
+    try:
+        text = repr(value)
+    except BaseException:
+        return "…"
+    return text if len(text) <= 120 else text[:120] + "…"
 
 
 # ---- asserts
@@ -222,17 +234,16 @@ def compare(job, inputs, wanted):
         return "fail", reason(error)
     for place, (given, (value, seconds)) in enumerate(zip(inputs, wanted)):
         seconds = max(1.0, 4 * seconds)
-        shown = "%s(%s)" % (job["entry"], ", ".join(map(repr, given)))
-        shown = shown if len(shown) < 200 else shown[:200] + "…"
+        call = "%s(%s)" % (job["entry"], ", ".join(map(shown, given)))
         try:
             found = timed(seconds, lambda: function(*given))
             good, tolerance = right(job, given, found, value, tolerance)
         except TooLong:
-            return "timeout", "%s ran longer than %.3g s" % (shown, seconds)
+            return "timeout", "%s ran longer than %.3g s" % (call, seconds)
         except BaseException as error:
-            return "fail", "%s: %s" % (shown, reason(error))
+            return "fail", "%s: %s" % (call, reason(error))
         if not good:
-            return "fail", "%s is %.100r, wanted %.100r" % (shown, found, value)
+            return "fail", "%s is %s, wanted %s" % (call, shown(found), shown(value))
     return "pass", ""
 
 
