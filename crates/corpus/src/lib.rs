@@ -16,6 +16,7 @@
 
 mod bad;
 pub mod classify;
+pub mod contamination;
 mod curate;
 mod dedup;
 mod document;

@@ -126,7 +126,7 @@ fn label(
     match letter {
         '①'..='⑨' => of(letter as u32 - '①' as u32),
         '1'..='9' => {
-            let named = rest.first() == Some(&'번');
+            let named = starts_with(rest, "번") || (opened && starts_with(rest, ")번"));
             let closes_the_line = rest
                 .iter()
                 .take_while(|letter| **letter != '\n')
@@ -238,6 +238,7 @@ mod tests {
         check("정답은 ③번입니다.", Some('C'));
         check("정답은 ③", Some('C'));
         check("답은 3번이다", Some('C'));
+        check("정답은 (2)번 보기이다", Some('B'));
         check("정답: 2", Some('B'));
         check("정답은 2 m 이상이다", None);
         check("정답은：Ｂ", Some('B'));

@@ -100,6 +100,53 @@ mod tests {
         }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Expected {
+        normal: Vec<(String, String)>,
+        stripped: Vec<(String, Option<String>)>,
+        pairs: Vec<Pair>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Pair {
+        answer: String,
+        wanted: String,
+        hendrycks: bool,
+        minerva: bool,
+    }
+
+    /// Against lm-eval 0.4.13 with SymPy (`fixtures/evals.py`).
+    #[test]
+    fn the_same_as_lm_eval() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../fixtures/evals/maths.json"
+        );
+        let expected: Expected = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for (text, wanted) in &expected.normal {
+            assert_eq!(&minerva::normal(text), wanted, "{text:?}");
+        }
+        for (text, wanted) in &expected.stripped {
+            assert_eq!(&hendrycks::stripped(text), wanted, "{text:?}");
+        }
+        assert!(expected.pairs.len() > 500);
+        let mut apart = Vec::new();
+        for pair in &expected.pairs {
+            let found = hendrycks::equal(&pair.answer, &pair.wanted);
+            assert_eq!(found, pair.hendrycks, "{} and {}", pair.answer, pair.wanted);
+            if equal(&pair.answer, &pair.wanted) != (pair.hendrycks || pair.minerva) {
+                apart.push((&pair.answer, &pair.wanted, pair.minerva));
+            }
+        }
+        // equal, and SymPy's reader of LaTeX gives up on one of them
+        let given_up = [(".5", "\\tfrac{2}{4}"), ("007", "7")];
+        apart.retain(|&(a, b, lm_eval)| {
+            let (a, b) = (a.as_str(), b.as_str());
+            lm_eval || !(given_up.contains(&(a, b)) || given_up.contains(&(b, a)))
+        });
+        assert!(apart.is_empty(), "{apart:#?}");
+    }
+
     proptest! {
         #[test]
         fn anything_is_compared(a in "(\\PC|\\\\|frac|sqrt|\\{|\\}|1|/)*", b in "(\\PC|\\\\|frac|text\\{ )*") {

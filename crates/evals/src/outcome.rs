@@ -79,6 +79,8 @@ pub struct Contamination {
     pub overlapping: usize,
     /// Questions that were looked for.
     pub questions: usize,
+    /// Whether the documents that hold them were taken out of the corpus.
+    pub removed: bool,
 }
 
 /// What came out of a task.

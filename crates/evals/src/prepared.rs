@@ -26,6 +26,11 @@ pub(crate) trait Benchmark: Send + Sync {
 
     /// What the answers to one question are worth.
     fn score(&self, ask: &Ask, key: &Self::Key, answers: &[Answer]) -> Score;
+
+    /// What a group belongs to, where groups are gathered once more; nothing by default.
+    fn category(&self, _group: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A [`Benchmark`] as a [`Task`].
@@ -108,6 +113,34 @@ impl<B: Benchmark + 'static> Task for Prepared<B> {
                 format!("{} has no question {}", self.about.name, ask.id),
             ),
             Err(error) => wrong(&self.about.metrics, format!("{error:#}")),
+        }
+    }
+
+    /// The first metric by category, weighted by questions, as lm-eval's groups are.
+    fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {
+        let Some(metric) = self.about.metrics.first() else {
+            return vec![];
+        };
+        let mut sums: Vec<(&str, f64, usize)> = Vec::new();
+        for one in asked {
+            let Some(category) = self.benchmark.category(&one.ask.group) else {
+                continue;
+            };
+            let score = self.score(one.ask, one.answers, one.judged);
+            let value = score.values.get(&metric.name).copied().unwrap_or_default();
+            match sums.iter_mut().find(|sum| sum.0 == category) {
+                Some(sum) => *sum = (category, sum.1 + value, sum.2 + 1),
+                None => sums.push((category, value, 1)),
+            }
+        }
+        sums.sort_by_key(|sum| sum.0);
+        let part = |(name, sum, count): &(&str, f64, usize)| {
+            format!("{name} {:.4} ({count} questions)", sum / *count as f64)
+        };
+        let parts: Vec<String> = sums.iter().map(part).collect();
+        match parts.is_empty() {
+            true => vec![],
+            false => vec![format!("{} by category: {}", metric.name, parts.join(", "))],
         }
     }
 }

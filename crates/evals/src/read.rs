@@ -18,12 +18,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Place {
     file: Arc<Path>,
+    /// From 1; of rows where a file's lines mean nothing.
     line: u64,
+    counted: &'static str,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{}, line {}", self.file.display(), self.line)
+        let Place { line, counted, .. } = self;
+        write!(to, "{}, {counted} {line}", self.file.display())
     }
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn json_lines_and_text<T: DeserializeOwned>(
             let place = Place {
                 file: file.clone(),
                 line: index as u64 + 1,
+                counted: "line",
             };
             let value = serde_json::from_str(line)
                 .map_err(|error| anyhow!("{place}: not a row of this benchmark: {error}"))?;
@@ -96,6 +100,27 @@ pub(crate) fn json_lines_and_text<T: DeserializeOwned>(
         bail!("{}: wanted rows, found none", path.display());
     }
     Ok(rows)
+}
+
+/// The objects of a file that is one JSON array.
+pub(crate) fn json_array<T: DeserializeOwned>(path: &Path) -> Result<Vec<Row<T>>> {
+    let file: Arc<Path> = path.into();
+    let values: Vec<serde_json::Value> = serde_json::from_str(&text(path)?)
+        .map_err(|error| anyhow!("{}: wanted a JSON array: {error}", path.display()))?;
+    if values.is_empty() {
+        bail!("{}: wanted rows, found none", path.display());
+    }
+    let row = |(index, value)| {
+        let place = Place {
+            file: file.clone(),
+            line: index as u64 + 1,
+            counted: "row",
+        };
+        let value = serde_json::from_value(value)
+            .map_err(|error| anyhow!("{place}: not a row of this benchmark: {error}"))?;
+        Ok(Row { place, value })
+    };
+    values.into_iter().enumerate().map(row).collect()
 }
 
 /// The files of a folder whose names end so, by name.

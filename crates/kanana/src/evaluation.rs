@@ -5,6 +5,7 @@
 //! stands between them.
 
 pub(crate) mod local;
+pub(crate) mod overlap;
 pub(crate) mod remote;
 pub(crate) mod sheet;
 mod write;
@@ -25,7 +26,7 @@ pub(crate) const ANSWERS: &str = "answers.jsonl";
 /// What is to be evaluated, and how.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
-    /// Names of tasks, or TOML files of one's own.
+    /// Names of tasks, or TOML files of one's own below the data folder (or absolute).
     pub(crate) tasks: Vec<String>,
     /// Examples before the question; the protocol's number where nothing is said.
     pub(crate) shots: Option<usize>,
@@ -55,11 +56,12 @@ impl Wanted {
             self.draws > 0,
             "0 answers to a question are none: wanted 1 or more"
         );
-        let temperature = self.temperature.unwrap_or(0.0);
+        let temperature = self.temperature.unwrap_or(1.0);
         ensure!(
             temperature.is_finite() && temperature >= 0.0,
             "the temperature is {temperature}: wanted 0 (always the most likely token) or more"
         );
+        // Tasks that draw several have a temperature of their own.
         ensure!(
             self.draws == 1 || temperature > 0.0,
             "{} answers to each question are wanted, and at temperature 0 all of them are the same: \
@@ -119,10 +121,10 @@ pub(crate) fn missing(kind: &Kind, data: &Path) -> Vec<&'static str> {
 }
 
 fn open(name: &str, setup: &Setup) -> Result<Box<dyn Task>> {
-    let Some(kind) = kind(name)? else {
-        bail!("{name}: tasks of one's own are not read yet");
-    };
     let data = &setup.data;
+    let Some(kind) = kind(name)? else {
+        return evals::tasks::own::open(&data.join(name), setup);
+    };
     ensure!(
         kind.needs.is_empty() || data.is_dir(),
         "the folder of benchmarks {} is not there: wanted one with a folder for each benchmark in its \

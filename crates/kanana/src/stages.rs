@@ -3,6 +3,7 @@
 mod classify;
 mod compare;
 mod crawl;
+mod decontaminate;
 mod dedup;
 mod distill;
 mod edu_filter;
@@ -27,6 +28,8 @@ mod train_tokenizer;
 mod upscale;
 mod world;
 
+pub(crate) use decontaminate::CONTAMINATION;
+pub(crate) use decontaminate::{CONTAMINATION, QUESTION, REASON as CONTAMINATED};
 pub(crate) use evaluate::{Accuracy, Scores};
 pub(crate) use pretrain::copy_tokenizer;
 
@@ -50,6 +53,7 @@ pub(crate) fn registry() -> Registry {
         .with::<train_classifier::TrainClassifier>()
         .with::<edu_filter::EduFilter>()
         .with::<classify::Classify>()
+        .with::<decontaminate::Decontaminate>()
         .with::<mix::Mix>()
         // tokens
         .with::<train_tokenizer::TrainTokenizer>()

@@ -12,7 +12,7 @@ pub(super) fn equal(answer: &str, wanted: &str) -> bool {
 }
 
 /// lm-eval's `strip_string`.
-fn stripped(text: &str) -> Option<String> {
+pub(super) fn stripped(text: &str) -> Option<String> {
     let mut text = text.to_owned();
     for (from, to) in [
         ("\n", ""),

@@ -137,7 +137,10 @@ impl Reader<'_> {
     }
 
     fn power(&mut self) -> Option<f64> {
-        let root = self.atom()?;
+        let mut root = self.atom()?;
+        while self.take('!').is_some() {
+            root = factorial(root)?;
+        }
         if self.take('^').is_none() {
             return Some(root);
         }
@@ -220,4 +223,9 @@ impl Reader<'_> {
     fn letter(&self, letter: char) -> f64 {
         0.5 + 2.0 * (f64::from(letter as u32) * self.seed).sin().abs()
     }
+}
+
+fn factorial(number: f64) -> Option<f64> {
+    let whole = number >= 0.0 && number <= 170.0 && number.fract() == 0.0;
+    whole.then(|| (1..=number as u32).map(f64::from).product())
 }

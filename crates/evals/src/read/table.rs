@@ -108,6 +108,7 @@ fn records(path: &Path) -> Result<Vec<Record>> {
             place: Place {
                 file: file.clone(),
                 line,
+                counted: "line",
             },
             cells: record.iter().map(str::to_owned).collect(),
         });

@@ -23,6 +23,9 @@ pub const KINDS: &[Kind] = &[Kind {
     open,
 }];
 
+/// What the report's instruct protocol asks (section 10).
+const GENERAL: &str = "general_knowledge";
+
 struct Haerae {
     folder: PathBuf,
     protocol: Protocol,
@@ -48,7 +51,9 @@ fn open(setup: &Setup) -> Result<Box<dyn Task>> {
         language: "ko".into(),
         protocol: match setup.protocol {
             Protocol::Base => format!("{shots}-shot log-likelihood"),
-            Protocol::Instruct => "0-shot chain of thought, chat template".into(),
+            Protocol::Instruct => {
+                "0-shot chain of thought, chat template, general knowledge alone".into()
+            }
         },
         source: "HAERAE-HUB/HAE_RAE_BENCH on the hub".into(),
         version: 1,
@@ -71,9 +76,17 @@ impl Benchmark for Haerae {
         for file in read::folder(&self.folder, &[".csv", ".jsonl", ".jsonl.gz"])? {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             let subset = name.split('.').next().unwrap_or_default().to_owned();
+            if self.protocol == Protocol::Instruct && subset != GENERAL {
+                continue;
+            }
             self.subset(&subset, &file, &mut questions)
                 .with_context(|| format!("HAE-RAE, {subset}"))?;
         }
+        ensure!(
+            !questions.is_empty(),
+            "wanted {}/{GENERAL}.csv or .jsonl, and it is not there: the instruct protocol asks it alone",
+            self.folder.display()
+        );
         Ok(questions)
     }
 

@@ -4,6 +4,8 @@
 //! `answer` (1 to 4), `A` to `D`. Cells are taken as they are written. Prompts are lm-eval's `kmmlu_*`;
 //! base: five examples, drawn from `dev` for each question; instruct: the report's chain of thought.
 
+mod category;
+
 use crate::ask::{Answer, Ask};
 use crate::choose::{LETTERS, Options, in_words};
 use crate::prepared::{Benchmark, Prepared, mean, shots};
@@ -75,6 +77,10 @@ impl Benchmark for Kmmlu {
 
     fn score(&self, ask: &Ask, key: &Options, answers: &[Answer]) -> Score {
         key.score(ask, answers, &self.metrics)
+    }
+
+    fn category(&self, group: &str) -> Option<&'static str> {
+        category::of(group)
     }
 }
 

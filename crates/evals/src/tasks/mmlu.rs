@@ -4,6 +4,8 @@
 //! heading. Whatever subjects are there are asked. Prompts are lm-eval's `mmlu_*`; base: five examples,
 //! the first of `dev`; instruct: the report's chain of thought (section 10).
 
+mod category;
+
 use crate::ask::{Answer, Ask};
 use crate::choose::{LETTERS, Options, in_words};
 use crate::prepared::{Benchmark, Prepared, mean, shots};
@@ -70,6 +72,10 @@ impl Benchmark for Mmlu {
 
     fn score(&self, ask: &Ask, key: &Options, answers: &[Answer]) -> Score {
         key.score(ask, answers, &self.metrics)
+    }
+
+    fn category(&self, group: &str) -> Option<&'static str> {
+        category::of(group)
     }
 }
 

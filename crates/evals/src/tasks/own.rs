@@ -3,7 +3,7 @@
 //! ```toml
 //! name = "capitals"
 //! kind = "choose"                      # choose, complete, converse or measure
-//! data = "capitals.jsonl"              # or a list; .csv, .tsv and .jsonl.gz too, beside this file
+//! data = "capitals.jsonl"              # or a list; .csv, .tsv, .jsonl.gz, .json (an array) too
 //! prompt = "질문: {{ question }}\n답:"  # Jinja over the row's fields
 //! options = ["{{ a }}", "{{ b }}"]     # or the name of a field that holds a list
 //! answer = "{{ answer }}"              # an option's text, or its place from 0; else the wanted text
@@ -13,6 +13,7 @@
 //! draw = "first"                       # or drawn, as lm-eval draws
 //! ```
 //!
+//! Files lie beside this one, or else in the data folder (`kanana eval --data`).
 //! Also `summary`, `language`, `source`, `version`, `description` (before everything), `group` (a template),
 //! `delimiter` (between prompt and answer, a space), `stops` and `limit` (tokens), `pattern` (what the
 //! answer is in what was said: the last match's first group). The file says how the task is put: the
@@ -108,8 +109,8 @@ fn tokens() -> usize {
 }
 
 struct Own {
-    /// The folder of the file.
-    beside: PathBuf,
+    /// The folder of the file, and the data folder.
+    folders: [PathBuf; 2],
     file: File,
     shots: usize,
     prompt: Template,
@@ -152,7 +153,10 @@ pub fn open(path: &Path, setup: &Setup) -> Result<Box<dyn Task>> {
     );
     let pattern = file.pattern.as_deref().map(Regex::new).transpose();
     let own = Own {
-        beside: path.parent().unwrap_or(Path::new(".")).to_owned(),
+        folders: [
+            path.parent().unwrap_or(Path::new(".")).to_owned(),
+            setup.data.clone(),
+        ],
         shots,
         prompt: template(&file.prompt)?,
         group: file.group.as_ref().map(template).transpose()?,
@@ -217,7 +221,7 @@ impl Benchmark for Own {
         };
         let (pool, name) = match &self.file.examples {
             Some(file) if self.shots > 0 => {
-                let file = self.beside.join(file);
+                let file = self.place(file);
                 let pool: Result<Vec<_>> =
                     rows(&file)?.iter().map(|row| self.example(row)).collect();
                 (pool?, file.display().to_string())
@@ -231,7 +235,7 @@ impl Benchmark for Own {
         let mut shots = Shots::new(&pool, choice, self.shots, 0, &name)?;
         let mut questions = Vec::new();
         for file in files {
-            for row in rows(&self.beside.join(file))? {
+            for row in rows(&self.place(file))? {
                 let examples: Vec<_> = shots.next(None)?.into_iter().cloned().collect();
                 questions.push(self.question(&row, &examples, questions.len())?);
             }
@@ -263,6 +267,13 @@ impl Benchmark for Own {
 }
 
 impl Own {
+    /// Where a file lies: beside the task's, unless it is in the data folder alone.
+    fn place(&self, file: &Path) -> PathBuf {
+        let places = self.folders.each_ref().map(|folder| folder.join(file));
+        let there = places.iter().find(|place| place.exists());
+        there.unwrap_or(&places[0]).clone()
+    }
+
     /// A row as an example: its prompt and the text of its answer.
     fn example(&self, row: &Row) -> Result<(String, String)> {
         let prompt = self.prompt.render(row)?;

@@ -66,6 +66,10 @@ pub(crate) struct Eval {
     /// The temperature they are drawn at [default: the task's own]
     #[arg(long, value_name = "T")]
     temperature: Option<f32>,
+    /// The folder of a corpus that `decontaminate` made: says beside each score whether the training
+    /// data held its questions
+    #[arg(long, value_name = "FOLDER")]
+    overlap: Option<PathBuf>,
     #[command(flatten)]
     servers: Servers,
     /// The folder to write results, answers and the page into [default: evaluation-MODEL]
@@ -126,7 +130,11 @@ impl Eval {
             Some(url) => self.ask_server(&evaluation, url, &model)?,
             None => self.ask_model(&evaluation, &model, machine)?,
         };
-        let (about, outcomes) = about_and_outcomes;
+        let (about, mut outcomes) = about_and_outcomes;
+        if let Some(folder) = &self.overlap {
+            let corpus = folder.display().to_string();
+            evaluation::overlap::mark(&mut outcomes, folder, &corpus)?;
+        }
         let language = match environment::is_korean() {
             true => Language::Korean,
             false => Language::English,
@@ -145,9 +153,15 @@ impl Eval {
         Ok(())
     }
 
+    /// A TOML file is meant from here, or else from the data folder.
     fn wanted(&self) -> Wanted {
+        let place = |name: &String| {
+            let here = name.ends_with(".toml") && Path::new(name).is_file();
+            let absolute = here.then(|| std::path::absolute(name).ok()).flatten();
+            absolute.map_or(name.clone(), |path| path.to_string_lossy().into_owned())
+        };
         Wanted {
-            tasks: self.tasks.clone(),
+            tasks: self.tasks.iter().map(place).collect(),
             shots: self.shots,
             limit: self.limit,
             draws: self.samples,

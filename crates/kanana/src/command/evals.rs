@@ -5,9 +5,8 @@ use anyhow::Result;
 use clap::Args;
 use evals::tasks::KINDS;
 use evals::{Kind, Protocol, Setup};
-use page::terminal::Ink;
-use page::{Cell, Column, Page, Table};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// List the benchmarks.
@@ -34,17 +33,7 @@ impl Evals {
         if self.json {
             return terminal::json(&rows);
         }
-        let mut page = Page::new("Benchmarks");
-        page.lead(format!(
-            "What is missing is wanted below {}, in the benchmark's original format (--data names another \
-             folder).",
-            self.data.display()
-        ));
-        page.table(table(&rows));
-        terminal::say(
-            page.terminal(evaluation::COLUMNS + 20, Ink::Plain)
-                .trim_end(),
-        );
+        terminal::say(&listing(&rows, &self.data));
         Ok(())
     }
 }
@@ -66,45 +55,52 @@ fn describe(kind: &Kind, data: &Path, protocol: Protocol) -> Value {
     row
 }
 
-fn table(rows: &[Value]) -> Table {
-    let mut table = Table::new([
-        Column::text("task"),
-        Column::text("how it is put"),
-        Column::text("language"),
-        Column::text("metric"),
-        Column::text("needs"),
-        Column::text("there"),
-        Column::text("to be had from"),
-    ]);
+fn listing(rows: &[Value], data: &Path) -> String {
+    let mut out = String::new();
     for row in rows {
         let text = |path: &str| {
             row.pointer(path)
                 .and_then(Value::as_str)
                 .unwrap_or_default()
         };
-        let list = |name: &str| {
-            let items = row[name].as_array().into_iter().flatten();
-            items
-                .filter_map(Value::as_str)
-                .collect::<Vec<_>>()
-                .join(", ")
+        let list = |items: &Value, name: &str| {
+            let items = items.as_array().into_iter().flatten();
+            let items = items.filter_map(|item| {
+                if name.is_empty() {
+                    item.as_str()
+                } else {
+                    item[name].as_str()
+                }
+            });
+            items.collect::<Vec<_>>().join(", ")
         };
-        let there = match row["there"].as_bool() {
-            Some(true) => "✓".to_owned(),
-            _ => format!("✗ {}", list("missing")),
-        };
-        table.row(
-            [
-                text("/name"),
+        let there = row["there"] == true;
+        let mark = if there { "✓" } else { "✗" };
+        let _ = writeln!(out, "{mark} {} — {}", text("/name"), text("/about/summary"));
+        if let Some(error) = row["error"].as_str() {
+            let _ = writeln!(out, "      {error}");
+        } else {
+            let metrics = list(&row["about"]["metrics"], "name");
+            let _ = writeln!(
+                out,
+                "      {}; {}; {metrics}",
                 text("/about/protocol"),
-                text("/about/language"),
-                text("/about/metrics/0/name"),
-                &list("needs"),
-                &there,
-                text("/about/source"),
-            ]
-            .map(Cell::from),
-        );
+                text("/about/language")
+            );
+        }
+        if !there {
+            let _ = writeln!(
+                out,
+                "      wants {} in {}: {}",
+                list(&row["missing"], ""),
+                data.display(),
+                text("/about/source")
+            );
+        }
     }
-    table
+    let _ = write!(
+        out,
+        "\n✓ is there, ✗ is not: benchmarks are read in their original formats from a folder (--data), and never shipped."
+    );
+    out
 }

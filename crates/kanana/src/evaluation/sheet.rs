@@ -6,7 +6,7 @@
 mod question;
 mod words;
 
-use evals::{Estimate, Group, Outcome, Protocol, RunAbout};
+use evals::{About, Estimate, Group, Outcome, Protocol, RunAbout};
 use page::{Axis, Bar, BarChart, Cell, Column, Figure, Language, Page, Table};
 use question::questions;
 use words::{Words, words};
@@ -112,13 +112,12 @@ fn figures(outcomes: &[Outcome], words: &Words) -> Table {
         Column::text("±"),
         Column::text(words.interval),
         Column::number(words.questions, 0),
-        Column::text(words.protocol),
         Column::text(words.contaminated),
     ]);
     for outcome in outcomes {
         let contaminated = match &outcome.contamination {
             None => words.unknown.to_owned(),
-            Some(found) => words.overlap(found.overlapping, found.questions),
+            Some(found) => words.overlap(found),
         };
         for (number, estimate) in outcome.estimates.iter().enumerate() {
             let first = number == 0;
@@ -133,7 +132,6 @@ fn figures(outcomes: &[Outcome], words: &Words) -> Table {
                     &plain(estimate, estimate.high),
                 )),
                 Cell::from(estimate.questions),
-                once(&outcome.about.protocol),
                 once(&contaminated),
             ]);
         }
@@ -183,15 +181,19 @@ fn task(page: &mut Page, outcome: &Outcome, words: &Words, left: &mut usize) {
             page.paragraph(words.elsewhere(&about.name));
             break;
         }
-        page.fold(heading(group), |page| {
+        page.fold(heading(group, about), |page| {
             questions(page, outcome, group, words, left)
         });
     }
 }
 
 /// A group and its figures in a line.
-fn heading(group: &Group) -> String {
-    let mut text = format!("{} ({})", group.name, group.questions);
+fn heading(group: &Group, about: &About) -> String {
+    let name = match group.name.is_empty() {
+        true => &about.name,
+        false => &group.name,
+    };
+    let mut text = format!("{name} ({})", group.questions);
     if let Some(best) = group.estimates.first() {
         let (value, unit) = shown(best);
         text = format!("{text} · {unit} {value}");

@@ -10,8 +10,8 @@ mod benchmarks;
 
 use crate::device::Machine;
 use crate::evaluation::Wanted;
-use crate::kinds::{self, Files, Model, Questions};
-use anyhow::{Context as _, Result, ensure};
+use crate::kinds::{self, Corpus, Files, Model, Questions};
+use anyhow::{Context as _, Result, bail, ensure};
 use evals::{Estimate, Protocol};
 use generate::{Engine, Generation, Likelihood, Limits, Sampling, Scorer};
 use model::{Decoder, Use};
@@ -84,6 +84,8 @@ pub(crate) struct Inputs {
     model: Artifact<Model>,
     questions: Option<Artifact<Questions>>,
     data: Option<Artifact<Files>>,
+    /// What `decontaminate` made of the training corpus: a flag beside each task.
+    overlap: Option<Artifact<Corpus>>,
 }
 
 /// `scores.json`.
@@ -172,6 +174,15 @@ impl Stage for Evaluate {
             inputs.data.is_some() || self.tasks.is_empty(),
             "tasks are named and nothing is bound to `data`: bind the folder of benchmarks"
         );
+        let outside = |name: &&String| {
+            let mut parts = std::path::Path::new(name.as_str()).components();
+            !parts.all(|part| matches!(part, std::path::Component::Normal(_)))
+        };
+        if let Some(name) = self.tasks.iter().find(outside) {
+            bail!(
+                "the task {name} lies outside what is bound to `data`: put its file there, and name it from there"
+            );
+        }
         self.wanted().check()
     }
 
@@ -222,9 +233,14 @@ impl Stage for Evaluate {
         scores.count();
         drop(scorer);
         if let Some(data) = &inputs.data {
-            let (decoder, tokenizer) = (decoder.clone(), tokenizer.clone());
-            scores.benchmarks =
-                self.benchmarks(&inputs.model, decoder, tokenizer, data.path(), context, out)?;
+            let asked = benchmarks::Asked {
+                model: &inputs.model,
+                decoder: decoder.clone(),
+                tokenizer: tokenizer.clone(),
+                data: data.path(),
+                overlap: inputs.overlap.as_ref(),
+            };
+            scores.benchmarks = self.benchmarks(asked, context, out)?;
         }
         let mut engine = Engine::new(decoder.clone(), tokenizer.clone(), Limits::default())?;
         scores.samples = self.continued(&mut engine, &questions)?;

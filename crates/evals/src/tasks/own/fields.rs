@@ -1,6 +1,6 @@
-//! Rows of a task of one's own: fields by name, from JSON lines or a table.
+//! Rows of a task of one's own: fields by name, from JSON lines, a JSON array or a table.
 
-use crate::read::{Place, Table, json_lines};
+use crate::read::{Place, Table, json_array, json_lines};
 use anyhow::Result;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -31,5 +31,9 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Row>> {
         place: row.place,
         fields: row.value,
     };
-    Ok(json_lines(path)?.into_iter().map(row).collect())
+    let rows = match ending == "json" {
+        true => json_array(path)?,
+        false => json_lines(path)?,
+    };
+    Ok(rows.into_iter().map(row).collect())
 }

@@ -42,7 +42,7 @@ prompt = """
 질문: {{ question.strip() }}
 답:"""
 options = ["{{ a }}", "{{ b }}"]
-answer = "{{ right - 1 }}"
+answer = "{{ right | int - 1 }}"
 metric = "acc_norm"
 examples = "dev.csv"
 shots = 1
@@ -54,9 +54,8 @@ const ROWS: &str = "{\"question\": \" 프랑스의 수도는? \", \"a\": \"파�
 
 #[test]
 fn options_are_chosen() {
-    let task = CHOOSE.replace("{{ right - 1 }}", "{{ right | int - 1 }}");
     let dev = "question,a,b,right,land\n\"독일, 그 수도는?\",빈,베를린,2,유럽\n";
-    let (_folder, task) = opened(&task, &[("a.jsonl", ROWS), ("dev.csv", dev)]);
+    let (_folder, task) = opened(CHOOSE, &[("a.jsonl", ROWS), ("dev.csv", dev)]);
     let task = task.unwrap();
     assert_eq!(task.about().protocol, "1-shot log-likelihood");
     let ask = task.asks().unwrap().remove(0);
@@ -151,7 +150,7 @@ fn mistakes_are_named_with_their_line() {
     let key = refused(
         &CHOOSE
             .replace("shots = 1", "shots = 0")
-            .replace("right - 1", "right + 4"),
+            .replace("int - 1", "int + 4"),
         &rows,
     );
     assert!(

@@ -9,7 +9,8 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The recipe; `None` where a recipe cannot say it: a GGUF file, or a judge.
+/// The recipe; `None` where a recipe cannot say it: a GGUF file, a judge, a task's file outside the
+/// data folder.
 pub(super) fn write(
     eval: &Eval,
     model: &Path,
@@ -20,6 +21,13 @@ pub(super) fn write(
         return Ok(None);
     }
     let wanted = &evaluation.wanted;
+    if wanted
+        .tasks
+        .iter()
+        .any(|task| Path::new(task).is_absolute())
+    {
+        return Ok(None);
+    }
     let mut text = String::from(
         "# What `kanana eval` asked, as a recipe: `kanana run` writes the same results into the store.\n\
          seed = 0\n\n[inputs]\n",

@@ -12,7 +12,7 @@ use generate::{Scorer, Sequence, encode_pair};
 use tokenizer::Tokenizer;
 
 /// Questions between two deliveries: enough to fill the decoder's steps.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 /// What one question needs to have judged: a list of windows for each likelihood.
 type Parts = Vec<Vec<Sequence>>;

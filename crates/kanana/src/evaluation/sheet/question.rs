@@ -112,13 +112,14 @@ fn summary(question: &Question, outcome: &Outcome, words: &Words) -> String {
         true => words.nothing.to_owned(),
         false => taken,
     };
-    match question.score.expected.is_empty() {
+    let right = &question.score.expected;
+    match right.is_empty() || *right == question.score.taken {
         true => format!("{mark} {} · {taken}", question.ask.id),
         false => format!(
             "{mark} {} · {taken} ({} {})",
             question.ask.id,
             words.right,
-            glimpse(&question.score.expected)
+            glimpse(right)
         ),
     }
 }
@@ -224,11 +225,16 @@ fn likelihoods(request: &Request, all: &[Likelihood], question: &Question, words
     ]);
     for (at, one) in all.iter().enumerate() {
         let option = options.get(at).map_or("", String::as_str);
-        let mark = match question.score.classes {
-            Some((right, chosen)) if at == right && at == chosen => " ✓",
-            Some((right, _)) if at == right => " ←",
-            Some((_, chosen)) if at == chosen => " ✗",
-            _ => "",
+        let is = |text: &str| !text.is_empty() && option.trim() == text.trim();
+        let (right, chosen) = match question.score.classes {
+            Some((right, chosen)) => (at == right, at == chosen),
+            None => (is(&question.score.expected), is(&question.score.taken)),
+        };
+        let mark = match (right, chosen) {
+            (true, true) => " ✓",
+            (true, false) => " ←",
+            (false, true) => " ✗",
+            (false, false) => "",
         };
         let bytes = option.len();
         table.row([

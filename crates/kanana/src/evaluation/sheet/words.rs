@@ -15,7 +15,6 @@ pub(super) struct Words {
     pub(super) value: &'static str,
     pub(super) interval: &'static str,
     pub(super) questions: &'static str,
-    pub(super) protocol: &'static str,
     pub(super) contaminated: &'static str,
     pub(super) unknown: &'static str,
     pub(super) group: &'static str,
@@ -47,7 +46,6 @@ const ENGLISH: Words = Words {
     value: "value",
     interval: "95 %",
     questions: "questions",
-    protocol: "protocol",
     contaminated: "in training data",
     unknown: "not looked for",
     group: "subject",
@@ -79,7 +77,6 @@ const KOREAN: Words = Words {
     value: "값",
     interval: "95 %",
     questions: "문항",
-    protocol: "방식",
     contaminated: "학습 자료와 겹침",
     unknown: "찾아보지 않음",
     group: "과목",
@@ -137,12 +134,17 @@ impl Words {
         )
     }
 
-    pub(super) fn overlap(&self, overlapping: usize, questions: usize) -> String {
-        match overlapping {
-            0 => self.say("no overlap found".to_owned(), "겹침 없음".to_owned()),
-            _ => self.say(
-                format!("⚠ {overlapping} of {questions}"),
-                format!("⚠ {questions}문항 중 {overlapping}"),
+    pub(super) fn overlap(&self, found: &evals::Contamination) -> String {
+        let (held, questions) = (found.overlapping, found.questions);
+        match (held, found.removed) {
+            (0, _) => self.say("no overlap found".to_owned(), "겹침 없음".to_owned()),
+            (_, false) => self.say(
+                format!("⚠ {held} of {questions}"),
+                format!("⚠ {questions}문항 중 {held}"),
+            ),
+            (_, true) => self.say(
+                format!("{held} of {questions}, taken out"),
+                format!("{questions}문항 중 {held}, 뺐음"),
             ),
         }
     }
@@ -156,8 +158,8 @@ impl Words {
         prompts: &str,
     ) -> String {
         self.say(
-            format!("{summary} {protocol}; data {source}; version {version}; prompts {prompts}."),
-            format!("{summary} {protocol}; 자료 {source}; 판 {version}; 문항 해시 {prompts}."),
+            format!("{summary}; {protocol}; data {source}; version {version}; prompts {prompts}."),
+            format!("{summary}; {protocol}; 자료 {source}; 판 {version}; 문항 해시 {prompts}."),
         )
     }
 

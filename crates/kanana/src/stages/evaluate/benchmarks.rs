@@ -3,7 +3,7 @@
 use super::{Benchmark, Evaluate};
 use crate::evaluation::local::{Local, identify, no_template, own_template};
 use crate::evaluation::{self, ANSWERS};
-use crate::kinds::{self, Model};
+use crate::kinds::{self, Corpus, Model};
 use anyhow::Result;
 use evals::{Cache, Phase, Protocol, Stopped, Watch};
 use model::Decoder;
@@ -14,16 +14,29 @@ use std::sync::Arc;
 use tensor::Cpu;
 use tokenizer::Tokenizer;
 
+/// What is asked of whom.
+pub(super) struct Asked<'a> {
+    pub(super) model: &'a Artifact<Model>,
+    pub(super) decoder: Arc<Decoder<Cpu>>,
+    pub(super) tokenizer: Arc<Tokenizer>,
+    pub(super) data: &'a Path,
+    pub(super) overlap: Option<&'a Artifact<Corpus>>,
+}
+
 impl Evaluate {
     pub(super) fn benchmarks(
         &self,
-        model: &Artifact<Model>,
-        decoder: Arc<Decoder<Cpu>>,
-        tokenizer: Arc<Tokenizer>,
-        data: &Path,
+        asked: Asked<'_>,
         context: &Context<'_>,
         out: &mut Writer<kinds::Scores>,
     ) -> Result<Vec<Benchmark>> {
+        let Asked {
+            model,
+            decoder,
+            tokenizer,
+            data,
+            overlap,
+        } = asked;
         let template = own_template(model.path())?;
         let protocol = self.protocol.unwrap_or(match template.is_some() {
             true => Protocol::Instruct,
@@ -48,10 +61,13 @@ impl Evaluate {
             &mut cache,
             &mut Watching(context),
         );
-        let outcomes = outcomes.map_err(|error| match error.is::<Stopped>() {
+        let mut outcomes = outcomes.map_err(|error| match error.is::<Stopped>() {
             true => Cancelled.into(),
             false => error,
         })?;
+        if let Some(corpus) = overlap {
+            evaluation::overlap::mark(&mut outcomes, corpus.path(), corpus.name())?;
+        }
         let about = local.about(&wanted, model.name(), protocol, None);
         evaluation::write(out.path(), &about, &outcomes, Language::English)?;
         let mut figures = vec![];
