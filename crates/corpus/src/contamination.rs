@@ -24,7 +24,7 @@ use crate::dedup::Unit;
 use grams::Grams;
 
 pub use questions::{Question, visit_questions};
-pub use survey::{Contamination, Findings, Held, OfTask, Survey};
+pub use survey::{Contamination, Findings, Held, OfFile, OfTask, Survey};
 
 /// What counts as a question that is held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +114,13 @@ pub struct Name {
     pub task: String,
     /// Its file and line.
     pub id: String,
+}
+
+impl Name {
+    /// The file it is in.
+    pub fn file(&self) -> &str {
+        self.id.rsplit_once(':').map_or(&*self.id, |(file, _)| file)
+    }
 }
 
 /// The n-grams of many questions.

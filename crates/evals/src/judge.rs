@@ -7,6 +7,7 @@
 //! A judge whose words say none of these has given no vote: it is counted, never guessed.
 
 pub mod agreement;
+pub mod duel;
 pub mod language;
 pub mod pairs;
 mod prompts;
@@ -116,6 +117,16 @@ pub(crate) fn votes(judged: &Answer) -> Vec<&str> {
 /// Whether nobody judged: no judgement came, or every one failed.
 pub(crate) fn nobody<'a>(mut judged: impl Iterator<Item = &'a Answer>) -> bool {
     judged.all(|judged| matches!(judged, Answer::Failed(_)))
+}
+
+/// Why nobody judged, for a reader; nothing where somebody did or nobody was asked.
+pub(crate) fn unjudged<'a>(judged: impl Iterator<Item = &'a Answer> + Clone) -> Vec<String> {
+    match judged.clone().next() {
+        Some(Answer::Failed(why)) if nobody(judged) => {
+            vec![format!("a judge's figures are missing: {why}")]
+        }
+        _ => vec![],
+    }
 }
 
 /// What a model said; `None` where there is no answer.

@@ -14,6 +14,7 @@ mod guard;
 mod importance;
 mod ingest;
 mod init;
+mod label;
 mod merge;
 mod mix;
 mod pii;
@@ -28,7 +29,6 @@ mod train_tokenizer;
 mod upscale;
 mod world;
 
-pub(crate) use decontaminate::CONTAMINATION;
 pub(crate) use decontaminate::{CONTAMINATION, QUESTION, REASON as CONTAMINATED};
 pub(crate) use evaluate::{Accuracy, Scores};
 pub(crate) use pretrain::copy_tokenizer;
@@ -50,6 +50,7 @@ pub(crate) fn registry() -> Registry {
         .with::<filter::Filter>()
         .with::<dedup::Dedup>()
         .with::<pii::Pii>()
+        .with::<label::Label>()
         .with::<train_classifier::TrainClassifier>()
         .with::<edu_filter::EduFilter>()
         .with::<classify::Classify>()

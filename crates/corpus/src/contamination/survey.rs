@@ -130,8 +130,12 @@ impl Findings {
 /// What a corpus holds of benchmarks: the report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Contamination {
+    /// Whether the documents that held a question were dropped; else they were only marked.
+    pub dropped: bool,
     /// By task.
     pub tasks: Vec<OfTask>,
+    /// By file, in the order in which they were read.
+    pub files: Vec<OfFile>,
     /// Every question that is held, in the order of the files.
     pub held: Vec<Held>,
     /// Files among the questions that were not read.
@@ -153,6 +157,17 @@ pub struct OfTask {
     pub share: f64,
     /// Documents that hold one of them.
     pub documents: u64,
+}
+
+/// What is held of the questions of one file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OfFile {
+    /// Its path below the folder that was bound.
+    pub file: String,
+    /// Its questions that could be looked for.
+    pub looked_for: u64,
+    /// Those that a document holds.
+    pub held: u64,
 }
 
 /// A question that is held.
@@ -190,6 +205,7 @@ impl Findings {
                 .for_each(|hit| *documents.entry(hit.question).or_default() += 1);
         }
         let mut tasks: Vec<OfTask> = Vec::new();
+        let mut files: Vec<OfFile> = Vec::new();
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         for (question, name) in index.names.iter().enumerate() {
             let place = *places.entry(&name.task).or_insert_with(|| {
@@ -200,10 +216,23 @@ impl Findings {
                 });
                 tasks.len() - 1
             });
+            let looked_for = u64::from(index.can_be_found(question));
+            let held = u64::from(documents.contains_key(&(question as u32)));
             let task = &mut tasks[place];
             task.questions += 1;
-            task.looked_for += u64::from(index.can_be_found(question));
-            task.held += u64::from(documents.contains_key(&(question as u32)));
+            task.looked_for += looked_for;
+            task.held += held;
+            let file = name.file();
+            if files.last().is_none_or(|last| last.file != file) {
+                files.push(OfFile {
+                    file: file.to_owned(),
+                    ..OfFile::default()
+                });
+            }
+            if let Some(last) = files.last_mut() {
+                last.looked_for += looked_for;
+                last.held += held;
+            }
         }
         for task in &mut tasks {
             task.share = task.held as f64 / task.looked_for.max(1) as f64;
@@ -222,11 +251,34 @@ impl Findings {
         }
         (
             Contamination {
+                dropped: false,
                 tasks,
+                files,
                 held,
                 skipped,
             },
             places,
         )
     }
+}
+
+impl Contamination {
+    /// Of the questions in these files and folders: how many are held, and how many were looked for; `None`
+    /// where none of them was among what was looked for.
+    pub fn of(&self, below: &[&str]) -> Option<(u64, u64)> {
+        let is_below = |file: &str| {
+            let mut prefixes = below.iter().filter_map(|path| file.strip_prefix(path));
+            prefixes.any(|rest| rest.is_empty() || rest.starts_with('/') || path_ends(rest))
+        };
+        let mut found = self.files.iter().filter(|of| is_below(&of.file)).peekable();
+        found.peek()?;
+        Some(found.fold((0, 0), |(held, looked_for), of| {
+            (held + of.held, looked_for + of.looked_for)
+        }))
+    }
+}
+
+/// What may stand after a file's name: how it is packed.
+fn path_ends(rest: &str) -> bool {
+    matches!(rest, ".gz" | ".zst")
 }

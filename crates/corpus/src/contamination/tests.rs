@@ -231,6 +231,9 @@ fn a_survey_is_the_same_for_any_number_of_threads_and_after_a_stop() {
         (2, 1, 1, 3)
     );
     assert_eq!(kmmlu.share, 1.0);
+    assert_eq!(report.of(&["kmmlu"]), Some((1, 1)));
+    assert_eq!(report.of(&["gsm8k/test.csv", "kmmlu"]), Some((2, 2)));
+    assert_eq!(report.of(&["kmm", "kmmlu/test"]), None);
     assert_eq!(report.held[1].document, "문서-17", "the first of equals");
     assert_eq!(report.held[1].documents, 3);
 }

@@ -240,6 +240,9 @@ impl Task for FunctionChat {
 
     fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {
         let judged = asked.iter().flat_map(|one| one.judged);
+        if judge::nobody(judged.clone()) {
+            return judge::unjudged(judged);
+        }
         let votes: Vec<Vec<usize>> = judged.map(|judged| passes(judged).0).collect();
         let Some(share) = agreement::interval(&votes, 0, agreement::equal_share) else {
             return vec![];

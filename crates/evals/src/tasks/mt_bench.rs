@@ -387,10 +387,10 @@ impl Task for Bench {
     }
 
     fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {
-        let judged = || asked.iter().flat_map(|one| one.judged);
-        match judge::nobody(judged()) {
-            true => vec![],
-            false => marks::remarks(judged()),
+        let judged = asked.iter().flat_map(|one| one.judged);
+        match judge::nobody(judged.clone()) {
+            true => judge::unjudged(judged),
+            false => marks::remarks(judged),
         }
     }
 }

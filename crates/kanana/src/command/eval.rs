@@ -4,6 +4,7 @@
 //! one that is repeated is free; beside them lies the one-step recipe that the command stands for.
 
 mod compare;
+mod judge_pairs;
 mod recipe_text;
 mod servers;
 
@@ -89,6 +90,8 @@ pub(crate) struct Eval {
 enum Action {
     /// Say whether one of two evaluated models is better, question by question
     Compare(compare::Compare),
+    /// Have a judge compare the answers of two evaluated models, side by side
+    JudgePairs(Box<judge_pairs::JudgePairs>),
 }
 
 /// `base` or `instruct`.
@@ -110,8 +113,10 @@ fn word(protocol: Protocol) -> &'static str {
 
 impl Eval {
     pub(crate) fn run(self, machine: &Machine) -> Result<()> {
-        if let Some(Action::Compare(compare)) = self.action {
-            return compare.run();
+        match self.action {
+            Some(Action::Compare(compare)) => return compare.run(),
+            Some(Action::JudgePairs(pairs)) => return pairs.run(),
+            None => {}
         }
         let model = self.model.clone().context("clap wants a model")?;
         let wanted = self.wanted();

@@ -90,7 +90,8 @@ impl Stage for Decontaminate {
         let found = survey.run(|done, total| {
             context.reached(done, 2 * total, "documents", "looked into, then kept")
         })?;
-        let (report, places) = found.sum_up(&index, skipped);
+        let (mut report, places) = found.sum_up(&index, skipped);
+        report.dropped = self.drop;
         let curation = Curation {
             corpus: &corpus,
             partial: context.partial()?,

@@ -25,6 +25,11 @@ name = "marked"
 stage = "decontaminate"
 inputs = { corpus = "corpus", benchmarks = ["tests"] }
 with = { drop = false, overlap = { korean = "words", korean_length = 6 } }
+
+[[step]]
+name = "page"
+stage = "report"
+inputs = { curation = ["corpus", "clean", "marked"] }
 "#;
 
 const RUN: [&str; 6] = [

@@ -199,6 +199,15 @@ fn nonsense_of_a_judge_is_counted_and_said() {
     ];
     let asks = task.asks().unwrap();
     let answers = [said("가"), said("나")];
+    let unjudged = [Asked {
+        ask: &asks[2],
+        answers: &answers[..1],
+        judged: &judged[2..],
+    }];
+    assert_eq!(
+        task.remarks(&unjudged),
+        ["a judge's figures are missing: died"]
+    );
     let asked = [
         Asked {
             ask: &asks[0],
