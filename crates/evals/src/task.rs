@@ -5,6 +5,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A benchmark, ready to ask.
 pub trait Task: Send + Sync {
@@ -29,8 +30,65 @@ pub trait Task: Send + Sync {
 
     /// What the answers are worth. `answers` holds one entry for each request that was put
     /// (first [`Ask::request`], then those of [`Task::next`]), `judged` one for each of
-    /// [`Task::judge`].
+    /// [`Task::judge`]; a judge who voted several times has as many messages in his entry.
     fn score(&self, ask: &Ask, answers: &[Answer], judged: &[Answer]) -> Score;
+
+    /// What the model must have answered before any question can be scored: put as a whole, however
+    /// few of the questions are, and worth nothing by itself. A search for passages asks for the
+    /// vectors of all passages here; nothing by default.
+    ///
+    /// # Errors
+    /// Those of [`Task::asks`].
+    fn ground(&self) -> Result<Vec<Ask>> {
+        Ok(vec![])
+    }
+
+    /// The scores of all questions that were put, one for each of `asked` and in its order. `ground`
+    /// holds one answer for each of [`Task::ground`]. Whoever runs a task calls this alone, once;
+    /// by default it is [`Task::score`] of each question, on as many threads as there are processors.
+    fn scores(&self, _ground: &[Answer], asked: &[Asked<'_>]) -> Vec<Score> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let next = &AtomicUsize::new(0);
+        let mut scores = vec![Score::default(); asked.len()];
+        std::thread::scope(|scope| {
+            // Short work is shared out as well as long work, such as running a program.
+            let work = move || {
+                let mut done = vec![];
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = asked.get(at) else { break done };
+                    done.push((at, self.score(one.ask, one.answers, one.judged)));
+                }
+            };
+            let workers: Vec<_> = (0..threads.min(asked.len()))
+                .map(|_| scope.spawn(work))
+                .collect();
+            for worker in workers {
+                let done = worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                done.into_iter().for_each(|(at, score)| scores[at] = score);
+            }
+        });
+        scores
+    }
+
+    /// What is to be said of all answers together, in sentences for a reader: how far a judge agreed
+    /// with himself, what a score stands on; nothing by default.
+    fn remarks(&self, _asked: &[Asked<'_>]) -> Vec<String> {
+        vec![]
+    }
+}
+
+/// A question with everything that came back for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The question.
+    pub ask: &'a Ask,
+    /// One entry for each request that was put.
+    pub answers: &'a [Answer],
+    /// One entry for each question to the judge.
+    pub judged: &'a [Answer],
 }
 
 /// What a person wants to know of a task before it runs.
@@ -76,10 +134,14 @@ pub enum Aggregate {
 /// What one question's answers are worth.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Metric → value.
+    /// Metric → value. A metric that is not here is not known of this question (no judge gave a
+    /// rating, an answer was expected in another form): a mean leaves the question out.
     pub values: BTreeMap<String, f64>,
     /// What the question weighs in a mean (1 unless said otherwise: bytes, instructions …).
     pub weight: Option<f64>,
+    /// What it weighs in single metrics, where that differs from `weight`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<String, f64>,
     /// Right class and chosen class, where classes are counted.
     pub classes: Option<(usize, usize)>,
     /// What was right, to be shown.

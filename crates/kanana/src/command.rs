@@ -5,6 +5,8 @@
 mod chat;
 mod convert;
 mod cost;
+mod eval;
+mod evals;
 mod fault;
 mod filters;
 mod gc;
@@ -15,6 +17,7 @@ mod merge;
 mod open;
 mod plan;
 mod pull;
+mod remote;
 mod run;
 mod serve;
 mod show;
@@ -78,6 +81,10 @@ enum Command {
     Merge(merge::Merge),
     /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
     Cost(cost::Cost),
+    /// Run benchmarks on a model or a server; `eval compare A B` says whether one is better
+    Eval(Box<eval::Eval>),
+    /// List the benchmarks that `eval` can run, with what they need and whether it is there
+    Evals(evals::Evals),
     /// Convert a model between a Hugging Face directory and a GGUF file
     Convert(convert::Convert),
     /// Say what a model is: shape, parameters, memory by context, tokenizer
@@ -105,6 +112,8 @@ impl Line {
             Command::Serve(command) => command.run(&self.machine),
             Command::Merge(command) => command.run(self.machine),
             Command::Cost(command) => command.run(),
+            Command::Eval(command) => command.run(&self.machine),
+            Command::Evals(command) => command.run(),
             Command::Convert(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Logits(command) => command.run(&self.machine),

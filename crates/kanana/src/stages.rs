@@ -3,6 +3,7 @@
 mod classify;
 mod compare;
 mod crawl;
+mod decontaminate;
 mod dedup;
 mod distill;
 mod edu_filter;
@@ -13,6 +14,7 @@ mod guard;
 mod importance;
 mod ingest;
 mod init;
+mod label;
 mod merge;
 mod mix;
 mod pii;
@@ -27,6 +29,7 @@ mod train_tokenizer;
 mod upscale;
 mod world;
 
+pub(crate) use decontaminate::{CONTAMINATION, QUESTION, REASON as CONTAMINATED};
 pub(crate) use evaluate::{Accuracy, Scores};
 pub(crate) use pretrain::copy_tokenizer;
 
@@ -47,9 +50,11 @@ pub(crate) fn registry() -> Registry {
         .with::<filter::Filter>()
         .with::<dedup::Dedup>()
         .with::<pii::Pii>()
+        .with::<label::Label>()
         .with::<train_classifier::TrainClassifier>()
         .with::<edu_filter::EduFilter>()
         .with::<classify::Classify>()
+        .with::<decontaminate::Decontaminate>()
         .with::<mix::Mix>()
         // tokens
         .with::<train_tokenizer::TrainTokenizer>()

@@ -4,9 +4,11 @@
 //! a line on standard output with `--json`. Standard output otherwise carries answers only.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // its one purpose
 
+mod questions;
 mod tensorboard;
 mod transfer;
 
+pub(crate) use questions::Questions;
 pub(crate) use tensorboard::TensorBoard;
 pub(crate) use transfer::Transfer;
 

@@ -58,6 +58,7 @@ pub use run::run;
 pub use settings::Setting;
 pub use stage::{Quantity, Stage};
 pub use store::{STORE_VERSION, Store, Stored, Usage};
+pub use suggest::did_you_mean;
 pub use text::Recipe;
 pub use verify::{Problem, verify};
 pub use writer::Writer;

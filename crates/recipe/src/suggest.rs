@@ -1,7 +1,7 @@
 //! "Did you mean …?": the nearest of the names that would have been right.
 
 /// `; did you mean "x"?`, or nothing where no name is near.
-pub(crate) fn did_you_mean<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(wrong: &str, right: impl IntoIterator<Item = &'a str>) -> String {
     let length = wrong.chars().count();
     right
         .into_iter()

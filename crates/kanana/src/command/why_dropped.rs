@@ -3,9 +3,10 @@
 mod what_if;
 
 use super::Where;
-use crate::terminal;
+use crate::{stages, terminal};
 use anyhow::{Result, bail};
 use clap::Args;
+use corpus::contamination::Contamination;
 use corpus::{Entry, ledger_files, refuses, visit_ledger, visit_refused};
 use page::terminal::Ink;
 use page::{Cell, Column, Table};
@@ -253,7 +254,7 @@ fn describe(
         Some(reason) => format!(
             "{name}\n  {}: dropped, {reason}{}\n",
             step.name,
-            meaning(reason, names, entry)
+            meaning(step, reason, names, entry)
         ),
     };
     if let (Some(cluster), false) = (entry.cluster, entry.kept()) {
@@ -279,7 +280,10 @@ fn describe(
 }
 
 /// What the reason says, and the number it goes by.
-fn meaning(reason: &str, names: &[String], entry: &Entry) -> String {
+fn meaning(step: &Step, reason: &str, names: &[String], entry: &Entry) -> String {
+    if reason == stages::CONTAMINATED {
+        return question(step, names, entry).unwrap_or_default();
+    }
     let Some(rule) = corpus::filter::rules().find(|rule| rule.reason == reason) else {
         return String::new();
     };
@@ -288,6 +292,21 @@ fn meaning(reason: &str, names: &[String], entry: &Entry) -> String {
         format!(" ({} {:.4})", rule.signal, entry.numbers[place])
     });
     format!(": {}{number}", rule.says)
+}
+
+/// Which question of a benchmark a document holds, from the report beside the ledger.
+fn question(step: &Step, names: &[String], entry: &Entry) -> Option<String> {
+    let place = names.iter().position(|name| name == stages::QUESTION)?;
+    let text = std::fs::read(step.path.join(stages::CONTAMINATION)).ok()?;
+    let report: Contamination = serde_json::from_slice(&text).ok()?;
+    let held = report.held.get(entry.numbers[place] as usize)?;
+    let share = entry.numbers[names.iter().position(|name| name == "share")?];
+    Some(format!(
+        ": it holds {:.0} % of {} ({})",
+        100.0 * share,
+        held.name.id,
+        held.name.task
+    ))
 }
 
 fn as_json(step: &Step, names: &[String], entry: &Entry) -> Value {

@@ -1,16 +1,23 @@
-//! Asks a model questions, and lets it continue some texts.
+//! Asks a model questions, runs benchmarks on it, and lets it continue some texts.
 //!
-//! Reads: a model (with its tokenizer) and questions with four options each.
+//! Reads: a model (with its tokenizer), questions with four options each, a folder of benchmarks.
 //! Writes: `scores.json`: every question with the log-likelihood of every option, accuracy with
-//! a 95 % interval by language and by where the fact was told, and samples of generated text.
+//! a 95 % interval by language and by where the fact was told, and samples of generated text; with
+//! benchmarks also `results.json`, `samples_<task>.jsonl` and `evaluation.html`, as `kanana eval` does, and
+//! with a judge `verdicts.jsonl`, every question to it and its reply, which a replay needs no endpoint for.
 //! An option's score is log p(option | prompt), as lm-eval's `acc`; `acc_norm` divides by bytes.
 
+mod benchmarks;
+
 use crate::device::Machine;
-use crate::kinds::{self, Model, Questions};
-use anyhow::{Context as _, Result, ensure};
+use crate::evaluation::Wanted;
+use crate::kinds::{self, Corpus, Files, Model, Questions};
+use anyhow::{Context as _, Result, bail, ensure};
+use evals::{Estimate, Protocol};
 use generate::{Engine, Generation, Likelihood, Limits, Sampling, Scorer};
 use model::{Decoder, Use};
 use recipe::{Artifact, Context, Stage, Writer};
+use remote::Address;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -29,8 +36,22 @@ pub(crate) struct Evaluate {
     /// How a question is put: as the beginning of a sentence (`prompt`, default) or in words
     /// after `Q:` (`question`).
     ask: Ask,
-    /// At most so many questions, evenly over all of them.
+    /// At most so many questions, evenly over all of them; of each group of a task, the first.
     limit: Option<usize>,
+    /// Tasks to ask (`kanana evals` lists them), from the benchmarks bound to `data`.
+    tasks: Vec<String>,
+    /// `base` or `instruct`; where nothing is said, instruct for a model with a chat template.
+    protocol: Option<Protocol>,
+    /// Examples before a task's questions; the protocol's number where nothing is said.
+    shots: Option<usize>,
+    /// Answers drawn for each question of a task (pass@k).
+    draws: usize,
+    /// The temperature they are drawn at; the task's own where nothing is said.
+    temperature: Option<f32>,
+    /// Who judges the answers of tasks that are judged: `{ url = "http://127.0.0.1:8080/v1", model = "…" }`.
+    judge: Option<Address>,
+    /// How many times it votes on each.
+    votes: usize,
     /// Texts to continue greedily; a few questions' prompts where nothing is given.
     samples: Vec<String>,
     /// Tokens of a sample.
@@ -44,6 +65,13 @@ impl Default for Evaluate {
         Evaluate {
             ask: Ask::Prompt,
             limit: None,
+            tasks: vec![],
+            protocol: None,
+            shots: None,
+            draws: 1,
+            temperature: None,
+            judge: None,
+            votes: 1,
             samples: vec![],
             sample_tokens: 48,
             precision: Precision::Bf16,
@@ -63,6 +91,9 @@ enum Ask {
 pub(crate) struct Inputs {
     model: Artifact<Model>,
     questions: Option<Artifact<Questions>>,
+    data: Option<Artifact<Files>>,
+    /// What `decontaminate` made of the training corpus: a flag beside each task.
+    overlap: Option<Artifact<Corpus>>,
 }
 
 /// `scores.json`.
@@ -81,6 +112,17 @@ pub(crate) struct Scores {
     pub(crate) answers: Vec<Answer>,
     /// What the model wrote.
     pub(crate) samples: Vec<Sample>,
+    /// Figures of benchmarks; everything else about them is in `results.json`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) benchmarks: Vec<Benchmark>,
+}
+
+/// A figure of a benchmark.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Benchmark {
+    pub(crate) task: String,
+    pub(crate) estimate: Estimate,
 }
 
 /// How many were right.
@@ -126,16 +168,34 @@ pub(crate) struct Sample {
 
 impl Stage for Evaluate {
     const NAME: &'static str = "evaluate";
-    const SUMMARY: &'static str = "asks a model questions, and lets it continue some texts";
+    const SUMMARY: &'static str =
+        "asks a model questions and benchmarks, and lets it continue some texts";
     type Inputs = Inputs;
     type Output = kinds::Scores;
 
     fn check(&self, inputs: &Inputs) -> Result<()> {
         ensure!(
-            inputs.questions.is_some() || !self.samples.is_empty(),
-            "nothing to evaluate: bind `questions`, or give `samples` to continue"
+            inputs.questions.is_some() || !self.samples.is_empty() || !self.tasks.is_empty(),
+            "nothing to evaluate: bind `questions`, name `tasks`, or give `samples` to continue"
         );
-        Ok(())
+        ensure!(
+            inputs.data.is_some() || self.tasks.is_empty(),
+            "tasks are named and nothing is bound to `data`: bind the folder of benchmarks"
+        );
+        let outside = |name: &&String| {
+            let mut parts = std::path::Path::new(name.as_str()).components();
+            !parts.all(|part| matches!(part, std::path::Component::Normal(_)))
+        };
+        if let Some(name) = self.tasks.iter().find(outside) {
+            bail!(
+                "the task {name} lies outside what is bound to `data`: put its file there, and name it from there"
+            );
+        }
+        if let Some(judge) = &self.judge {
+            judge.check().context("with.judge")?;
+        }
+        ensure!(self.votes > 0, "votes = 0: a judge votes at least once");
+        self.wanted().check()
     }
 
     fn run(
@@ -183,6 +243,17 @@ impl Stage for Evaluate {
             );
         }
         scores.count();
+        drop(scorer);
+        if let Some(data) = &inputs.data {
+            let asked = benchmarks::Asked {
+                model: &inputs.model,
+                decoder: decoder.clone(),
+                tokenizer: tokenizer.clone(),
+                data: data.path(),
+                overlap: inputs.overlap.as_ref(),
+            };
+            scores.benchmarks = self.benchmarks(asked, context, out)?;
+        }
         let mut engine = Engine::new(decoder.clone(), tokenizer.clone(), Limits::default())?;
         scores.samples = self.continued(&mut engine, &questions)?;
         for (language, accuracy) in &scores.languages {
@@ -215,6 +286,16 @@ fn read_questions(artifact: &Artifact<Questions>) -> Result<Vec<Question>> {
 }
 
 impl Evaluate {
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            tasks: self.tasks.clone(),
+            shots: self.shots,
+            limit: self.limit,
+            draws: self.draws,
+            temperature: self.temperature,
+        }
+    }
+
     fn answer(
         &self,
         scorer: &mut Scorer<'_, tensor::Cpu>,

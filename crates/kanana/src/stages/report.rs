@@ -9,6 +9,7 @@
 mod answers;
 mod course;
 mod curation;
+mod held;
 mod lineage;
 mod planted;
 
@@ -87,6 +88,7 @@ impl Stage for Report {
                 .chain(answers::figures(&scores)),
         );
         curation::draw(&mut page, curation)?;
+        held::draw(&mut page, curation)?;
         if let Some(truth) = &inputs.truth {
             planted::draw(&mut page, truth, curation)?;
         }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 /// Starts a server and reads what it says until the address is there.
-fn start(trial: &Trial, words: &[&str]) -> (Child, String, String) {
+pub(crate) fn start(trial: &Trial, words: &[&str]) -> (Child, String, String) {
     let words = [&["serve", "untrained", "--port", "0"], words].concat();
     let mut child = trial
         .command(&words)
@@ -41,7 +41,7 @@ fn ask(address: &str, head: &str, body: &str) -> String {
     answer
 }
 
-fn end(mut child: Child, signal: &str) -> String {
+pub(crate) fn end(mut child: Child, signal: &str) -> String {
     let kill = Command::new("kill")
         .args([signal, &child.id().to_string()])
         .status();

@@ -52,6 +52,10 @@ pub(super) fn draw(page: &mut Page, scores: &[Scores]) {
                 page.table(questions(score));
             });
         }
+        if !score.benchmarks.is_empty() {
+            page.subheading("Benchmarks");
+            page.table(benchmarks(score));
+        }
         if !score.samples.is_empty() {
             page.subheading("In its own words");
             page.samples(score.samples.iter().map(|sample| {
@@ -102,6 +106,34 @@ fn accuracy(score: &Scores) -> BarChart {
         }
     }
     chart
+}
+
+fn benchmarks(score: &Scores) -> Table {
+    let mut table = Table::new([
+        Column::text("task"),
+        Column::text("metric"),
+        Column::number("value", 4),
+        Column::number("±", 4),
+        Column::number("from", 4),
+        Column::number("to", 4),
+        Column::number("questions", 0),
+    ])
+    .caption(
+        "± is the standard error, from and to hold 95 %; every question is in evaluation.html",
+    );
+    for one in &score.benchmarks {
+        let estimate = &one.estimate;
+        table.row([
+            Cell::from(one.task.as_str()),
+            Cell::from(estimate.metric.name.as_str()),
+            Cell::from(estimate.value),
+            Cell::from(estimate.error),
+            Cell::from(estimate.low),
+            Cell::from(estimate.high),
+            Cell::from(estimate.questions),
+        ]);
+    }
+    table
 }
 
 fn relations(score: &Scores) -> Table {

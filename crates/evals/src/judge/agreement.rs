@@ -1,0 +1,186 @@
+//! How far votes agree: the share of equal pairs, Fleiss' κ over several votes, Cohen's κ between two judges.
+//!
+//! `P_i = Σ_c n_ic (n_ic − 1) / (n_i (n_i − 1))`, `κ = (P̄ − P̄ₑ) / (1 − P̄ₑ)` with `P̄ₑ = Σ_c p_c²`, p_c the
+//! share of class c among all votes (Fleiss, 1971; the numbers of votes may differ); Cohen's κ has
+//! `pₑ = Σ_c p_c q_c` (1960). Intervals are of 95 %, by drawing questions with replacement, seeded.
+//! Where every vote is for one class there is no κ: agreement is then no more than chance would give.
+
+/// A figure and the interval around it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The figure.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// The share of pairs of votes on one question that are equal, over all such pairs' questions;
+/// `None` where no question has two votes.
+pub fn equal_share(votes: &[Vec<usize>]) -> Option<f64> {
+    let shares: Vec<f64> = votes
+        .iter()
+        .filter_map(|votes| equal_pairs(votes))
+        .collect();
+    (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+}
+
+/// The share of pairs among these votes that are equal.
+pub fn equal_pairs(votes: &[usize]) -> Option<f64> {
+    if votes.len() < 2 {
+        return None;
+    }
+    let pairs = votes.len() * (votes.len() - 1);
+    let equal: usize = counts(votes).iter().map(|n| n * n.saturating_sub(1)).sum();
+    Some(equal as f64 / pairs as f64)
+}
+
+fn counts(votes: &[usize]) -> Vec<usize> {
+    let mut counts = vec![0; votes.iter().max().map_or(0, |most| most + 1)];
+    votes.iter().for_each(|vote| counts[*vote] += 1);
+    counts
+}
+
+/// Fleiss' κ; questions of fewer than two votes are left out.
+pub fn fleiss(votes: &[Vec<usize>]) -> Option<f64> {
+    let share = equal_share(votes)?;
+    let counted = votes.iter().filter(|votes| votes.len() > 1);
+    let all: Vec<usize> = counted.flatten().copied().collect();
+    let chance: f64 = counts(&all)
+        .iter()
+        .map(|n| (*n as f64 / all.len() as f64).powi(2))
+        .sum();
+    kappa(share, chance)
+}
+
+/// Cohen's κ between two judges of the same questions.
+pub fn cohen(pairs: &[(usize, usize)]) -> Option<f64> {
+    if pairs.is_empty() {
+        return None;
+    }
+    let of = pairs.len() as f64;
+    let (first, second): (Vec<usize>, Vec<usize>) = pairs.iter().copied().unzip();
+    let equal = pairs.iter().filter(|(a, b)| a == b).count() as f64;
+    let chance: f64 = counts(&first)
+        .iter()
+        .zip(&counts(&second))
+        .map(|(a, b)| (*a as f64 / of) * (*b as f64 / of))
+        .sum();
+    kappa(equal / of, chance)
+}
+
+fn kappa(agreed: f64, chance: f64) -> Option<f64> {
+    (chance < 1.0 - 1e-12).then(|| (agreed - chance) / (1.0 - chance))
+}
+
+/// A figure of questions with its interval of 95 %: the figure of 1000 draws of as many questions
+/// with replacement. Draws that have no figure are left out.
+pub fn interval<T: Clone>(
+    questions: &[T],
+    seed: u64,
+    figure: impl Fn(&[T]) -> Option<f64>,
+) -> Option<Estimate> {
+    const DRAWS: usize = 1000;
+    let value = figure(questions)?;
+    let mut state = seed;
+    let mut drawn = Vec::with_capacity(questions.len());
+    let mut figures = Vec::with_capacity(DRAWS);
+    for _ in 0..DRAWS {
+        drawn.clear();
+        for _ in 0..questions.len() {
+            let at = (u128::from(split_mix(&mut state)) * questions.len() as u128) >> 64;
+            drawn.push(questions[at as usize].clone());
+        }
+        figures.extend(figure(&drawn));
+    }
+    figures.sort_by(f64::total_cmp);
+    let at = |share: f64| figures[((figures.len() - 1) as f64 * share).round() as usize];
+    Some(match figures.is_empty() {
+        true => Estimate {
+            value,
+            low: value,
+            high: value,
+        },
+        false => Estimate {
+            value,
+            low: at(0.025),
+            high: at(0.975),
+        },
+    })
+}
+
+/// SplitMix64 (Steele et al., 2014): every seed is a good one.
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fleiss' own table of ten subjects, fourteen raters and five classes, as it is often reprinted.
+    #[test]
+    fn fleiss_on_the_well_known_table() {
+        let table = [
+            [0, 0, 0, 0, 14],
+            [0, 2, 6, 4, 2],
+            [0, 0, 3, 5, 6],
+            [0, 3, 9, 2, 0],
+            [2, 2, 8, 1, 1],
+            [7, 7, 0, 0, 0],
+            [3, 2, 6, 3, 0],
+            [2, 5, 3, 2, 2],
+            [6, 5, 2, 1, 0],
+            [0, 2, 2, 3, 7],
+        ];
+        let votes: Vec<Vec<usize>> = table
+            .iter()
+            .map(|row| {
+                let classes = row.iter().enumerate();
+                classes.flat_map(|(class, n)| vec![class; *n]).collect()
+            })
+            .collect();
+        assert!((fleiss(&votes).unwrap() - 0.209_930_704).abs() < 1e-8);
+        assert!((equal_share(&votes).unwrap() - 0.378_021_978).abs() < 1e-8);
+    }
+
+    /// 50 proposals: both yes 20, both no 15, 5 and 10 apart.
+    #[test]
+    fn cohen_on_the_well_known_table() {
+        let pairs = [
+            vec![(1, 1); 20],
+            vec![(1, 0); 5],
+            vec![(0, 1); 10],
+            vec![(0, 0); 15],
+        ]
+        .concat();
+        assert!((cohen(&pairs).unwrap() - 0.4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn where_nothing_can_be_said_nothing_is() {
+        assert_eq!(equal_share(&[vec![1], vec![]]), None);
+        assert_eq!(fleiss(&[vec![2, 2], vec![2, 2]]), None);
+        assert_eq!(cohen(&[]), None);
+        assert_eq!(interval(&[1.0], 1, |_| None), None);
+    }
+
+    #[test]
+    fn an_interval_holds_the_figure_and_is_the_same_again() {
+        let mean = |of: &[f64]| Some(of.iter().sum::<f64>() / of.len() as f64);
+        let of: Vec<f64> = (0..200).map(|at| f64::from(at % 2)).collect();
+        let found = interval(&of, 3, mean).unwrap();
+        assert_eq!(found, interval(&of, 3, mean).unwrap());
+        assert_eq!(found.value, 0.5);
+        // ± 1.96 · √(¼ / 200) = ± 0.069.
+        assert!(
+            (found.high - 0.569).abs() < 0.02 && (found.low - 0.431).abs() < 0.02,
+            "{found:?}"
+        );
+    }
+}

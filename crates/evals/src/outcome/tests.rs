@@ -1,0 +1,169 @@
+use super::*;
+use crate::ask::{Draw, Likelihood};
+use crate::task::{Aggregate, Metric, Protocol};
+
+fn about() -> RunAbout {
+    RunAbout {
+        model: "작은 모델".to_owned(),
+        identity: "작은 모델 bf16".to_owned(),
+        tokenizer: Some("abc".to_owned()),
+        chat_template: None,
+        protocol: Protocol::Base,
+        limit: Some(2),
+        samples: 1,
+        temperature: None,
+        judge: None,
+        version: "0.1.0".to_owned(),
+    }
+}
+
+fn outcome() -> Outcome {
+    let metric = |name: &str| Metric {
+        name: name.to_owned(),
+        aggregate: Aggregate::Mean,
+        higher_is_better: true,
+    };
+    let question = |at: usize, group: &str| {
+        let mut question = Question::new(Ask {
+            id: format!("{group}/{at}"),
+            group: group.to_owned(),
+            request: Request::Choose {
+                context: "다음 중 옳은 것은?\n정답:".to_owned(),
+                options: vec![" A".to_owned(), " B".to_owned()],
+            },
+            draw: Draw::default(),
+        });
+        question.requests.push(question.ask.request.clone());
+        let likelihood = |sum: f64| Likelihood {
+            sum,
+            tokens: 1,
+            greedy: sum > -1.0,
+        };
+        question.answers.push(Answer::Likelihoods(vec![
+            likelihood(-0.5),
+            likelihood(-1.25),
+        ]));
+        question.notes.push(String::new());
+        question.score.values = [
+            ("acc".to_owned(), (at % 2) as f64),
+            ("exact_match,strict-match".to_owned(), 1.0),
+        ]
+        .into();
+        question.score.expected = "A".to_owned();
+        question.score.taken = "A".to_owned();
+        question
+    };
+    let about = About {
+        name: "kmmlu".to_owned(),
+        summary: "시험".to_owned(),
+        language: "ko".to_owned(),
+        protocol: "5-shot log-likelihood".to_owned(),
+        source: "HAERAE-HUB/KMMLU".to_owned(),
+        version: 3,
+        metrics: vec![metric("acc"), metric("exact_match,strict-match")],
+    };
+    let questions = vec![
+        question(0, "Criminal Law"),
+        question(1, "Criminal Law"),
+        question(0, "kmmlu_math"),
+    ];
+    Outcome::new(about, 90, questions, "작은 모델 bf16".to_owned(), None)
+}
+
+#[test]
+fn results_have_lm_evals_shape() {
+    let all = results(&about(), &[outcome()]);
+    assert_eq!(all["results"]["kmmlu"]["acc,none"], 1.0 / 3.0);
+    assert_eq!(all["results"]["kmmlu"]["exact_match,strict-match"], 1.0);
+    assert_eq!(
+        all["results"]["kmmlu"]["exact_match_stderr,strict-match"],
+        0.0
+    );
+    assert_eq!(all["results"]["kmmlu_Criminal_Law"]["acc,none"], 0.5);
+    assert_eq!(all["results"]["kmmlu_Criminal_Law"]["acc_stderr,none"], 0.5);
+    assert_eq!(all["results"]["kmmlu_math"]["acc_stderr,none"], "N/A");
+    assert_eq!(
+        all["group_subtasks"]["kmmlu"],
+        serde_json::json!(["kmmlu_Criminal_Law", "kmmlu_math"])
+    );
+    assert_eq!(all["versions"]["kmmlu"], 3);
+    assert_eq!(all["n-shot"]["kmmlu"], 5);
+    assert_eq!(all["n-samples"]["kmmlu"]["original"], 90);
+    assert_eq!(all["n-samples"]["kmmlu"]["effective"], 3);
+    assert_eq!(all["higher_is_better"]["kmmlu"]["acc"], true);
+    assert_eq!(
+        all["kanana"]["kmmlu"]["contamination"],
+        serde_json::Value::Null
+    );
+}
+
+#[test]
+fn samples_have_lm_evals_shape() {
+    let outcome = outcome();
+    let lines: Vec<_> = samples(&outcome).collect();
+    let line = &lines[1];
+    assert_eq!(line["doc_id"], 1);
+    assert_eq!(line["arguments"]["gen_args_1"]["arg_1"], " B");
+    assert_eq!(line["resps"][0][0], serde_json::json!(["-0.5", "True"]));
+    assert_eq!(line["acc"], 1.0);
+    assert_eq!(line["target"], "A");
+    let hash = line["prompt_hash"].as_str().unwrap();
+    assert_eq!(hash.len(), 64);
+    assert_eq!(hash, lines[0]["prompt_hash"], "the same words");
+}
+
+fn write(folder: &std::path::Path) {
+    let outcome = outcome();
+    let text = results(&about(), std::slice::from_ref(&outcome)).to_string();
+    disk::write(&folder.join(Saved::RESULTS), text.as_bytes()).unwrap();
+    let lines: Vec<String> = samples(&outcome).map(|line| line.to_string()).collect();
+    let file = folder.join(Saved::samples_file("kmmlu"));
+    disk::write(&file, lines.join("\n").as_bytes()).unwrap();
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path());
+    let saved = Saved::read(folder.path()).unwrap();
+    assert_eq!(saved.about, about());
+    assert_eq!(saved.tasks[0].about, outcome().about);
+    for (found, wanted) in saved.tasks[0].questions.iter().zip(outcome().questions) {
+        assert_eq!(found.id, wanted.ask.id);
+        assert_eq!(found.score.values, wanted.score.values);
+        assert_eq!(found.prompt, wanted.prompt_hash());
+    }
+}
+
+#[test]
+fn files_that_are_not_ours_are_refused_with_a_sentence() {
+    fn check(break_it: impl FnOnce(&std::path::Path), words: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path());
+        break_it(folder.path());
+        let said = format!("{:#}", Saved::read(folder.path()).unwrap_err());
+        assert!(said.contains(words), "{said}");
+    }
+    let results = |folder: &std::path::Path| folder.join(Saved::RESULTS);
+    let samples = |folder: &std::path::Path| folder.join(Saved::samples_file("kmmlu"));
+    check(
+        |folder| disk::remove_file(&results(folder)).unwrap(),
+        "has no results",
+    );
+    check(
+        |folder| disk::write(&results(folder), b"{\"results\": {}}").unwrap(),
+        "format null",
+    );
+    check(
+        |folder| disk::write(&results(folder), b"<html>").unwrap(),
+        "is not what `kanana eval` writes",
+    );
+    check(
+        |folder| disk::write(&samples(folder), b"{}\n").unwrap(),
+        "line 1: not a question",
+    );
+    check(
+        |folder| disk::remove_file(&samples(folder)).unwrap(),
+        "samples_kmmlu.jsonl",
+    );
+}

@@ -1,0 +1,163 @@
+use super::*;
+use crate::pretend::{Act, Asked, Pretend};
+use serde_json::json;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn quick() -> Patience {
+    Patience {
+        connect: Duration::from_secs(5),
+        call: Duration::from_secs(5),
+        attempts: 3,
+        pause: Duration::from_millis(1),
+        longest_pause: Duration::from_millis(2),
+    }
+}
+
+/// Asks once; the reply or the whole error, and how many requests that took.
+fn ask(answer: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> (Result<Value, String>, usize) {
+    let server = Pretend::new(answer);
+    let key = Some(Key::new("sk-secret").expect("a key"));
+    let endpoint = Endpoint::new(&server.url(), key, quick()).expect("an endpoint");
+    let reply = endpoint.call("/chat/completions", &json!({"질문": "?"}));
+    let told = reply.map_err(|error| format!("{error:#}"));
+    if let Err(told) = &told {
+        assert!(!told.contains("sk-secret"), "{told}");
+    }
+    (told, server.asked().len())
+}
+
+/// Refuses once, or whatever the act is, and answers then.
+fn once(act: Act) -> impl Fn(&Asked) -> Act {
+    move |asked| match asked.number {
+        0 => act.clone(),
+        _ => Act::says("네"),
+    }
+}
+
+#[test]
+fn a_question_reaches_the_server_whole() {
+    let server = Pretend::new(|_| Act::says("안녕"));
+    let key = Some(Key::new("sk-1").expect("a key"));
+    let endpoint = Endpoint::new(&format!("{}/", server.url()), key, quick()).expect("an endpoint");
+    let reply = endpoint
+        .call("chat/completions", &json!({"model": "모형"}))
+        .expect("a reply");
+    assert_eq!(reply["choices"][0]["message"]["content"], "안녕");
+    let asked = server.asked();
+    assert_eq!(asked[0].path, "/v1/chat/completions");
+    assert_eq!(asked[0].body, json!({"model": "모형"}));
+    assert_eq!(asked[0].authorization.as_deref(), Some("Bearer sk-1"));
+    assert_eq!(endpoint.identity(), server.url());
+}
+
+#[test]
+fn what_may_pass_is_tried_again() {
+    let html = || Act::Status(200, vec![], "<html>잠시만요</html>".into());
+    let soon = vec![("Retry-After", "0".to_owned())];
+    for act in [
+        Act::status(429, "천천히"),
+        Act::Status(503, soon, String::new()),
+        Act::status(500, "아야"),
+        Act::Half(json!({"choices": "아주 긴 대답이 여기 온다"})),
+        Act::HangUp,
+        Act::Reply(json!({"error": {"message": "behind me it failed"}})),
+        html(),
+    ] {
+        let (reply, requests) = ask(once(act.clone()));
+        assert!(reply.is_ok(), "{act:?}: {reply:?}");
+        assert_eq!(requests, 2, "{act:?}");
+    }
+    let (reply, requests) = ask(move |_| html());
+    let told = reply.expect_err("nothing but nonsense");
+    assert_eq!(requests, 3);
+    assert!(
+        told.contains("gave up after 3 attempts") && told.contains("잠시만요"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_will_not_pass_is_said_at_once() {
+    let quota = json!({"error": {"message": "no money", "code": "insufficient_quota"}}).to_string();
+    let there = vec![("Location", "https://evil/v1".to_owned())];
+    for (act, word) in [
+        (
+            Act::status(400, "너무 깁니다"),
+            "declined the request with status 400: 너무 깁니다",
+        ),
+        (
+            Act::status(401, "누구세요"),
+            "the API key is not taken there",
+        ),
+        (Act::status(404, "없음"), "or no such model"),
+        (Act::Status(429, vec![], quota), "no credit left"),
+        (
+            Act::Status(307, there, String::new()),
+            "has moved to https://evil/v1",
+        ),
+    ] {
+        let (reply, requests) = ask(move |_| act.clone());
+        let told = reply.expect_err("refused");
+        assert!(told.contains(word), "{told}");
+        assert_eq!(requests, 1, "{told}");
+    }
+}
+
+#[test]
+fn a_declined_request_is_told_from_a_fault() {
+    let server = Pretend::new(|_| Act::status(422, "no"));
+    let endpoint = Endpoint::new(&server.url(), None, quick()).expect("an endpoint");
+    let error = endpoint
+        .call("completions", &Value::Null)
+        .expect_err("declined");
+    let refused = error.downcast_ref::<Refused>().expect("typed");
+    assert_eq!((refused.status, &*refused.said), (422, "no"));
+}
+
+#[test]
+fn a_server_that_is_slow_or_not_there_does_not_hang() {
+    let slow = Act::Later(Duration::from_secs(30), Box::new(Act::says("늦었다")));
+    let server = Pretend::new(once(slow));
+    let patience = Patience {
+        call: Duration::from_millis(100),
+        ..quick()
+    };
+    let endpoint = Endpoint::new(&server.url(), None, patience).expect("an endpoint");
+    assert!(endpoint.call("completions", &Value::Null).is_ok());
+
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port")
+        .port();
+    let nobody =
+        Endpoint::new(&format!("http://127.0.0.1:{port}/v1"), None, quick()).expect("an endpoint");
+    let told = format!(
+        "{:#}",
+        nobody
+            .call("completions", &Value::Null)
+            .expect_err("nobody")
+    );
+    assert!(told.contains("cannot be reached"), "{told}");
+}
+
+#[test]
+fn waiting_ends_when_it_is_told_to() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (asked, seen) = (stop.clone(), stop.clone());
+    let hour = vec![("Retry-After", "3600".to_owned())];
+    let server = Pretend::new(move |_| {
+        asked.store(true, Ordering::SeqCst);
+        Act::Status(429, hour.clone(), String::new())
+    });
+    let patience = Patience {
+        longest_pause: Duration::from_secs(3600),
+        ..quick()
+    };
+    let endpoint = Endpoint::new(&server.url(), None, patience).expect("an endpoint");
+    let endpoint = endpoint.until(move || seen.load(Ordering::SeqCst));
+    let error = endpoint
+        .call("completions", &Value::Null)
+        .expect_err("stopped");
+    assert!(error.is::<Stopped>(), "{error:#}");
+}

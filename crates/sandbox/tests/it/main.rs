@@ -1,0 +1,169 @@
+//! Hostile programs that must be contained and honest ones that must run, in four ways: started by
+//! root and by an ordinary user, with namespaces and without.
+//!
+//! These tests need Linux with Landlock, and Python 3; where either is missing they fail and say so.
+//! As root they run in all four ways; as an ordinary user, in the two that are left.
+
+mod honest;
+mod hostile;
+mod scene;
+
+use sandbox::{Bound, Limits, Outcome, Status};
+use scene::{Scene, User};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Narrow ones; only what never ends by itself is stopped by the clock, and soon.
+fn limits(namespaces: bool, endless: bool) -> Limits {
+    Limits {
+        wall: Duration::from_millis(if endless { 700 } else { 20_000 }),
+        processor: 2,
+        memory: 200 << 20,
+        addresses: 1 << 30,
+        processes: 24,
+        files: 8 << 20,
+        open_files: 64,
+        output: 100_000,
+        namespaces,
+    }
+}
+
+/// Every way the tests can be run by whoever runs them.
+fn users() -> Vec<User> {
+    if scene::is_root() {
+        vec![User::Root, User::Ordinary]
+    } else {
+        vec![User::Myself]
+    }
+}
+
+/// Without namespaces the kernel counts the processes of a user's runs together, also of runs of two
+/// programs: a fork bomb of one test would be felt by the other.
+fn turn(namespaces: bool) -> Option<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    (!namespaces).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[test]
+fn forty_hostile_programs_are_contained() {
+    assert_eq!(hostile::PROGRAMS.len(), 40);
+    for user in users() {
+        for namespaces in [true, false] {
+            let _turn = turn(namespaces);
+            let scene = Scene::new(user);
+            let outcomes = scene.run(hostile::PROGRAMS.iter().map(|it| {
+                let endless = it.stopped == Some(Bound::Wall);
+                (it.name, it.program, limits(namespaces, endless))
+            }));
+            let wrong: Vec<String> = hostile::PROGRAMS
+                .iter()
+                .filter_map(|it| {
+                    let outcome = outcomes[it.name].clone();
+                    let fault = outcome.map_or_else(Some, |outcome| fault(it, &outcome))?;
+                    Some(format!("{}: {fault}", it.name))
+                })
+                .collect();
+            assert!(
+                wrong.is_empty(),
+                "{user:?}, namespaces {namespaces}:\n{}",
+                wrong.join("\n")
+            );
+            scene.is_as_it_was(&format!("{user:?}, namespaces {namespaces}"));
+        }
+    }
+}
+
+/// What is wrong about a hostile program's end.
+fn fault(it: &hostile::Hostile, outcome: &Outcome) -> Option<String> {
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    let contained = !outcome.stdout.contains("ESCAPED")
+        && !said.contains(scene::SECRET)
+        && said.len() <= 2 * limits(true, false).output
+        && (!it.says_so || outcome.stdout.contains("HELD"))
+        && it
+            .stopped
+            .is_none_or(|bound| outcome.status == Status::Stopped(bound));
+    (!contained).then(|| {
+        let said: String = said.chars().take(600).collect();
+        format!("{:?} {} {said}", outcome.status, outcome.why)
+    })
+}
+
+#[test]
+fn twenty_honest_programs_run() {
+    assert_eq!(honest::PROGRAMS.len(), 20);
+    for user in users() {
+        for namespaces in [true, false] {
+            let _turn = turn(namespaces);
+            let scene = Scene::new(user);
+            let limits = Limits {
+                wall: Duration::from_secs(20),
+                processor: 20,
+                ..limits(namespaces, false)
+            };
+            let outcomes = scene.run(
+                honest::PROGRAMS
+                    .iter()
+                    .map(|it| (it.name, it.program, limits.clone())),
+            );
+            let mut wrong = Vec::new();
+            for it in honest::PROGRAMS {
+                // locks between processes live in /dev/shm, which only a namespace gives
+                if it.shared_memory && !namespaces {
+                    continue;
+                }
+                let outcome = outcomes[it.name].as_ref().expect("the sandbox works");
+                if (outcome.status, outcome.stdout.trim()) != (Status::Ended(0), it.prints) {
+                    wrong.push(format!("{}: {outcome:?}", it.name));
+                }
+            }
+            assert!(
+                wrong.is_empty(),
+                "{user:?}, namespaces {namespaces}:\n{}",
+                wrong.join("\n")
+            );
+            scene.is_as_it_was("after honest programs");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_a_program_is_told_in_words() {
+    let scene = Scene::new(users()[0]);
+    let programs = [
+        ("well", "print('가나다')"),
+        ("code", "import sys; sys.exit(3)"),
+        ("error", "raise ValueError('값이 틀렸다')"),
+        (
+            "signal",
+            "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+        ),
+        ("syntax", "def ("),
+    ];
+    let programs = programs.map(|(name, program)| (name, program, limits(true, false)));
+    let outcomes = scene.run(programs.into_iter());
+    let of = |name: &str| outcomes[name].clone().expect("the sandbox works");
+    assert_eq!(of("well").stdout, "가나다\n");
+    assert_eq!(
+        (of("well").status, of("well").why.as_str()),
+        (Status::Ended(0), "")
+    );
+    assert_eq!(of("code").status, Status::Ended(3));
+    assert!(of("code").why.contains("code 3"), "{:?}", of("code"));
+    assert_eq!(of("error").why, "ValueError: 값이 틀렸다");
+    assert_eq!(of("signal").status, Status::Killed(15));
+    assert!(
+        of("syntax").why.contains("SyntaxError"),
+        "{:?}",
+        of("syntax")
+    );
+}
+
+#[test]
+fn a_main_without_the_door_is_refused() {
+    // this test program has a `main` of its own that does not begin with `door`
+    let error = sandbox::Sandbox::new(Limits::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("sandbox::door()"), "{error}");
+}
