@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufWriter, Write as _};
 
 use corpus::filter::{self, Page};
 use corpus::pii::{Kind, mask};
-use corpus::{DedupSettings, Document, FilterSettings, Language, Sketcher};
+use corpus::{DedupSettings, Document, FilterSettings, Given, Language, Sketcher};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ..FilterSettings::default()
         };
         for document in &documents {
-            let mut page = Page::new(&document.text, &settings, None);
+            let mut page = Page::new(&document.text, &settings, Given::default());
             let failed = filter::judge(&filter::measure(&mut page), &settings.english);
             let reasons: Vec<_> = failed.iter().map(|rule| rule.reason).collect();
             writeln!(
@@ -55,7 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let sketcher = Sketcher::new(&DedupSettings::default());
-    let rules = |text: &str| filter::measure(&mut Page::new(text, &settings, None)).len();
+    let rules =
+        |text: &str| filter::measure(&mut Page::new(text, &settings, Given::default())).len();
     let sketch = |text: &str| sketcher.sketch(text).keys.len();
     let masked = |text: &str| mask(text, &Kind::ALL).counts.len();
     let start = cpu_seconds()?;

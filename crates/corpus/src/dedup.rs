@@ -1,6 +1,6 @@
 //! Documents that say the same: found by a hash of the whole, or by MinHash and bands; the best of each cluster is kept.
 //!
-//! Three passes, and a fourth where paragraphs are cut. Sketch: every document becomes the keys of its bands (`dedup/signature.rs`), in
+//! Three passes, and one more each where paragraphs or passages are cut. Sketch: every document becomes the keys of its bands (`dedup/signature.rs`), in
 //! sorted runs on the disk. Cluster: documents that share a key are joined by union–find. Keep: the best of each
 //! cluster by a stated rule, with the size of its cluster (for up-sampling, as FineWeb-2 does), the others go into
 //! the ledger. Similarity is not computed again: documents of a cluster met in a band, with the odds
@@ -9,14 +9,17 @@
 //! can be held without its texts.
 
 mod clusters;
+mod cuts;
 mod fate;
 mod paragraphs;
+mod passages;
 mod seen;
 mod settings;
 mod shingles;
 mod shuffle;
 mod signature;
 mod sketch;
+mod winnow;
 
 use std::path::{Path, PathBuf};
 
@@ -25,8 +28,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::clusters::Clusters;
+use self::cuts::Cuts;
 use self::fate::Clustered;
-use self::paragraphs::Cuts;
+use self::paragraphs::Paragraphs;
+use self::passages::Passages;
 use self::seen::Seen;
 use self::shuffle::{DiskShuffle, Record, Shuffle as _};
 use crate::curate::{piece, pool};
@@ -104,20 +109,27 @@ impl Dedup<'_> {
             &self.out.join(ABOUT),
             &serde_json::to_vec_pretty(&About::of(self.settings))?,
         )?;
-        let cuts = match self.settings.paragraph_characters {
-            0 => Cuts::default(),
-            least => {
-                let folder = self.partial.join("paragraphs");
-                let (threads, run) = (self.threads, self.run_documents);
-                Cuts::find(self.corpus, &clustered, least, &folder, threads, run)?
-            }
-        };
+        let mut cuts = Cuts::default();
+        let threads = self.threads;
+        if self.settings.paragraph_characters > 0 {
+            let (least, folder) = (
+                self.settings.paragraph_characters,
+                self.partial.join("paragraphs"),
+            );
+            let run = self.run_documents;
+            cuts.paragraphs =
+                Paragraphs::find(self.corpus, &clustered, least, &folder, threads, run)?;
+        }
+        if self.settings.passage_bytes > 0 {
+            let (least, folder) = (self.settings.passage_bytes, self.partial.join("passages"));
+            cuts.passages = Passages::find(self.corpus, &clustered, least, &folder, threads)?;
+        }
         let curation = Curation {
             corpus: self.corpus,
             partial: self.partial,
             out: self.out,
             threads: self.threads,
-            names: &["cut_paragraphs"],
+            names: &["cut_paragraphs", "cut_passages"],
         };
         curation.run(
             |place, document| clustered.judge(place as usize, document, &cuts),

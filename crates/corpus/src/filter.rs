@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 use crate::{Document, Entry, Language, Verdict};
 
 pub use limits::{FilterSettings, Limits};
-pub use page::Page;
+pub use page::{Given, Page};
 pub use word_list::WordLists;
 
 /// A family of rules.
@@ -137,16 +137,13 @@ pub fn judge(signals: &[f64], limits: &Limits) -> Vec<&'static Rule> {
 }
 
 /// Judges a document by all rules. A kept one has its language, and its text as the filters have left it.
-pub fn sift(
-    mut document: Document,
-    settings: &FilterSettings,
-    lists: Option<&WordLists>,
-) -> Verdict {
+pub fn sift(mut document: Document, settings: &FilterSettings, given: Given<'_>) -> Verdict {
     let mut entry = Entry::of(&document);
-    let mut page = Page::new(&document.text, settings, lists);
+    let mut page = Page::new(&document.text, settings, given);
     entry.numbers = measure(&mut page);
     let language = page.language();
-    entry.language = language.name().to_owned();
+    let name = page.language_name().to_owned();
+    entry.language.clone_from(&name);
     entry.words = page.words() as u64;
     let failed = judge(&entry.numbers, settings.limits(language));
     if let Some(first) = failed.first() {
@@ -174,7 +171,7 @@ pub fn sift(
         let stated = document.language().unwrap_or_default().to_owned();
         document = document.with("stated_language", stated);
     }
-    let document = document.with("language", language.name());
+    let document = document.with("language", name);
     Verdict {
         document: Some(document),
         entry,

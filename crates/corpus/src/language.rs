@@ -4,13 +4,17 @@
 //! texts of ten languages no other text passed it, and on sentences it missed 0.2 %
 //! (a model is no better and a hundred times slower). What is not Korean is code where its lines
 //! say so, and else what `whichlang` calls it, paragraph by paragraph, so that a mixed text has shares.
-//! It knows Korean and English; which of the other languages a text is in is not its business.
+//! It knows Korean and English; which of the other languages a text is in only a model knows that
+//! the user brings ([`LanguageModel`]), which then takes the place of `whichlang`.
 
 mod code;
+mod model;
 
 use serde::{Deserialize, Serialize};
 
 use crate::words::signs::{hangul, letter};
+
+pub use model::{Guess, LanguageModel};
 
 /// The languages that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +85,11 @@ const ENOUGH: usize = 400;
 
 /// Finds the language of a text.
 pub fn identify(text: &str) -> Identified {
+    identify_by(text, None)
+}
+
+/// The same; what is neither Korean by its script nor code by its lines is what the user's model says.
+pub fn identify_by(text: &str, model: Option<&LanguageModel>) -> Identified {
     let total = Letters::of(text);
     if total.all == 0 {
         return Identified {
@@ -102,12 +111,12 @@ pub fn identify(text: &str) -> Identified {
             if foreign < PARAGRAPH || inside.hangul > foreign {
                 short += foreign;
             } else {
-                letters[english_or_other(paragraph) as usize] += foreign;
+                letters[english_or_other(paragraph, model) as usize] += foreign;
             }
         }
         // What is too short to tell is what the rest is, or the whole.
         let whole = match letters[1].cmp(&letters[3]) {
-            _ if letters[1] + letters[3] == 0 => english_or_other(text),
+            _ if letters[1] + letters[3] == 0 => english_or_other(text, model),
             std::cmp::Ordering::Less => Language::Other,
             _ => Language::English,
         };
@@ -123,10 +132,17 @@ pub fn identify(text: &str) -> Identified {
     Identified { language, shares }
 }
 
-fn english_or_other(text: &str) -> Language {
+fn english_or_other(text: &str, model: Option<&LanguageModel>) -> Language {
     let mut end = text.len().min(ENOUGH);
     while !text.is_char_boundary(end) {
         end -= 1;
+    }
+    if let Some(model) = model {
+        let guess = model.guess(&text[..end]);
+        return match guess.map(|guess| Language::of(guess.name)) {
+            Some(Language::English) => Language::English,
+            _ => Language::Other,
+        };
     }
     match whichlang::detect_language(&text[..end]) {
         whichlang::Lang::Eng => Language::English,

@@ -34,6 +34,7 @@ mod normalise;
 mod pages;
 pub mod pii;
 mod read;
+pub mod rubric;
 mod sample;
 mod statistics;
 mod tally;
@@ -51,13 +52,13 @@ pub use dedup::{
 pub use document::Document;
 pub use extract::charset::{Decoded, Sniffed, decode};
 pub use extract::{About, Caps, Extracted, Mode, Refusal, Refused, main_text};
-pub use filter::{FilterSettings, Limits, WordLists};
+pub use filter::{FilterSettings, Given, Limits, WordLists};
 pub use harvest::{
     Admission, HarvestSettings, Harvested, Lists, RefusedPage, Unlicensed, domain_of, harvest,
     refuses, visit_refused,
 };
 pub use ingest::{Ingested, ingest};
-pub use language::{Identified, Language, identify};
+pub use language::{Guess, Identified, Language, LanguageModel, identify, identify_by};
 pub use ledger::{
     Entry, LEDGER, LedgerReader, LedgerWriter, is_ledger_column, ledger_files, visit_ledger,
 };
@@ -66,7 +67,7 @@ pub use normalise::{Repairs, normalise};
 pub use pages::{Body, Page};
 pub use rayon::ThreadPool as Threads;
 pub use read::{Compression, Format, ReadSettings, Reader, Skipped, Source, SourceFile, TextSplit};
-pub use sample::sample;
+pub use sample::{drawn, sample};
 pub use statistics::{Group, Statistics};
 pub use tex::{Paper, paper};
 pub use warc::WarcWriter;

@@ -7,6 +7,7 @@
 
 mod arxiv;
 pub(crate) mod http;
+mod metered;
 mod rows;
 mod warc;
 mod wikipedia;

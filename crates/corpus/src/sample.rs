@@ -1,5 +1,7 @@
 //! A fair sample of several corpora: each document is in it or not by the hash of its id.
 
+use std::collections::{BTreeSet, BinaryHeap};
+
 use anyhow::Result;
 
 use crate::draw::hash;
@@ -27,6 +29,23 @@ pub fn sample(corpora: &[Corpus], bytes: u64, seed: u64) -> impl Iterator<Item =
             Ok(document) => drawn(document),
             Err(_) => true,
         })
+}
+
+/// The places of exactly `count` documents of a corpus, counted from 0, every document as likely as
+/// another; of all where there are no more. Two documents of one id are drawn apart by their places.
+///
+/// # Errors
+/// A damaged corpus.
+pub fn drawn(corpus: &Corpus, count: u64, seed: u64) -> Result<BTreeSet<u64>> {
+    let purpose = format!("drawn {seed}");
+    let mut least = BinaryHeap::new();
+    for (place, document) in (0_u64..).zip(corpus.documents()) {
+        least.push((hash(&purpose, &document?.id), place));
+        if least.len() as u64 > count {
+            least.pop();
+        }
+    }
+    Ok(least.into_iter().map(|(_, place)| place).collect())
 }
 
 /// Whether a hash falls into the first `share` of all hashes.
@@ -62,5 +81,12 @@ mod tests {
         assert_ne!(quarter, ids(12_000, 2));
         assert_eq!(ids(u64::MAX, 1).len(), 4000);
         assert_eq!(ids(0, 1).len(), 0);
+
+        let some = drawn(&corpus[0], 100, 1).unwrap();
+        assert_eq!(some.len(), 100);
+        assert!(some.iter().any(|place| *place < 400) && some.iter().any(|place| *place > 3600));
+        assert!(some.is_subset(&drawn(&corpus[0], 200, 1).unwrap()));
+        assert_ne!(some, drawn(&corpus[0], 100, 2).unwrap());
+        assert_eq!(drawn(&corpus[0], 9999, 1).unwrap().len(), 4000);
     }
 }

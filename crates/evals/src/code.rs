@@ -86,7 +86,8 @@ pub(crate) fn sandbox() -> Result<&'static Sandbox> {
     static SANDBOX: OnceLock<Result<Sandbox, String>> = OnceLock::new();
     let sandbox = SANDBOX.get_or_init(|| {
         let limits = Limits {
-            memory: 2 << 30,
+            // two results of Mbpp/255 take more than two gigabytes
+            memory: 3 << 30,
             ..Limits::default()
         };
         Sandbox::new(limits).map_err(|error| format!("{error:#}"))

@@ -3,7 +3,7 @@
 use crate::ask::{Answer, Ask, Likelihood};
 use crate::task::{About, Aggregate, Asked, Metric, Protocol, Score, Setup, Task};
 use anyhow::{Result, bail, ensure};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 /// A benchmark whose questions are independent of each other.
@@ -73,6 +73,27 @@ impl<B: Benchmark + 'static> Prepared<B> {
         }
         Ok(self.read.get_or_init(|| Read { questions, places }))
     }
+
+    /// The first metric by category, weighted by questions, as lm-eval's groups are; nothing where
+    /// groups belong to none.
+    fn by_category(&self, asked: &[Asked<'_>]) -> Option<String> {
+        let metric = &self.about.metrics.first()?.name;
+        let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+        for one in asked {
+            let Some(category) = self.benchmark.category(&one.ask.group) else {
+                continue;
+            };
+            let score = self.score(one.ask, one.answers, one.judged);
+            let (sum, count) = sums.entry(category).or_default();
+            *sum += score.values.get(metric).copied().unwrap_or_default();
+            *count += 1;
+        }
+        let part = |(name, (sum, count)): (&str, (f64, usize))| {
+            format!("{name} {:.4} ({count} questions)", sum / count as f64)
+        };
+        let parts: Vec<String> = sums.into_iter().map(part).collect();
+        (!parts.is_empty()).then(|| format!("{metric} by category: {}", parts.join(", ")))
+    }
 }
 
 impl<B: Benchmark + 'static> Task for Prepared<B> {
@@ -98,7 +119,9 @@ impl<B: Benchmark + 'static> Task for Prepared<B> {
             let place = read.places.get(&one.ask.id)?;
             Some((&read.questions[*place].1, one.answers))
         });
-        self.benchmark.remarks(&known.collect::<Vec<_>>())
+        let mut remarks = self.benchmark.remarks(&known.collect::<Vec<_>>());
+        remarks.extend(self.by_category(asked));
+        remarks
     }
 
     fn score(&self, ask: &Ask, answers: &[Answer], _judged: &[Answer]) -> Score {
@@ -113,34 +136,6 @@ impl<B: Benchmark + 'static> Task for Prepared<B> {
                 format!("{} has no question {}", self.about.name, ask.id),
             ),
             Err(error) => wrong(&self.about.metrics, format!("{error:#}")),
-        }
-    }
-
-    /// The first metric by category, weighted by questions, as lm-eval's groups are.
-    fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {
-        let Some(metric) = self.about.metrics.first() else {
-            return vec![];
-        };
-        let mut sums: Vec<(&str, f64, usize)> = Vec::new();
-        for one in asked {
-            let Some(category) = self.benchmark.category(&one.ask.group) else {
-                continue;
-            };
-            let score = self.score(one.ask, one.answers, one.judged);
-            let value = score.values.get(&metric.name).copied().unwrap_or_default();
-            match sums.iter_mut().find(|sum| sum.0 == category) {
-                Some(sum) => *sum = (category, sum.1 + value, sum.2 + 1),
-                None => sums.push((category, value, 1)),
-            }
-        }
-        sums.sort_by_key(|sum| sum.0);
-        let part = |(name, sum, count): &(&str, f64, usize)| {
-            format!("{name} {:.4} ({count} questions)", sum / *count as f64)
-        };
-        let parts: Vec<String> = sums.iter().map(part).collect();
-        match parts.is_empty() {
-            true => vec![],
-            false => vec![format!("{} by category: {}", metric.name, parts.join(", "))],
         }
     }
 }

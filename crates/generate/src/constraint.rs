@@ -10,23 +10,71 @@
 //! would let a model write nothing else until it runs out of tokens.
 
 use crate::Constraint;
+use crate::request::Compiled;
 use anyhow::{Result, anyhow, bail, ensure};
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenizerEnv};
 use llguidance::{Matcher, ParserFactory};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokenizer::Tokenizer;
 
-/// What constraints are compiled with: the tokens as a tree, made once for a tokenizer.
-pub(crate) struct Grammars {
+/// Compiles constraints for an engine, on whatever thread: a large schema takes as long as many steps.
+/// Clones share what is made once for a tokenizer, when the first constraint comes.
+#[derive(Clone)]
+pub struct Compiler {
+    tokenizer: Arc<Tokenizer>,
+    grammars: Arc<OnceLock<Result<Grammars, String>>>,
+}
+
+impl Compiler {
+    pub(crate) fn new(tokenizer: Arc<Tokenizer>) -> Self {
+        Compiler {
+            tokenizer,
+            grammars: Arc::default(),
+        }
+    }
+
+    /// The constraint in a form that requests can share, each of which begins it anew.
+    ///
+    /// # Errors
+    /// What is wrong with the constraint, and where.
+    pub fn compile(&self, constraint: &Constraint) -> Result<Constraint> {
+        Ok(Constraint::Compiled(Compiled::new(self.guide(constraint)?)))
+    }
+
+    /// A constraint at its beginning.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile); one that was compiled for another tokenizer.
+    pub(crate) fn guide(&self, constraint: &Constraint) -> Result<Guide> {
+        if let Constraint::Compiled(compiled) = constraint {
+            let guide = compiled.guide();
+            ensure!(
+                guide.accept == self.tokenizer.vocabulary() as u32,
+                "the constraint was compiled for another tokenizer"
+            );
+            return Ok(guide);
+        }
+        let made = self.grammars.get_or_init(|| {
+            Grammars::new(self.tokenizer.clone()).map_err(|error| format!("{error:#}"))
+        });
+        match made {
+            Ok(grammars) => grammars.compile(constraint),
+            Err(error) => bail!("{error}"),
+        }
+    }
+}
+
+/// What constraints are compiled with: the tokens as a tree.
+struct Grammars {
     factory: ParserFactory,
     /// A token that does not exist; where the parser allows it, the text may end.
     accept: u32,
 }
 
 impl Grammars {
-    pub(crate) fn new(tokenizer: Arc<Tokenizer>) -> Result<Self> {
+    fn new(tokenizer: Arc<Tokenizer>) -> Result<Self> {
         let accept = tokenizer.vocabulary() as u32;
         let mut words: Vec<Vec<u8>> = (0..accept).map(|id| word(&tokenizer, id)).collect();
         words.push(special(b"<end of text>"));
@@ -41,7 +89,7 @@ impl Grammars {
 
     /// # Errors
     /// What is wrong with the constraint, and where.
-    pub(crate) fn compile(&self, constraint: &Constraint) -> Result<Guide> {
+    fn compile(&self, constraint: &Constraint) -> Result<Guide> {
         let (what, grammar) = match constraint {
             Constraint::JsonSchema(schema) => {
                 let schema = on_one_line(schema.clone())?;
@@ -53,6 +101,7 @@ impl Grammars {
             }
             Constraint::Regex(regex) => ("regular expression", TopLevelGrammar::from_regex(regex)),
             Constraint::Lark(lark) => ("grammar", TopLevelGrammar::from_lark(lark.clone())),
+            Constraint::Compiled(compiled) => return Ok(compiled.guide()),
         };
         let matcher = Matcher::new(self.factory.create_parser(grammar));
         if let Some(error) = matcher.get_error() {
@@ -113,6 +162,7 @@ impl TokenizerEnv for Tokens {
 }
 
 /// A constraint on its way through a text.
+#[derive(Clone)]
 pub(crate) struct Guide {
     matcher: Matcher,
     accept: u32,

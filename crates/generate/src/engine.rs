@@ -13,7 +13,7 @@
 mod forward;
 mod plan;
 
-use crate::constraint::Grammars;
+use crate::constraint::Compiler;
 use crate::pages::Book;
 use crate::request::{Finish, Generation, Request};
 use crate::sampling::Sampling;
@@ -103,8 +103,7 @@ pub struct Engine<D: Forward> {
     /// Some rows of the decoder's output, and their logits.
     last: D::Array,
     logits: Vec<f32>,
-    /// Made when the first constraint comes.
-    grammars: Option<Grammars>,
+    compiler: Compiler,
     statistics: Statistics,
 }
 
@@ -145,7 +144,7 @@ impl<D: Forward> Engine<D> {
             cache: PagedCache::new(&decoder, pages, rows),
             last: decoder.device.activation(forward::ROWS * shape.width),
             logits: Vec::new(),
-            grammars: None,
+            compiler: Compiler::new(Arc::clone(&tokenizer)),
             statistics: Statistics {
                 pages,
                 ..Statistics::default()
@@ -163,6 +162,11 @@ impl<D: Forward> Engine<D> {
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.tokenizer
+    }
+
+    /// What compiles constraints for this engine, elsewhere than on its thread.
+    pub fn compiler(&self) -> Compiler {
+        self.compiler.clone()
     }
 
     /// The ids of a text to be continued: begin of text, where the tokenizer begins texts or there is
@@ -201,20 +205,13 @@ impl<D: Forward> Engine<D> {
         request.check(shape.context, shape.vocabulary, self.book.len() * POSITIONS)?;
         let guide = match &request.constraint {
             None => None,
-            Some(constraint) => Some(self.grammars()?.compile(constraint)?),
+            Some(constraint) => Some(self.compiler.guide(constraint)?),
         };
         let ticket = Ticket(self.issued);
         self.issued += 1;
         self.waiting
             .push_back(Sequence::new(ticket, request, guide));
         Ok(ticket)
-    }
-
-    fn grammars(&mut self) -> Result<&Grammars> {
-        if self.grammars.is_none() {
-            self.grammars = Some(Grammars::new(self.tokenizer.clone())?);
-        }
-        Ok(self.grammars.as_ref().expect("made just now"))
     }
 
     /// Stops a ticket and frees its pages; its last event, [`Finish::Cancelled`], comes with the next

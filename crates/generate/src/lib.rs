@@ -18,7 +18,8 @@ mod stops;
 mod tiny;
 mod written;
 
+pub use constraint::Compiler;
 pub use engine::{Engine, Event, Limits, Statistics, Ticket};
-pub use request::{Constraint, Finish, Generation, MOST_TOP, Request, Token, Usage};
+pub use request::{Compiled, Constraint, Finish, Generation, MOST_TOP, Request, Token, Usage};
 pub use sampling::{Occurred, Sampling};
 pub use score::{Likelihood, Scorer, Sequence, encode_pair};

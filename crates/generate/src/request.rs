@@ -4,7 +4,10 @@
 //! and what does not is answered by a sentence for the person who sent it.
 
 use crate::Sampling;
+use crate::constraint::Guide;
 use anyhow::{Result, ensure};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most alternatives that are told beside a chosen token.
 pub const MOST_TOP: usize = 20;
@@ -100,7 +103,8 @@ impl Request {
     }
 }
 
-/// What a text has to be. Compiled when the request is submitted; an error names the place.
+/// What a text has to be. Compiled when the request is submitted, unless a
+/// [`Compiler`](crate::Compiler) has done so before; an error names the place.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Constraint {
     /// A JSON value that this schema accepts.
@@ -111,6 +115,36 @@ pub enum Constraint {
     Regex(String),
     /// A text of this Lark grammar, in llguidance's dialect.
     Lark(String),
+    /// One of the others, compiled.
+    Compiled(Compiled),
+}
+
+/// A compiled constraint that requests share. Two are equal if one is a clone of the other.
+#[derive(Clone)]
+pub struct Compiled(Arc<Mutex<Guide>>);
+
+impl Compiled {
+    pub(crate) fn new(guide: Guide) -> Self {
+        Compiled(Arc::new(Mutex::new(guide)))
+    }
+
+    /// The constraint at its beginning.
+    pub(crate) fn guide(&self) -> Guide {
+        let guide = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guide.clone()
+    }
+}
+
+impl PartialEq for Compiled {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Compiled")
+    }
 }
 
 /// Why a text ended.

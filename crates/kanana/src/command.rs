@@ -17,6 +17,7 @@ mod merge;
 mod open;
 mod plan;
 mod pull;
+mod remote;
 mod run;
 mod serve;
 mod show;

@@ -77,12 +77,7 @@ impl Wanted {
             limit: self.limit,
             temperature: self.temperature,
             batch: None,
-            votes: Draw {
-                samples: votes,
-                // One vote is the judge's best; several would all be that one.
-                temperature: if votes > 1 { 0.7 } else { 0.0 },
-                ..Draw::default()
-            },
+            votes: voted(votes),
         }
     }
 
@@ -98,6 +93,15 @@ impl Wanted {
             samples: self.draws,
         };
         self.tasks.iter().map(|name| open(name, &setup)).collect()
+    }
+}
+
+/// How a judge's votes are drawn: one is its best; several would all be that one.
+pub(crate) fn voted(votes: usize) -> Draw {
+    Draw {
+        samples: votes,
+        temperature: if votes > 1 { 0.7 } else { 0.0 },
+        ..Draw::default()
     }
 }
 

@@ -14,6 +14,7 @@ mod guard;
 mod importance;
 mod ingest;
 mod init;
+mod label;
 mod merge;
 mod mix;
 mod pii;
@@ -49,6 +50,7 @@ pub(crate) fn registry() -> Registry {
         .with::<filter::Filter>()
         .with::<dedup::Dedup>()
         .with::<pii::Pii>()
+        .with::<label::Label>()
         .with::<train_classifier::TrainClassifier>()
         .with::<edu_filter::EduFilter>()
         .with::<classify::Classify>()

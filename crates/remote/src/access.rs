@@ -15,7 +15,7 @@ pub struct Address {
     /// The model's name there.
     pub model: String,
     /// Fields put into every body as they are, over ours: `reasoning_effort`, `chat_template_kwargs`.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default)]
     pub extra: Map<String, Value>,
 }
 

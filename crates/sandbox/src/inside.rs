@@ -128,12 +128,19 @@ fn become_nobody(plan: &Plan) -> Result<()> {
 
 fn second(plan: Plan) -> Result<()> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // once it is locked in, this process can open the report no more
     let report = open(&plan.report)?;
+    let end = play(&plan).unwrap_or_else(|error| Report::Refused(format!("{error:#}")));
+    tell(&report, &end)
+}
+
+/// Locks itself in and runs Python to its end.
+fn play(plan: &Plan) -> Result<Report> {
     let program = plan.room.join("program.py");
     std::fs::copy(&plan.program, &program).context("the program could not be put into its room")?;
     std::env::set_current_dir(&plan.room)?;
-    confine::limit(&plan)?;
-    let held = confine::lock(&plan)?;
+    confine::limit(plan)?;
+    let held = confine::lock(plan)?;
     calls::filter(plan.confined, held || plan.confined)?;
     // from here on this process can do no more than the program
     let child = Command::new(&plan.python.executable)
@@ -157,12 +164,11 @@ fn second(plan: Plan) -> Result<()> {
         ),
     };
     let status = child.wait()?;
-    let end = Report::Ended {
+    Ok(Report::Ended {
         code: status.code(),
         signal: status.signal().unwrap_or_default(),
         confined: plan.confined,
-    };
-    tell(&report, &end)
+    })
 }
 
 fn open(report: &Path) -> Result<OwnedFd> {

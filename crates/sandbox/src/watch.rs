@@ -18,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Entries of a room that are counted before it is called full, and folders in folders likewise.
 const ENTRIES: usize = 10_000;
 const DEPTH: usize = 100;
+/// Bytes of a room beside what a program may fill.
+const SLACK: u64 = 1 << 20;
 
 /// What the child was to be stopped for; `None` when it has ended by itself. Stopping is the caller's.
 pub(crate) fn until_it_ends(
@@ -42,8 +44,9 @@ pub(crate) fn until_it_ends(
             return Ok(Some(Bound::Memory));
         }
         looks += 1;
-        // in a namespace the room is a file system of its own size, and seen as empty from here
-        if looks.is_multiple_of(8) && size(&plan.room) > plan.limits.files {
+        // in a namespace the room is a file system of its own size, and seen as empty from here;
+        // a single file ends at the limit by itself, and the program has room beside it
+        if looks.is_multiple_of(8) && size(&plan.room) > plan.limits.files + SLACK {
             return Ok(Some(Bound::Files));
         }
         std::thread::sleep(pause);

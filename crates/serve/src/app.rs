@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use ::chat::tools::Format;
 use ::chat::{Message, Template, Tool};
 use anyhow::{Context as _, Result};
-use generate::Engine;
+use generate::{Compiler, Constraint, Engine};
 use serde_json::{Map, Value};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
@@ -50,6 +50,7 @@ pub(crate) struct Inner {
 /// What turns requests into tokens.
 pub(crate) struct Model {
     pub(crate) tokenizer: Arc<Tokenizer>,
+    compiler: Compiler,
     pub(crate) template: Template,
     pub(crate) format: Format,
     /// Positions that the decoder has.
@@ -79,6 +80,7 @@ impl App {
             bos: tokenizer.bos().or(engine.decoder().special.bos),
             chat_ends: ends(&template, &tokenizer, &end_tokens),
             end_tokens,
+            compiler: engine.compiler(),
             tokenizer,
             template,
         };
@@ -155,6 +157,17 @@ impl Model {
         let text = self.template.render(messages, tools, answer, extra);
         let text = text.map_err(|error| Refusal::field("messages", format!("{error:#}")))?;
         Ok(self.tokenizer.encode_with_specials(&text))
+    }
+
+    /// A constraint as all answers of a request share it, compiled on the thread that reads the request.
+    pub(crate) fn compiled(
+        &self,
+        constraint: Option<&Constraint>,
+    ) -> Result<Option<Constraint>, Refusal> {
+        let compiled = constraint.map(|constraint| self.compiler.compile(constraint));
+        compiled
+            .transpose()
+            .map_err(|error| Refusal::bad(format!("{error:#}")))
     }
 
     /// So many tokens may still follow a prompt, which has to fit.

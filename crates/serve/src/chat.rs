@@ -91,6 +91,7 @@ fn prepare(app: &App, bytes: &[u8]) -> Result<(Vec<Request>, Answer, Manner), Re
         .clone()
         .map(Constraint::Lark)
         .or_else(|| asked.constraint.clone());
+    let constraint = model.compiled(constraint.as_ref())?;
     let ends = match asked.ignore_eos {
         true => Vec::new(),
         false => model.chat_ends.clone(),

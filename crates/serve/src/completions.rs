@@ -79,6 +79,7 @@ fn prepare(app: &App, bytes: &[u8]) -> Result<(Vec<Request>, Answer, Manner), Re
     }
     check_choices(prompts.len(), asked.n, app)?;
     let model = &app.inner.model;
+    let constraint = model.compiled(asked.constraint.as_ref())?;
     let mut requests = Vec::with_capacity(prompts.len() * asked.n);
     let mut echoes = Vec::with_capacity(prompts.len() * asked.n);
     for prompt in prompts {
@@ -94,7 +95,7 @@ fn prepare(app: &App, bytes: &[u8]) -> Result<(Vec<Request>, Answer, Manner), Re
                 log_probabilities: top.is_some(),
                 top: top.unwrap_or(0),
                 echo: echo && top.is_some(),
-                constraint: asked.constraint.clone(),
+                constraint: constraint.clone(),
                 ..Request::new(prompt.ids.clone(), max_tokens, asked.sampling_of(i))
             });
             echoes.push(echo.then(|| {

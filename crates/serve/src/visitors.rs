@@ -35,6 +35,10 @@ pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) 
         && request
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let wanted = request
+        .headers()
+        .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+        .cloned();
     let mut response = match check(&app, &request, allowed.is_some(), preflight) {
         Err(refusal) => refusal.into_response(),
         Ok(()) if preflight => StatusCode::NO_CONTENT.into_response(),
@@ -47,8 +51,16 @@ pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) 
         if preflight {
             let methods = HeaderValue::from_static("GET, POST");
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-            let names = HeaderValue::from_static("authorization, content-type");
-            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
+            // Clients bring headers of their own (`x-stainless-…`); whoever may come may bring them.
+            let usual = || HeaderValue::from_static("authorization, content-type");
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                wanted.unwrap_or_else(usual),
+            );
+            headers.append(
+                header::VARY,
+                HeaderValue::from_static("Access-Control-Request-Headers"),
+            );
         }
     }
     let path = path.as_deref().unwrap_or("other");

@@ -1,4 +1,4 @@
-//! What follows for a document from the cluster it is in: kept, or dropped for one of three reasons.
+//! What follows for a document from the cluster it is in: kept, or dropped for one of a few reasons.
 
 use super::Cuts;
 use crate::{Document, Entry, Verdict};
@@ -28,17 +28,21 @@ impl Clustered {
         let mut entry = Entry::of(&document);
         entry.cluster = Some(best as u64);
         entry.cluster_size = Some(u64::from(self.size[root]));
-        entry.numbers = vec![0.0];
+        entry.numbers = vec![0.0, 0.0];
         let reason = match () {
             () if self.seen[root] => "seen_before",
             () if best == place => {
-                if let Some((text, count)) = cuts.apply(place, &document.text) {
-                    entry.numbers = vec![count as f64];
-                    entry.bytes_kept = text.len() as u64;
-                    document.text = text;
+                let mut repeated = "only_repeated_paragraphs";
+                if let Some(cut) = cuts.apply(place, &document.text) {
+                    entry.numbers = vec![cut.paragraphs as f64, cut.passages as f64];
+                    entry.bytes_kept = cut.text.len() as u64;
+                    document.text = cut.text;
+                    if cut.passages > 0 {
+                        repeated = "only_repeated_passages";
+                    }
                 }
                 if document.text.trim().is_empty() {
-                    entry.drop("only_repeated_paragraphs");
+                    entry.drop(repeated);
                     return Verdict {
                         document: None,
                         entry,

@@ -4,6 +4,7 @@
 //! after folding; unlike there, lines shorter than a limit are left alone, so that "네." and "Yes." may be said
 //! twice. Keys are shuffled like those of documents; a paragraph to be cut takes 8 bytes of memory.
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Result;
@@ -18,12 +19,12 @@ use crate::curate::{piece, pool};
 
 /// Lines to cut, by document and then by line.
 #[derive(Default)]
-pub(super) struct Cuts(Vec<(u32, u32)>);
+pub(super) struct Paragraphs(Vec<(u32, u32)>);
 
 /// Bits of a value that number the line; later lines of a longer document are left alone.
 const LINE_BITS: u32 = 20;
 
-impl Cuts {
+impl Paragraphs {
     /// Looks for lines of at least `least` characters that a kept document before has too.
     pub(super) fn find(
         corpus: &Corpus,
@@ -85,24 +86,24 @@ impl Cuts {
         Ok(Self(cuts))
     }
 
-    /// The text of a document without the lines that are to be cut, and how many they are; `None` where none is.
-    pub(super) fn apply(&self, document: usize, text: &str) -> Option<(String, usize)> {
+    /// The lines of a document that are to be cut, in bytes of its text, with their line breaks.
+    pub(super) fn of(&self, document: usize, text: &str) -> Vec<Range<usize>> {
         let start = self.0.partition_point(|(of, _)| (*of as usize) < document);
         let mine = self.0[start..]
             .iter()
             .take_while(|(of, _)| *of as usize == document);
         let mut lines = mine.map(|(_, line)| *line).peekable();
-        lines.peek()?;
-        let mut count = 0;
-        let mut kept = String::with_capacity(text.len());
+        let (mut ranges, mut at) = (Vec::new(), 0);
         for (number, line) in text.split_inclusive('\n').enumerate() {
-            if lines.next_if_eq(&(number as u32)).is_some() {
-                count += 1;
-            } else {
-                kept.push_str(line);
+            if lines.peek().is_none() {
+                break;
             }
+            if lines.next_if_eq(&(number as u32)).is_some() {
+                ranges.push(at..at + line.len());
+            }
+            at += line.len();
         }
-        Some((kept.trim_end().to_owned(), count))
+        ranges
     }
 }
 

@@ -19,6 +19,9 @@ pub enum Keep {
     Highest,
 }
 
+/// Shorter passages are not looked for.
+const SHORTEST_PASSAGE: usize = 50;
+
 /// How documents are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +40,9 @@ pub struct DedupSettings {
     pub by: Option<String>,
     /// Lines of at least so many characters (white space aside) that an earlier kept document has too are cut; 0 cuts none.
     pub paragraph_characters: usize,
+    /// Passages of at least so many bytes that an earlier kept document has too, byte for byte and wherever they stand,
+    /// are cut (a syllable of Hangul is 3 bytes); 0 cuts none.
+    pub passage_bytes: usize,
 }
 
 impl Default for DedupSettings {
@@ -49,6 +55,7 @@ impl Default for DedupSettings {
             keep: Keep::Longest,
             by: None,
             paragraph_characters: 0,
+            passage_bytes: 0,
         }
     }
 }
@@ -68,6 +75,11 @@ impl DedupSettings {
         ensure!(
             self.shingle.words > 0 && self.shingle.korean_length > 0,
             "a shingle of no words: wanted at least 1"
+        );
+        ensure!(
+            self.passage_bytes == 0 || self.passage_bytes >= SHORTEST_PASSAGE,
+            "passage_bytes = {}: wanted 0, or at least {SHORTEST_PASSAGE}: what is shorter is a common turn of phrase",
+            self.passage_bytes
         );
         ensure!(
             (self.keep == Keep::Highest) == self.by.is_some(),

@@ -453,3 +453,51 @@ fn what_a_document_repeats_itself_stays() {
     assert_eq!(kept[0].matches(refrain).count(), 2, "{}", kept[0]);
     assert!(!kept[1].contains(other), "{}", kept[1]);
 }
+
+/// Quoted text goes wherever it stands; what was nothing but quoted is dropped; a killed run ends the same.
+#[test]
+fn repeated_passages_are_cut_from_later_documents() {
+    let mut draw = Draw(11);
+    let quote = draw.words(30, true).join(" ");
+    let own = |draw: &mut Draw| draw.words(40, true).join(" ");
+    let (first, second) = (own(&mut draw), own(&mut draw));
+    let half = quote.len() / 2;
+    let half = (half..).find(|at| quote.is_char_boundary(*at)).unwrap();
+    let texts = [
+        format!("{first} {quote}"),
+        format!("{second}\n\n인용: {quote} 끝."),
+        format!("{}\n", &quote[..half]),
+        own(&mut draw),
+    ];
+    let mut trial = Trial::new();
+    trial.settings.near = false;
+    trial.settings.passage_bytes = 60;
+    let corpus = write(&trial.folder.path().join("corpus"), &texts, 300);
+    let account = trial.run(&corpus, "all", 2, 100, &[], u64::MAX).unwrap();
+    assert_eq!(account.total.dropped["only_repeated_passages"].documents, 1);
+    let kept: Vec<String> = Corpus::open(&trial.folder.path().join("all"))
+        .unwrap()
+        .documents()
+        .map(|document| document.unwrap().text)
+        .collect();
+    let cut = format!("{second}\n\n인용: 끝.");
+    let bare = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(kept[0], texts[0]);
+    assert_eq!(bare(&kept[1]), bare(&cut));
+    assert_eq!(kept[2..], texts[3..]);
+    let mut passages = Vec::new();
+    visit_ledger(&trial.folder.path().join("all"), |names, entry| {
+        assert_eq!(names, ["cut_paragraphs", "cut_passages"]);
+        passages.push(entry.numbers[1]);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(passages, [0.0, 1.0, 1.0, 0.0]);
+    // Stopped between two shards of the last pass, and gone on with by another number of threads.
+    assert!(trial.run(&corpus, "again", 1, 1, &[], 6).is_err());
+    trial.run(&corpus, "again", 3, 1, &[], u64::MAX).unwrap();
+    assert!(trial.bytes("all") == trial.bytes("again"));
+
+    trial.settings.passage_bytes = 20;
+    assert!(trial.run(&corpus, "short", 1, 1, &[], u64::MAX).is_err());
+}

@@ -1,7 +1,8 @@
 //! Texts in a language that nobody asked for, and texts that are a mixture of several.
 //!
-//! FineWeb keeps a page whose language score is at least 0.65; a score of a classifier is not a
-//! share of letters, so the limit here is of our own: half of the letters.
+//! FineWeb keeps a page whose language score by fastText is at least 0.65 (arXiv 2406.17557, section 3):
+//! that limit holds where the user brings such a model. A score of a classifier is not a share of
+//! letters, so the limit of those is of our own: half of them.
 
 use super::{Filter, Page, Rule, Side};
 
@@ -24,6 +25,7 @@ impl Filter for Languages {
             "other_share",
             "main_share",
             "unwanted_language",
+            "language_score",
         ]
     }
 
@@ -47,6 +49,15 @@ impl Filter for Languages {
                 korean_from: "ours: Korean pages are full of English names and terms",
                 says: "too small a share of its letters is in its main language",
             },
+            Rule {
+                reason: "unsure_language",
+                signal: "language_score",
+                side: Side::Below,
+                english: Some(0.65),
+                korean: None,
+                korean_from: "ours: Korean is told by its script",
+                says: "the model of languages is not sure what it is in",
+            },
         ]
     }
 
@@ -54,5 +65,7 @@ impl Filter for Languages {
         signals.extend(page.identified.shares);
         signals.push(page.identified.share());
         signals.push(f64::from(u8::from(!page.wanted)));
+        // Not defined without a model, so that the rule drops nothing then.
+        signals.push(page.guess.map_or(f64::NAN, |guess| guess.score));
     }
 }

@@ -1,8 +1,17 @@
 //! A text while it is judged: its words, its language, and what an earlier filter made of it.
 
-use crate::language::{Identified, identify};
+use crate::language::{Guess, Identified, LanguageModel, identify_by};
 use crate::words::words;
 use crate::{FilterSettings, Language, WordLists};
+
+/// What the user brings along to judge texts by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// Words that are not wanted.
+    pub lists: Option<&'a WordLists>,
+    /// A model of languages.
+    pub languages: Option<&'a LanguageModel>,
+}
 
 /// A text under judgement.
 pub struct Page<'a> {
@@ -12,6 +21,8 @@ pub struct Page<'a> {
     pub(super) words: Vec<&'a str>,
     /// What it is in.
     pub(super) identified: Identified,
+    /// What the model of languages says, where there is one.
+    pub(super) guess: Option<Guess<'a>>,
     /// Whether its language is one that is kept.
     pub(super) wanted: bool,
     /// Whether its lines are to be cleaned.
@@ -24,15 +35,16 @@ pub struct Page<'a> {
 
 impl<'a> Page<'a> {
     /// Finds the language and the words of a text.
-    pub fn new(text: &'a str, settings: &FilterSettings, lists: Option<&'a WordLists>) -> Self {
-        let identified = identify(text);
+    pub fn new(text: &'a str, settings: &FilterSettings, given: Given<'a>) -> Self {
+        let identified = identify_by(text, given.languages);
         Self {
             original: text,
             words: words(text, identified.language),
             identified,
             wanted: settings.keep.contains(&identified.language),
             clean: settings.clean_lines.contains(&identified.language),
-            lists,
+            guess: given.languages.and_then(|model| model.guess(text)),
+            lists: given.lists,
             edited: None,
         }
     }
@@ -40,6 +52,16 @@ impl<'a> Page<'a> {
     /// The language it was found to be in.
     pub fn language(&self) -> Language {
         self.identified.language
+    }
+
+    /// Its language by name: where it is none of ours, as the model of languages has it (`de`).
+    pub fn language_name(&self) -> &'a str {
+        let language = self.language();
+        match (language, self.guess) {
+            // The model may call a text Korean or English that rules call another.
+            (Language::Other, Some(guess)) if Language::of(guess.name) == language => guess.name,
+            _ => language.name(),
+        }
     }
 
     /// How many words it came with.

@@ -39,14 +39,14 @@ fn reasons_and_signals_have_one_meaning_each() {
     unique(signals());
     unique(rules().map(|rule| rule.reason).collect());
     let settings = FilterSettings::default();
-    let mut page = Page::new("한 줄", &settings, None);
+    let mut page = Page::new("한 줄", &settings, Given::default());
     assert_eq!(measure(&mut page).len(), signals().len());
 }
 
 /// The first reason a text is dropped for, `""` where it is kept.
 fn check(text: &str, reason: &str) {
     let settings = FilterSettings::default();
-    let mut page = Page::new(text, &settings, None);
+    let mut page = Page::new(text, &settings, Given::default());
     let measured = measure(&mut page);
     let failed = judge(&measured, settings.limits(page.language()));
     assert_eq!(
@@ -156,7 +156,7 @@ fn odd_texts_are_measured_without_a_panic() {
             clean_lines: Language::ALL.to_vec(),
             ..FilterSettings::default()
         };
-        let mut page = Page::new(text, &settings, None);
+        let mut page = Page::new(text, &settings, Given::default());
         let measured = measure(&mut page);
         judge(&measured, settings.limits(page.language()));
         assert!(
@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn signals_of_any_text_are_shares_or_counts(text in "([가-힣a-z.{#•… \n-]{0,120}|\\PC{0,60}|(나는 |그는 |a b\n|\n\n|# )*)") {
         let settings = FilterSettings { clean_lines: Language::ALL.to_vec(), ..FilterSettings::default() };
-        let mut page = Page::new(&text, &settings, None);
+        let mut page = Page::new(&text, &settings, Given::default());
         let measured = measure(&mut page);
         for (name, value) in signals().iter().zip(&measured) {
             let unbounded = ["counted_words", "word_length", "hashes", "ellipses", "stop_words", "listed_words", "lorem_ipsum",
@@ -178,7 +178,7 @@ proptest! {
             prop_assert!(value.is_nan() || (0.0..=1.0).contains(value) || (unbounded && *value >= 0.0), "{}: {}", name, value);
         }
         let document = crate::Document::new("1", text.as_str());
-        let verdict = sift(document, &settings, None);
+        let verdict = sift(document, &settings, Given::default());
         prop_assert_eq!(verdict.document.is_some(), verdict.entry.kept());
     }
 }

@@ -10,6 +10,7 @@ use std::io::{BufRead, Read};
 use anyhow::Result;
 use tar::{Archive, Entry, EntryType};
 
+use super::metered::Metered;
 use super::{Body, Page, PageSettings, Taker, damaged, too_large};
 use crate::{BadLine, Reason, Refusal, Refused};
 
@@ -26,6 +27,7 @@ pub(super) fn papers(
     settings: &PageSettings,
     take: &mut Taker<'_>,
 ) -> Result<()> {
+    let (input, meter) = Metered::new(input);
     let mut archive = Archive::new(input);
     let mut own = Files::new(settings.longest);
     let mut number = 0;
@@ -39,6 +41,7 @@ pub(super) fn papers(
             Ok(entry) => entry,
             Err(error) => return broken(file, number, &error, take),
         };
+        meter.member(entry.size());
         let name = match member(&entry) {
             Ok(Some(name)) => name,
             Ok(None) => continue,

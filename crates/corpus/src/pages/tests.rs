@@ -293,6 +293,74 @@ fn papers_come_out_of_nested_archives_and_nothing_from_outside() {
     );
 }
 
+/// A member of this kind, which says that it has so many bytes.
+fn header(kind: tar::EntryType, name: &str, size: u64) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_path(name).unwrap();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+#[test]
+fn a_name_that_never_ends_is_no_way_to_fill_memory() {
+    let single = gzip(b"\\documentstyle{article}");
+    let first = tarball(&[("2101/2101.00001.gz", &single)]);
+    let first = &first[..first.len() - 1024];
+    let read = |input: Box<dyn std::io::BufRead + Send>| {
+        let (mut pages, mut bad) = (Vec::new(), Vec::new());
+        let settings = PageSettings {
+            longest: 8 << 20,
+            rows: ReadSettings::default(),
+        };
+        arxiv::papers("a.tar", input, &settings, &mut |page| {
+            match page {
+                Ok(page) => pages.push(page.id),
+                Err(line) => bad.push((line.reason, line.detail)),
+            }
+            Ok(())
+        })
+        .unwrap();
+        (pages, bad)
+    };
+    for kind in [
+        tar::EntryType::GNULongName,
+        tar::EntryType::GNULongLink,
+        tar::EntryType::XHeader,
+    ] {
+        let endless = std::io::Cursor::new([first, &header(kind, "name", 1 << 33)].concat());
+        let input = std::io::BufReader::new(std::io::Read::chain(endless, std::io::repeat(b'a')));
+        let (pages, bad) = read(Box::new(input));
+        assert_eq!(pages, ["2101.00001"]);
+        assert_eq!(bad.len(), 1, "{bad:?}");
+        assert!(bad[0].1.contains("names before a member"), "{bad:?}");
+    }
+    // A long name that ends, and a member that is larger than all names may be, are as they were.
+    let long = format!("{}/2101.00002.gz", "깊".repeat(200));
+    let mut builder = tar::Builder::new(first.to_vec());
+    let noise: Vec<u8> = (0..3_000_000_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let mut head = tar::Header::new_gnu();
+    head.set_size(noise.len() as u64);
+    builder
+        .append_data(&mut head, "notes.png", &*noise)
+        .unwrap();
+    head.set_size(single.len() as u64);
+    builder.append_data(&mut head, &long, &*single).unwrap();
+    let whole = builder.into_inner().unwrap();
+    let (pages, bad) = read(Box::new(std::io::Cursor::new(whole)));
+    assert_eq!(
+        (pages, bad),
+        (
+            vec!["2101.00001".to_owned(), "2101.00002".to_owned()],
+            vec![]
+        )
+    );
+}
+
 #[test]
 fn a_file_that_is_gone_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -138,7 +138,7 @@ impl Benchmark for Gsm8k {
                 strict(texts[0]),
             ),
             Protocol::Instruct => (
-                vec![share(&|text| maths::equal(&boxed(text), &wanted))],
+                vec![share(&|text| same_number(&boxed(text), &wanted))],
                 boxed(texts[0]),
             ),
         };
@@ -197,9 +197,14 @@ fn flexible(text: &str) -> String {
 /// What stands in the box; the last number where there is none.
 fn boxed(text: &str) -> String {
     match maths::boxed(text) {
-        Some(found) => found.replace(['$', ','], ""),
+        Some(found) => found.to_owned(),
         None => cleaned(&flexible(text)),
     }
+}
+
+/// Whether the answer has the wanted value, commas between its thousands or not.
+fn same_number(answer: &str, wanted: &str) -> bool {
+    maths::equal(answer, wanted) || maths::equal(&answer.replace(',', ""), wanted)
 }
 
 /// Without what lm-eval's exact match ignores: commas, dollars, everything before `#### `, a last full

@@ -4,7 +4,8 @@
 //! `humaneval` (0-shot, the prompt goes on). Instruct: the text of its `humaneval_instruct` as a user's message,
 //! without the beginning of an answer that lm-eval puts into the model's mouth; the program is looked for in
 //! the answer. HumanEval runs the released tests; HumanEval+ compares with the released solution on the
-//! released inputs as evalplus 0.3.1 does: `pass@1` wants all inputs, `pass@1,base` HumanEval's own.
+//! released inputs as evalplus 0.3.1 does: `pass@1` wants all inputs, `pass@1,base` HumanEval's own. (HumanEval/32
+//! is judged as evalplus means it: 0.3.1 itself fails every answer to it, its own solution too.)
 
 use crate::ask::{Answer, Ask, Request};
 use crate::choose::converse;

@@ -250,3 +250,38 @@ fn constraints_that_make_no_sense_are_sentences() {
     }
     assert!(engine.is_idle());
 }
+
+/// Compiled once, on another thread, a constraint makes the same texts as one that each request brings.
+#[test]
+fn compiled_elsewhere_it_asks_for_the_same() {
+    let mut engine = engine();
+    let schema = json!({
+        "type": "object", "additionalProperties": false, "required": ["도시"],
+        "properties": { "도시": { "enum": ["서울", "부산", "Jeju"] }, "수": { "type": "integer", "maximum": 99 } },
+    });
+    let plain = Constraint::JsonSchema(schema);
+    let compiler = engine.compiler();
+    let (own, given) = (compiler.clone(), plain.clone());
+    let compiled = std::thread::spawn(move || own.compile(&given)).join();
+    let compiled = compiled.unwrap().unwrap();
+    assert_eq!(compiled, compiled.clone());
+    let wanted = texts(&mut engine, &plain, 6);
+    // Twice: a text leaves the constraint at its beginning.
+    for _ in 0..2 {
+        let found = texts(&mut engine, &compiled, 6);
+        let words = |all: &[Generation]| all.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+        assert_eq!(words(&found), words(&wanted));
+    }
+    assert_eq!(
+        compiler
+            .compile(&compiled)
+            .map(drop)
+            .err()
+            .map(|error| error.to_string()),
+        None
+    );
+    let bad = compiler
+        .compile(&Constraint::Regex("(".into()))
+        .unwrap_err();
+    assert!(format!("{bad:#}").contains("regular expression"), "{bad:#}");
+}

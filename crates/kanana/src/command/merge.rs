@@ -63,7 +63,8 @@ impl Merge {
         let (pending, lock) = begin(&out)?;
         disk::write(&pending.join(RECIPE), text.as_bytes())?;
         if !self.recipe_only {
-            super::run::make(&plan, &store, terminal::reporter(self.json), machine)?;
+            let reporter = terminal::reporter(self.json);
+            super::run::make(&plan, &store, reporter, machine, remote::Access::default())?;
             let manifest = Manifest::read(&step.path)?;
             for file in &manifest.files {
                 let (from, to) = (step.path.join(&file.name), pending.join(&file.name));

@@ -1,12 +1,14 @@
 //! `kanana run`: makes everything that a recipe lacks.
 
 use super::Chosen;
+use super::remote::Remote;
 use crate::device::Machine;
 use crate::kinds;
 use crate::terminal::{self, TensorBoard};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use recipe::{About, Cancel, Cancelled, Kind as _, Plan, Reporter, Resources, Store};
+use remote::Access;
 use std::path::PathBuf;
 
 /// Run a recipe.
@@ -17,6 +19,8 @@ pub(crate) struct Run {
     /// One JSON object a line on standard output instead of words
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    remote: Remote,
     /// Write TensorBoard event files below this folder, one run a step
     #[arg(long, value_name = "FOLDER")]
     tensorboard: Option<PathBuf>,
@@ -25,11 +29,12 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self, machine: Machine) -> Result<()> {
         let (plan, store) = self.chosen.plan()?;
+        let access = self.remote.access()?;
         let mut reporter = terminal::reporter(self.json);
         if let Some(folder) = &self.tensorboard {
             reporter = Box::new(TensorBoard::new(reporter, folder));
         }
-        make(&plan, &store, reporter, machine)?;
+        make(&plan, &store, reporter, machine, access)?;
         if !self.json {
             pages(&plan)?;
         }
@@ -43,6 +48,7 @@ pub(super) fn make(
     store: &Store,
     mut reporter: Box<dyn Reporter>,
     machine: Machine,
+    access: Access,
 ) -> Result<()> {
     let cancel = Cancel::new();
     let asked = cancel.clone();
@@ -61,7 +67,7 @@ pub(super) fn make(
         machine: machine.describe().into(),
         command: command_line(),
     };
-    let resources = resources.with(machine);
+    let resources = resources.with(machine).with(access);
     match recipe::run(plan, store, &mut *reporter, &resources) {
         Err(error) if error.is::<Cancelled>() => {
             Err(error.context("stopped; the same command goes on from here"))

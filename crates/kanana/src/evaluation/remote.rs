@@ -12,7 +12,7 @@ mod tests;
 
 use anyhow::{Context as _, Result, ensure};
 use evals::{Answer, Put, Reply, Request, Respondent};
-use remote::{Address, Caller, Completion, Conversation, Refused, Stopped};
+use remote::{Address, Caller, Completion, Conversation, Fingerprint, Refused, Stopped};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,20 +54,8 @@ impl<C: Caller> Remote<C> {
                 stops,
                 limit,
             } => self.complete(put, prompt, stops, *limit),
-            Request::Converse {
-                messages,
-                tools,
-                limit,
-            } => {
-                let conversation = Conversation {
-                    messages: messages.clone(),
-                    tools: tools.clone(),
-                    limit: Some(*limit),
-                    temperature: put.draw.temperature,
-                    top_p: top_p(put),
-                    seed: Some(put.draw.seed),
-                    samples: put.draw.samples,
-                };
+            Request::Converse { .. } => {
+                let conversation = conversation(put).expect("it is one");
                 let choices = remote::chat(&self.caller, &self.address, &conversation);
                 choices.map(|all| {
                     Answer::Messages(all.into_iter().map(|choice| choice.said).collect()).into()
@@ -153,6 +141,33 @@ impl<C: Caller> Remote<C> {
             self.address.url, self.address.model
         )
     }
+}
+
+/// The conversation that is put; `None` for other questions.
+fn conversation(put: &Put<'_>) -> Option<Conversation> {
+    let Request::Converse {
+        messages,
+        tools,
+        limit,
+    } = put.request
+    else {
+        return None;
+    };
+    Some(Conversation {
+        messages: messages.clone(),
+        tools: tools.clone(),
+        limit: Some(*limit),
+        temperature: put.draw.temperature,
+        top_p: top_p(put),
+        seed: Some(put.draw.seed),
+        samples: put.draw.samples,
+    })
+}
+
+/// What a transcript knows a conversation by; `None` for other questions.
+pub(crate) fn recorded_as(address: &Address, who: &str, put: &Put<'_>) -> Option<Fingerprint> {
+    let body = conversation(put)?.body(address).ok()?;
+    Some(remote::fingerprint(who, "chat/completions", &body))
 }
 
 /// What is drawn from; all of it need not be said.

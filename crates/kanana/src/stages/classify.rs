@@ -40,11 +40,11 @@ pub(crate) struct Classify {
 }
 
 /// A range of scores with a name.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bucket {
-    at_least: f32,
-    name: String,
+    pub(crate) at_least: f32,
+    pub(crate) name: String,
 }
 
 impl Default for Classify {

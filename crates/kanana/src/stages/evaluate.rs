@@ -3,7 +3,8 @@
 //! Reads: a model (with its tokenizer), questions with four options each, a folder of benchmarks.
 //! Writes: `scores.json`: every question with the log-likelihood of every option, accuracy with
 //! a 95 % interval by language and by where the fact was told, and samples of generated text; with
-//! benchmarks also `results.json`, `samples_<task>.jsonl` and `evaluation.html`, as `kanana eval` does.
+//! benchmarks also `results.json`, `samples_<task>.jsonl` and `evaluation.html`, as `kanana eval` does, and
+//! with a judge `verdicts.jsonl`, every question to it and its reply, which a replay needs no endpoint for.
 //! An option's score is log p(option | prompt), as lm-eval's `acc`; `acc_norm` divides by bytes.
 
 mod benchmarks;
@@ -16,6 +17,7 @@ use evals::{Estimate, Protocol};
 use generate::{Engine, Generation, Likelihood, Limits, Sampling, Scorer};
 use model::{Decoder, Use};
 use recipe::{Artifact, Context, Stage, Writer};
+use remote::Address;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -46,6 +48,10 @@ pub(crate) struct Evaluate {
     draws: usize,
     /// The temperature they are drawn at; the task's own where nothing is said.
     temperature: Option<f32>,
+    /// Who judges the answers of tasks that are judged: `{ url = "http://127.0.0.1:8080/v1", model = "…" }`.
+    judge: Option<Address>,
+    /// How many times it votes on each.
+    votes: usize,
     /// Texts to continue greedily; a few questions' prompts where nothing is given.
     samples: Vec<String>,
     /// Tokens of a sample.
@@ -64,6 +70,8 @@ impl Default for Evaluate {
             shots: None,
             draws: 1,
             temperature: None,
+            judge: None,
+            votes: 1,
             samples: vec![],
             sample_tokens: 48,
             precision: Precision::Bf16,
@@ -183,6 +191,10 @@ impl Stage for Evaluate {
                 "the task {name} lies outside what is bound to `data`: put its file there, and name it from there"
             );
         }
+        if let Some(judge) = &self.judge {
+            judge.check().context("with.judge")?;
+        }
+        ensure!(self.votes > 0, "votes = 0: a judge votes at least once");
         self.wanted().check()
     }
 

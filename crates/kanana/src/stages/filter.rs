@@ -1,13 +1,14 @@
 //! Drops documents by rules on language, words, lines and repetition, and says of each why.
 //!
-//! Reads: a corpus; maybe lists of words (`.txt`, one a line) whose texts are not wanted.
+//! Reads: a corpus; maybe lists of words (`.txt`, one a line) whose texts are not wanted; maybe a model of
+//! languages of fastText's (`lid.176.ftz`), which then tells English from the others and names them.
 //! Writes: what is kept as a corpus, its language in the metadata; `ledger/*.parquet` with verdict,
 //! reasons and every signal of every document; `curated.json`, the account by language and reason.
 //! The rules are in `corpus/src/filter/`; `kanana filters` explains them. Limits not given are the published ones.
 
-use crate::kinds::{Corpus, Files};
+use crate::kinds::{Classifier, Corpus, Files};
 use anyhow::{Result, ensure};
-use corpus::{Account, Curation, FilterSettings, WordLists, filter};
+use corpus::{Account, Curation, FilterSettings, Given, LanguageModel, WordLists, filter};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ pub(crate) struct Filter(FilterSettings);
 pub(crate) struct Inputs {
     corpus: Artifact<Corpus>,
     lists: Option<Artifact<Files>>,
+    languages: Option<Artifact<Classifier>>,
 }
 
 impl Stage for Filter {
@@ -56,6 +58,14 @@ impl Stage for Filter {
             .lists
             .map(|lists| WordLists::read(lists.path()))
             .transpose()?;
+        let languages = inputs.languages.map(|model| -> Result<LanguageModel> {
+            LanguageModel::open(&Classifier::file(model.path())?)
+        });
+        let languages = languages.transpose()?;
+        let given = Given {
+            lists: lists.as_ref(),
+            languages: languages.as_ref(),
+        };
         let signals = filter::signals();
         let curation = Curation {
             corpus: &corpus,
@@ -65,7 +75,7 @@ impl Stage for Filter {
             names: &signals,
         };
         let account = curation.run(
-            |_, document| filter::sift(document, &self.0, lists.as_ref()),
+            |_, document| filter::sift(document, &self.0, given),
             |done, total| context.reached(done, total, "documents", ""),
         )?;
         conclude(&account, context, out)

@@ -2,13 +2,18 @@
 
 use crate::serve::{end, start};
 use crate::trial::{LIFE, Trial};
+use remote::pretend::{Act, Pretend};
 use serde_json::Value;
 use std::fs;
 
 /// An untrained model with a context that examples fit, and benchmarks in their original formats.
 fn trial() -> Trial {
+    trial_with("context = 512")
+}
+
+fn trial_with(context: &str) -> Trial {
     let trial = Trial::new();
-    let life = LIFE.replacen("context = 64", "context = 512", 1);
+    let life = LIFE.replacen("context = 64", context, 1);
     trial.write("life.toml", life);
     trial.ok(&["run", "life.toml", "--only", "untrained"]);
     let rows = |subject: &str, count: usize| -> String {
@@ -377,4 +382,76 @@ fn a_recipe_names_benchmarks_that_are_bound() {
         serde_json::from_str(&fs::read_to_string(scores).expect("scores")).expect("JSON");
     assert_eq!(scores["benchmarks"][0]["task"], "mmlu");
     assert_eq!(scores["benchmarks"][0]["estimate"]["questions"], 4);
+}
+
+#[test]
+fn a_judge_is_asked_once_and_its_words_are_part_of_the_artifact() {
+    let trial = trial_with("context = 2048");
+    let model = trial.artifact("untrained");
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        trial.write(
+            &format!("tuned/{name}"),
+            fs::read(model.join(name)).expect("a file"),
+        );
+    }
+    trial.write(
+        "tuned/chat_template.jinja",
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>",
+    );
+    trial.write(
+        "data/komt_bench/question_ko.jsonl",
+        "{\"question_id\": 81, \"category\": \"writing\", \"turns\": [\"여행기를 써 주세요.\", \"더 짧게.\"]}\n",
+    );
+    trial.write("data/komt_bench/reference_answer_ko/gpt-4.jsonl", "");
+    let judge = Pretend::new(|_| Act::says("좋습니다. 평가: [[7]]"));
+    let url = judge.url();
+    let words = [
+        "eval",
+        "tuned",
+        "--tasks",
+        "komt_bench",
+        "--data",
+        "data",
+        "--out",
+        "out",
+        "--judge",
+        &url,
+        "--judge-model",
+        "심판",
+    ];
+    let said = trial.run(&words);
+    assert!(said.ok, "{}", said.err);
+    assert!(said.err.contains("protocol instruct"), "{}", said.err);
+    let results = json(&trial, "out/results.json");
+    assert_eq!(
+        results["results"]["komt_bench"]["score_without_penalty,none"],
+        7.0
+    );
+    assert_eq!(results["run"]["judge"], format!("심판 at {url}"));
+    let asked = judge.asked().len();
+    assert_eq!(asked, 2, "one question for each turn");
+    trial.ok(&words);
+    assert_eq!(judge.asked().len(), asked, "nothing is asked again");
+
+    trial.ok(&["run", "out/eval.toml"]);
+    let made = trial.artifact("evaluation");
+    let verdicts = fs::read_to_string(made.join("verdicts.jsonl")).expect("a transcript");
+    assert_eq!(verdicts.lines().count(), 2);
+    assert!(verdicts.contains("[[7]]") && verdicts.contains("심판"));
+    let in_store = fs::read_to_string(made.join("results.json")).expect("results");
+    let in_store: Value = serde_json::from_str(&in_store).expect("JSON");
+    assert_eq!(in_store["results"], results["results"]);
+
+    // Without a judge it is said.
+    let alone = trial.ok(&[
+        "eval",
+        "tuned",
+        "--tasks",
+        "komt_bench",
+        "--data",
+        "data",
+        "--out",
+        "alone",
+    ]);
+    assert!(alone.contains("komt_bench"), "{alone}");
 }

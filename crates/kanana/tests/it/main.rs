@@ -11,6 +11,7 @@ mod distill;
 mod eval;
 mod guard;
 mod kill;
+mod label;
 mod merge;
 mod program;
 mod pull;

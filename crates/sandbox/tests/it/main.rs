@@ -10,6 +10,7 @@ mod scene;
 
 use sandbox::{Bound, Limits, Outcome, Status};
 use scene::{Scene, User};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Narrow ones; only what never ends by itself is stopped by the clock, and soon.
@@ -36,11 +37,19 @@ fn users() -> Vec<User> {
     }
 }
 
+/// Without namespaces the kernel counts the processes of a user's runs together, also of runs of two
+/// programs: a fork bomb of one test would be felt by the other.
+fn turn(namespaces: bool) -> Option<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    (!namespaces).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 #[test]
 fn forty_hostile_programs_are_contained() {
     assert_eq!(hostile::PROGRAMS.len(), 40);
     for user in users() {
         for namespaces in [true, false] {
+            let _turn = turn(namespaces);
             let scene = Scene::new(user);
             let outcomes = scene.run(hostile::PROGRAMS.iter().map(|it| {
                 let endless = it.stopped == Some(Bound::Wall);
@@ -85,6 +94,7 @@ fn twenty_honest_programs_run() {
     assert_eq!(honest::PROGRAMS.len(), 20);
     for user in users() {
         for namespaces in [true, false] {
+            let _turn = turn(namespaces);
             let scene = Scene::new(user);
             let limits = Limits {
                 wall: Duration::from_secs(20),

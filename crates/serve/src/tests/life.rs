@@ -302,6 +302,13 @@ async fn pages_of_strangers_may_not_use_the_server() {
         back.headers["access-control-allow-headers"],
         "authorization, content-type"
     );
+    let mut asked = from("https://app.example", "localhost", "OPTIONS");
+    let own = "authorization, content-type, x-stainless-os";
+    let headers = asked.headers_mut();
+    headers.insert("access-control-request-headers", own.parse().unwrap());
+    let back = send(&app, asked).await;
+    assert_eq!(back.headers["access-control-allow-headers"], own);
     let back = send(&app, from("https://evil.example", "localhost", "OPTIONS")).await;
     assert_eq!(back.status, StatusCode::FORBIDDEN);
+    assert!(!back.headers.contains_key("access-control-allow-headers"));
 }

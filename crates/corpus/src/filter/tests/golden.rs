@@ -45,6 +45,7 @@ fn page<'a>(row: &'a Row, edited: Option<(String, usize)>) -> Page<'a> {
             language,
             shares: [0.0; 4],
         },
+        guess: None,
         wanted: true,
         clean: false,
         lists: None,

@@ -9,15 +9,14 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The recipe; `None` where a recipe cannot say it: a GGUF file, a judge, a task's file outside the
-/// data folder.
+/// The recipe; `None` where a recipe cannot say it: a GGUF file, a task's file outside the data folder.
 pub(super) fn write(
     eval: &Eval,
     model: &Path,
     protocol: Protocol,
     evaluation: &Evaluation,
 ) -> Result<Option<String>> {
-    if is_gguf(model) || eval.servers.judge.is_some() {
+    if is_gguf(model) {
         return Ok(None);
     }
     let wanted = &evaluation.wanted;
@@ -62,6 +61,15 @@ pub(super) fn write(
     }
     if let Some(temperature) = wanted.temperature {
         writeln!(text, "temperature = {temperature:?}")?;
+    }
+    if let (Some(url), Some(name)) = (&eval.servers.judge, &eval.servers.judge_model) {
+        writeln!(
+            text,
+            "judge = {{ url = {}, model = {} }}",
+            json!(url),
+            json!(name)
+        )?;
+        writeln!(text, "votes = {}", eval.servers.votes)?;
     }
     writeln!(text, "precision = \"{}\"", precision_name(eval.precision))?;
     Ok(Some(text))

@@ -1,9 +1,10 @@
 //! Servers that are asked: the one that is evaluated, and the one that judges.
 
+use crate::command::remote::keys;
 use crate::evaluation::remote::Remote;
 use anyhow::{Result, ensure};
 use clap::Args;
-use remote::{Access, Address, Endpoint, Key};
+use remote::{Address, Endpoint};
 use serde_json::Map;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,19 +16,19 @@ pub(super) struct Servers {
     /// Evaluate the model behind this OpenAI-compatible server, such as http://127.0.0.1:8080/v1
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<String>,
-    /// A file with the server's API key
+    /// A file with the server's API key [default: KANANA_API_KEY; for api.openai.com also OPENAI_API_KEY]
     #[arg(long, value_name = "FILE", requires = "server")]
     api_key_file: Option<PathBuf>,
     /// Questions on their way to a server at once
     #[arg(long, value_name = "N", default_value_t = 8)]
-    parallel: usize,
+    parallel_calls: usize,
     /// An OpenAI-compatible server whose model judges answers
     #[arg(long, value_name = "URL", requires = "judge_model")]
     pub(super) judge: Option<String>,
     /// The judge's name there
     #[arg(long, value_name = "NAME", requires = "judge")]
-    judge_model: Option<String>,
-    /// A file with the judge's API key
+    pub(super) judge_model: Option<String>,
+    /// A file with the judge's API key [default: as for the server]
     #[arg(long, value_name = "FILE", requires = "judge")]
     judge_key_file: Option<PathBuf>,
     /// How many times the judge votes on each answer
@@ -78,14 +79,11 @@ impl Servers {
             model: model.to_owned(),
             extra: Map::new(),
         };
-        let access = Access {
-            key: key.map(|file| Key::read(file)).transpose()?,
-            ..Access::default()
-        };
+        let access = keys(key.map(PathBuf::as_path))?;
         let over = Arc::new(AtomicBool::new(false));
         let (given_up, cancel) = (over.clone(), cancel.clone());
         let stop = move || given_up.load(Ordering::SeqCst) || cancel.load(Ordering::SeqCst);
         let endpoint = access.endpoint(&address)?.until(stop);
-        Ok(Remote::new(endpoint, address, self.parallel, over))
+        Ok(Remote::new(endpoint, address, self.parallel_calls, over))
     }
 }

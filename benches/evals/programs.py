@@ -2,7 +2,7 @@
 
     pip install evalplus==0.3.1
     cargo build --release -p evals --example answers
-    python benches/evals/evalplus.py ../shared/data/evals target/release/examples/answers
+    python benches/evals/programs.py ../shared/data/evals target/release/examples/answers
 
 The data folder holds `humaneval_plus/HumanEvalPlus.jsonl.gz` and `mbpp_plus/MbppPlus.jsonl.gz`; evalplus is given the same
 files and fetches nothing. Its own functions compute what is expected (`trusted_exec`) and judge (`untrusted_check`, with
@@ -33,6 +33,7 @@ OPERATORS = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.FloorDiv: ast.Div, ast.Mod: ast.FloorDiv, ast.Lt: ast.LtE,
     ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And,
 }
+APART = {"HumanEval/32"}
 # what a whole function may be made to do instead
 WRAPPERS = [
     "def {f}(*a, _own={f}):\n    r = _own(*a)\n    return r + 1e-9 if isinstance(r, float) else r",
@@ -112,12 +113,15 @@ def main():
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("--mutants", type=int, default=200)
+    parser.add_argument("--only", choices=["humaneval", "mbpp"])
     parser.add_argument("--limit", type=int, default=None, help="problems of each benchmark")
     options = parser.parse_args()
     rng = random.Random(31)
-    wrong, spent, table = [], collections.Counter(), []
+    wrong, apart, spent, table = [], [], collections.Counter(), []
     with tempfile.TemporaryDirectory() as folder:
         for name, task, file in (("humaneval", "humaneval_plus", "HumanEvalPlus"), ("mbpp", "mbpp_plus", "MbppPlus")):
+            if options.only not in (None, name):
+                continue
             all_of = problems(options.data / task / f"{file}.jsonl.gz", name == "mbpp")
             all_of = dict(list(all_of.items())[: options.limit])
             expected = {}
@@ -147,6 +151,8 @@ def main():
                 for task_id, code in batch.items():
                     if mine[task_id][:2] == other[task_id]:
                         same += 1
+                    elif task_id in APART:
+                        apart.append(f"{task_id} ({kind}): ours {mine[task_id]}, evalplus {other[task_id]}")
                     else:
                         wrong.append((task, kind, task_id, mine[task_id], other[task_id], code))
                 passed = sum(plus for _, plus in other.values())
@@ -154,6 +160,7 @@ def main():
                 table.append(f"{task:15} {kind:9} {len(batch):4} programs, evalplus passes {base:4} base {passed:4} plus, same verdicts {same}")
     print("\n".join(table))
     print(f"seconds: ours {spent['ours']:.0f}, evalplus {spent['evalplus']:.0f} (one program at a time)")
+    print("\n".join(["set apart:", *apart] if apart else []))
     for task, kind, task_id, mine, other, code in wrong:
         print(f"\n{task} {kind} {task_id}: ours {mine}, evalplus {other}\n{code}")
     sys.exit(bool(wrong))

@@ -1,0 +1,235 @@
+//! The grade in a model's reply: the last number after a word for it, or the reply itself where it is one.
+//!
+//! Models write `교육 점수: 3`, `**Educational score:** 3/5`, `{"score": 3}`, `점수는 5점 만점에 3점`, or a bare
+//! `3`; what a reasoning model thinks aloud before `</think>` does not count. What cannot be read is told
+//! apart by why, because the remedies differ, and is never guessed at.
+
+use super::HIGHEST;
+
+/// Why a reply is no grade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bad {
+    /// There is no number where one was asked for.
+    NoGrade,
+    /// The number is not on the scale.
+    OutOfRange,
+    /// The number is no whole one.
+    NotWhole,
+}
+
+impl Bad {
+    /// The reason, as it stands in a ledger.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Bad::NoGrade => "no_grade",
+            Bad::OutOfRange => "out_of_range",
+            Bad::NotWhole => "not_whole",
+        }
+    }
+}
+
+/// Words that a grade follows.
+const MARKS: [&str; 6] = ["점수", "평점", "등급", "score", "grade", "rating"];
+/// What may stand between the word and the number, besides white space.
+const BETWEEN: &str = ":=-–—*_`'\"#>는은이가을를";
+/// Words that may stand there too.
+const FILLERS: [&str; 4] = ["is", "of", "입니다", "총"];
+
+/// The grade that a reply gives, 0 to [`HIGHEST`].
+///
+/// # Errors
+/// Why it gives none.
+pub fn grade(reply: &str) -> Result<u8, Bad> {
+    let said = reply.rsplit("</think>").next().unwrap_or_default();
+    // Digits of full width, as Korean keyboards type them, are digits; so small letters are all that is compared.
+    let said: String = said.chars().map(narrow).collect::<String>().to_lowercase();
+    let mut found = None;
+    for mark in MARKS {
+        for (at, _) in said.match_indices(mark) {
+            let after = at + mark.len();
+            if let Some(number) = number_after(&said[after..])
+                && found.is_none_or(|(place, _)| after > place)
+            {
+                found = Some((after, number));
+            }
+        }
+    }
+    let number = found.map(|(_, number)| number).or_else(|| alone(&said));
+    let number = number.ok_or(Bad::NoGrade)?;
+    if !(0.0..=f64::from(HIGHEST)).contains(&number) {
+        return Err(Bad::OutOfRange);
+    }
+    if number.fract() != 0.0 {
+        return Err(Bad::NotWhole);
+    }
+    Ok(number as u8)
+}
+
+/// The number that follows a word for a grade.
+fn number_after(mut rest: &str) -> Option<f64> {
+    loop {
+        let trimmed =
+            rest.trim_start_matches(|c: char| c.is_whitespace() || BETWEEN.contains(c) && c != '-');
+        // A scale in brackets: `score (0-5): 3`.
+        let trimmed = match trimmed
+            .strip_prefix('(')
+            .and_then(|inside| inside.split_once(')'))
+        {
+            Some((inside, after)) if number(inside).is_none_or(|(_, left)| !left.is_empty()) => {
+                after
+            }
+            Some((inside, _)) => inside,
+            None => trimmed,
+        };
+        let trimmed = FILLERS
+            .iter()
+            .find_map(|word| trimmed.strip_prefix(word))
+            .unwrap_or(trimmed);
+        if trimmed.len() == rest.len() {
+            break;
+        }
+        rest = trimmed;
+    }
+    let (value, left) = number(rest)?;
+    let left = left.trim_start();
+    // `5점 만점에 3점` and `5점 만점 중 3점`: the first is the scale.
+    if let Some(after) = left
+        .strip_prefix("점")
+        .unwrap_or(left)
+        .trim_start()
+        .strip_prefix("만점")
+    {
+        let after =
+            after.trim_start_matches(|c: char| c.is_whitespace() || ":에의중기준으로".contains(c));
+        return number(after).map(|(value, _)| value);
+    }
+    // A range is a scale and no grade: `점수: 0~5`.
+    let ranged = left
+        .strip_prefix(['~', '-', '–', '∼'])
+        .is_some_and(|after| number(after.trim_start()).is_some());
+    (!ranged).then_some(value)
+}
+
+/// A reply that is a number and nothing else: `3`, `3점`, `**3**`, `3/5`.
+fn alone(said: &str) -> Option<f64> {
+    let said = said.trim_matches(|c: char| c.is_whitespace() || "*_`'\"#.".contains(c));
+    let (value, left) = number(said)?;
+    let left = left.trim_start();
+    let ends = ["", "점", "/5", "/ 5", "점입니다", "/5점"];
+    ends.contains(&left.trim_end_matches(['.', '*']))
+        .then_some(value)
+}
+
+/// The number a text begins with, and what is left of it.
+fn number(text: &str) -> Option<(f64, &str)> {
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let whole = digits(&text[sign..]);
+    if whole == 0 {
+        return None;
+    }
+    let mut end = sign + whole;
+    if text[end..].starts_with('.') {
+        let part = digits(&text[end + 1..]);
+        end += if part > 0 { 1 + part } else { 0 };
+    }
+    Some((text[..end].parse().ok()?, &text[end..]))
+}
+
+fn narrow(letter: char) -> char {
+    match letter {
+        '０'..='９' | '：' | '（' | '）' | '．' | '－' | '／' | '＝' | '～' => {
+            char::from_u32(letter as u32 - 0xfee0).unwrap_or(letter)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(reply: &str, wanted: Result<u8, Bad>) {
+        assert_eq!(grade(reply), wanted, "{reply:?}");
+    }
+
+    #[test]
+    fn a_grade_is_read_as_models_write_it() {
+        for (reply, wanted) in [
+            ("광합성을 차근차근 설명한다.\n교육 점수: 4", 4),
+            ("교육 점수: 0", 0),
+            ("교육 점수 : 5점", 5),
+            ("**교육 점수:** 3/5", 3),
+            ("교육 점수: **2**", 2),
+            ("점수는 3점입니다.", 3),
+            ("점수: 5점 만점에 3점", 3),
+            ("점수는 5점 만점 중 2점입니다", 2),
+            ("교육 점수：４", 4),
+            ("교육 점수 (0~5): 1", 1),
+            ("점수는 0~5 사이에서 매긴다.\n교육 점수: 2", 2),
+            ("Educational score: 3", 3),
+            ("Educational Score is 4.", 4),
+            ("Score (0-5): 3", 3),
+            ("score: (4)", 4),
+            ("{\"reason\": \"…\", \"score\": 1}", 1),
+            ("Final rating = 4.0", 4),
+            ("3", 3),
+            (" **3** ", 3),
+            ("3점", 3),
+            ("2/5", 2),
+            ("<think>score: 5? No.</think>\n교육 점수: 1", 1),
+            (
+                "A score of 1 for facts, a score of 2 in all.\nEducational score: 2",
+                2,
+            ),
+            ("교육 점수: 3\n\n(5점 중)", 3),
+        ] {
+            check(reply, Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn what_is_no_grade_says_why() {
+        for reply in [
+            "",
+            "좋은 글입니다.",
+            "교육 점수: 정수",
+            "Educational score: high",
+            "2024년에 쓴 글",
+            "점수: 0~5",
+            "점수: ",
+            "</think>",
+        ] {
+            check(reply, Err(Bad::NoGrade));
+        }
+        for reply in [
+            "교육 점수: 6",
+            "교육 점수: -1",
+            "score: 85/100",
+            "7",
+            "교육 점수: 99999999999999999999",
+        ] {
+            check(reply, Err(Bad::OutOfRange));
+        }
+        for reply in ["교육 점수: 3.5", "2.5", "score: 0.5"] {
+            check(reply, Err(Bad::NotWhole));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_model_says_is_a_grade_or_a_reason(reply in "(점수|score|[0-9０-９.~()/*:점만에<> -]|\\PC){0,20}") {
+            if let Ok(grade) = grade(&reply) {
+                prop_assert!(grade <= HIGHEST);
+            }
+        }
+
+        #[test]
+        fn a_grade_at_the_end_is_read_whatever_stands_before(before in "\\PC{0,80}", wanted in 0_u8..=5) {
+            prop_assume!(!before.contains("</think"));
+            let reply = format!("{before}\n교육 점수: {wanted}");
+            prop_assert_eq!(grade(&reply), Ok(wanted));
+        }
+    }
+}
