@@ -235,7 +235,12 @@ impl Index {
     pub fn find(&self, text: &str) -> Vec<Hit> {
         let mut found: HashSet<u32, ahash::RandomState> = HashSet::default();
         let mut counts: AHashMap<u32, u32> = AHashMap::new();
+        let korean = text.chars().any(crate::words::signs::hangul);
         for kind in &self.kinds {
+            // Runs of letters are of Korean texts: one without Hangul holds nothing of them worth the pass.
+            if matches!(kind, Grams::Characters(_)) && !korean {
+                continue;
+            }
             kind.visit(text, |hash| {
                 if let Some((begin, count)) = self.slots.get(&hash)
                     && found.insert(*begin)
