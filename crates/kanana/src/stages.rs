@@ -29,6 +29,8 @@ mod upscale;
 mod world;
 
 pub(crate) use evaluate::{Accuracy, Scores};
+pub(crate) use filter::ACCOUNT;
+pub(crate) use mix::HELD_OUT;
 pub(crate) use pretrain::copy_tokenizer;
 
 use crate::kinds;
