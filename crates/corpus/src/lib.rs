@@ -15,6 +15,7 @@
 //! Deliberately absent: tokens (a mixture by tokens is handed a counting function) and networks.
 
 mod bad;
+mod card;
 pub mod classify;
 pub mod contamination;
 mod curate;
@@ -45,6 +46,7 @@ mod words;
 mod write;
 
 pub use bad::{BadLine, BadLines, Reason};
+pub use card::{Card, licences};
 pub use curate::{Account, Amount, Curation, Flow, Verdict, pool};
 pub use dedup::{
     Dedup, DedupSettings, Keep, ShingleSettings, Sketch, Sketcher, Unit as ShingleUnit,

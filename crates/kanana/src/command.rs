@@ -2,6 +2,7 @@
 //!
 //! Nothing here changes what an artifact is meant to contain; that is said in recipes.
 
+mod card;
 mod chat;
 mod convert;
 mod cost;
@@ -59,6 +60,8 @@ enum Command {
     Why(why::Why),
     /// Say what became of documents on the way to an artifact, and why; what other limits would change
     WhyDropped(why_dropped::WhyDropped),
+    /// Write the dataset card of a corpus: what is in it, under which licences, how it was made
+    Card(card::CardCommand),
     /// Explain what documents are dropped for, with limits by language
     Filters(filters::Filters),
     /// Check that artifacts are still what their manifests say, byte for byte
@@ -101,6 +104,7 @@ impl Line {
             Command::Plan(command) => command.run(&self.machine),
             Command::Why(command) => command.run(),
             Command::WhyDropped(command) => command.run(),
+            Command::Card(command) => command.run(),
             Command::Filters(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Show(command) => command.run(),

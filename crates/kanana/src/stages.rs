@@ -31,6 +31,8 @@ mod world;
 
 pub(crate) use decontaminate::{CONTAMINATION, QUESTION, REASON as CONTAMINATED};
 pub(crate) use evaluate::{Accuracy, Scores};
+pub(crate) use filter::ACCOUNT;
+pub(crate) use mix::HELD_OUT;
 pub(crate) use pretrain::copy_tokenizer;
 
 use crate::kinds;

@@ -48,7 +48,7 @@ pub use artifact::{Artifact, Kind};
 pub use context::{About, Cancel, Cancelled, Context, Resources};
 pub use gc::{Freed, FreedItem, gc};
 pub use inputs::InputField;
-pub use lineage::{Lineage, lineage};
+pub use lineage::{From, Lineage, lineage};
 pub use manifest::{FileRecord, InputRecord, Inputs, Manifest, Origin};
 pub use metrics::read_metrics;
 pub use plan::{Bindings, Plan, Planned, State, Step};

@@ -1,7 +1,7 @@
 //! The two questions in types: answer a conversation, go on with a text.
 
-use crate::{Address, Caller};
-use anyhow::{Context as _, Result, bail, ensure};
+use crate::{Address, Caller, Garbled};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use chat::{Message, Tool};
 use serde_json::{Map, Value, json};
 
@@ -99,7 +99,7 @@ impl Completion {
 /// Has a conversation answered: as many choices as samples were wanted.
 ///
 /// # Errors
-/// Those of [`Caller::call`], and a reply that is none.
+/// Those of [`Caller::call`], and [`Garbled`].
 pub fn chat(
     caller: &impl Caller,
     address: &Address,
@@ -115,7 +115,7 @@ pub fn chat(
 /// Has a text gone on with: as many choices as samples were wanted.
 ///
 /// # Errors
-/// Those of [`Caller::call`], and a reply that is none.
+/// Those of [`Caller::call`], and [`Garbled`].
 pub fn complete(
     caller: &impl Caller,
     address: &Address,
@@ -201,7 +201,10 @@ fn choices<T>(
             })
             .collect()
     };
-    read_all().with_context(|| format!("the reply of {} is none", caller.identity()))
+    read_all().map_err(|error| {
+        let (who, why) = (caller.identity(), format!("{error:#}"));
+        anyhow!(Garbled { who, why })
+    })
 }
 
 #[cfg(test)]

@@ -32,6 +32,17 @@ pub struct Refused {
     pub said: String,
 }
 
+/// A reply came that is no answer in the interface's form. A transcript keeps it: asked again, a caller would
+/// only hear the same, so it is counted like a declined request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the reply of {who} is none: {why}")]
+pub struct Garbled {
+    /// The base address.
+    pub who: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// Somebody asked for an end while a call was waiting for another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stopped on request")]

@@ -23,7 +23,7 @@ mod recorded;
 pub use access::{Access, Address};
 pub use ask::{Choice, Completion, Conversation, chat, complete};
 pub use budget::{Budget, Spent, Usage};
-pub use caller::{Caller, Refused, Stopped};
+pub use caller::{Caller, Garbled, Refused, Stopped};
 pub use endpoint::{Endpoint, Patience};
 pub use key::Key;
 pub use order::in_order;

@@ -126,7 +126,9 @@ pub(crate) fn conclude(
         } else {
             language
         };
-        out.note(&format!("kept {language}"), flow.kept.documents);
+        if flow.kept.documents > 0 {
+            out.note(&format!("kept {language}"), flow.kept.documents);
+        }
     }
     out.json(ACCOUNT, account)
 }

@@ -418,3 +418,58 @@ fn threads_and_aborts_leave_the_same_bytes() {
         "after a full disk the bytes differ"
     );
 }
+
+/// The card of what was made, and on the page what each rule only just kept.
+#[test]
+fn a_dataset_card_and_samples_on_both_sides_of_a_limit() {
+    let trial = trial();
+    let more = r#"
+[[step]]
+name = "page"
+stage = "report"
+inputs = { curation = ["corpus", "unique", "sifted", "masked"] }
+with = { title = "말뭉치" }
+"#;
+    trial.write("r.toml", format!("{RECIPE}{more}"));
+    let said = trial.run(&RUN);
+    assert!(said.ok, "{}", said.err);
+    let page = fs::read_to_string(trial.artifact("page").join("report.html")).expect("a page");
+    for words in [
+        "Samples of what was dropped",
+        "Samples of what was only just kept",
+        "sifted: within few_words for Korean",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+
+    trial.ok(&[
+        "card",
+        "masked",
+        "--title",
+        "두 언어 말뭉치",
+        "--out",
+        "README.md",
+    ]);
+    let card = fs::read_to_string(trial.path("README.md")).expect("a card");
+    assert!(
+        card.starts_with("---\nlanguage:\n- ko\npretty_name: "),
+        "{card}"
+    );
+    for words in [
+        "pretty_name: \"두 언어 말뭉치\"",
+        "| ko | web |",
+        "| none stated |",
+        "| unique | 47 |",
+        "exact_duplicate 1",
+        "- **corpus** by `ingest` from pages",
+        "- **pages**: 1 files from outside",
+    ] {
+        assert!(card.contains(words), "{words} in\n{card}");
+    }
+    assert!(
+        !card.contains(trial.path("").to_str().expect("UTF-8")),
+        "{card}"
+    );
+    let said = trial.fails(&["card", "page"]);
+    assert!(said.contains("is no dataset"), "{said}");
+}

@@ -17,6 +17,9 @@ fn grader(asked: &Asked) -> Act {
     let korean = question.contains("교육 점수");
     match () {
         () if question.contains("너무 긴") => Act::status(400, "context length exceeded"),
+        () if question.contains("빈 답") => {
+            Act::Reply(json!({"usage": {"prompt_tokens": 10, "completion_tokens": 2}}))
+        }
         () if question.contains("모르는") => Act::says("잘 모르겠습니다."),
         () if question.contains("넘치는") => Act::says("교육 점수: 9"),
         () if question.contains("말없는") && !reminded => Act::says(""),
@@ -33,6 +36,7 @@ fn texts() -> String {
         let text = match i {
             3 => "너무 긴 글".to_owned(),
             5 => "모르는 글".to_owned(),
+            13 => "빈 답을 부르는 글".to_owned(),
             7 => "넘치는 글".to_owned(),
             9 => "말없는 글".to_owned(),
             11 => "수줍은 글".to_owned(),
@@ -111,6 +115,7 @@ fn label() {
         ("declined", "글-3"),
         ("no_grade", "글-5"),
         ("out_of_range", "글-7"),
+        ("no_reply", "글-13"),
     ] {
         assert_eq!(without[reason]["documents"], 1, "{labels}");
         assert_eq!(without[reason]["samples"][0]["id"], id, "{labels}");
@@ -120,13 +125,13 @@ fn label() {
     let korean = labels["languages"]["ko"].as_array().expect("counts");
     let counts: Vec<u64> = korean.iter().filter_map(Value::as_u64).collect();
     assert_eq!(counts[4], 12, "{labels}");
-    assert_eq!(counts.iter().sum::<u64>(), 27, "{labels}");
+    assert_eq!(counts.iter().sum::<u64>(), 26, "{labels}");
     assert_eq!(labels["languages"]["en"][2], 11, "{labels}");
     // 41 documents, of which two are one question, and four reminders.
     assert_eq!(labels["usage"]["calls"], 44);
     assert_eq!(server.asked().len(), 44);
     let account = file(&trial, "graded", "curated.json");
-    assert_eq!(account["total"]["kept"]["documents"], 38);
+    assert_eq!(account["total"]["kept"]["documents"], 37);
     assert_eq!(account["total"]["dropped"]["declined"]["documents"], 1);
     let said = trial.ok(&["why-dropped", "graded", "--reason", "no_grade"]);
     assert!(said.contains("글-5"), "{said}");

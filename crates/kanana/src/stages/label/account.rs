@@ -99,7 +99,10 @@ impl Labels {
 
     /// Ends the work where too many documents have no grade: it costs, and nothing comes of it.
     pub(super) fn tolerate(&self, share: f64) -> Result<()> {
-        if self.without() as f64 <= share * self.documents as f64 {
+        let without = self.without();
+        // Where nothing at all has a grade, no share of it is tolerable.
+        let some = without < self.documents || self.documents == 0;
+        if some && without as f64 <= share * self.documents as f64 {
             return Ok(());
         }
         let worst = self.without.values().max_by_key(|bads| bads.documents);
@@ -107,7 +110,7 @@ impl Labels {
         bail!(
             "{} of {} documents have no grade{}: the model does not do as the rubric says; it answered {:?}. \
              Name another model, give it more tokens (limit), or raise `tolerated`",
-            self.without(),
+            without,
             self.documents,
             self.reasons(),
             said.map_or("nothing", |sample| &sample.said)

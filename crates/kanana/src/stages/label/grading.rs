@@ -5,7 +5,7 @@ use anyhow::Result;
 use chat::Message;
 use corpus::rubric::{self, Bad, Rubric};
 use corpus::{Document, Language};
-use remote::{Caller, Conversation, Fingerprint, Refused, chat, fingerprint};
+use remote::{Caller, Conversation, Fingerprint, Garbled, Refused, chat, fingerprint};
 use serde::Serialize;
 
 /// What a document came to.
@@ -25,6 +25,8 @@ pub(super) enum Why {
     CutShort,
     /// The endpoint declined the question.
     Declined,
+    /// What came back has no message in it.
+    NoReply,
 }
 
 impl Why {
@@ -34,6 +36,7 @@ impl Why {
             Why::Reply(bad) => bad.reason(),
             Why::CutShort => "cut_short",
             Why::Declined => "declined",
+            Why::NoReply => "no_reply",
         }
     }
 }
@@ -98,7 +101,7 @@ impl<C: Caller> Grading<'_, C> {
                 id: document.id.clone(),
                 said: said.chars().take(SHOWN).collect(),
             });
-            if why == Why::Declined || graded.reminded == self.label.again {
+            if matches!(why, Why::Declined | Why::NoReply) || graded.reminded == self.label.again {
                 return Ok(graded);
             }
             graded.reminded += 1;
@@ -136,6 +139,10 @@ impl<C: Caller> Grading<'_, C> {
         let choices = match chat(self.caller, endpoint, &talk) {
             Ok(choices) => choices,
             Err(error) => {
+                let error = match error.downcast::<Garbled>() {
+                    Ok(garbled) => return Ok((Outcome::Without(Why::NoReply), garbled.why)),
+                    Err(error) => error,
+                };
                 let refused = error.downcast::<Refused>()?;
                 return Ok((Outcome::Without(Why::Declined), refused.said));
             }

@@ -1,25 +1,23 @@
 //! Where the documents went: from pages in to documents out, by step, language and reason, with the
 //! signals that decided and samples of what was dropped.
 
+mod samples;
+
 use super::course::language_name;
 use crate::kinds;
 use crate::stages::filter::ACCOUNT;
 use anyhow::Result;
 use corpus::classify::Calibrate;
-use corpus::filter;
-use corpus::pii::{Kind, mask};
-use corpus::{Account, Harvested};
-use page::{Axis, Bar, BarChart, Cell, Column, Figure, LineChart, Page, Sample, Series, Table};
+use corpus::filter::{self, Side};
+use corpus::{Account, Harvested, Language};
+use page::{Axis, Bar, BarChart, Cell, Column, Figure, LineChart, Page, Series, Table};
 use recipe::Artifact;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Corpora<'a> = &'a [Artifact<kinds::Corpus>];
 
-/// Reasons in a picture, and samples of each.
+/// Reasons in a picture.
 const REASONS: usize = 16;
-const SAMPLES: usize = 2;
-/// Characters of a sample.
-const SHOWN: usize = 300;
 /// Bins of a histogram.
 const BINS: usize = 40;
 
@@ -65,7 +63,7 @@ pub(super) fn draw(page: &mut Page, corpora: Corpora<'_>) -> Result<()> {
         }
         signals(page, step, artifact)?;
     }
-    samples(page, corpora)
+    samples::draw(page, &steps, corpora)
 }
 
 fn steps(corpora: Corpora<'_>) -> Result<Vec<Step>> {
@@ -86,8 +84,10 @@ fn step(artifact: &Artifact<kinds::Corpus>) -> Result<Step> {
             came: total.came.documents,
             kept: total.kept.documents,
             bytes: total.kept.bytes,
+            // A model of languages names many of which nothing is kept.
             languages: languages
                 .map(|(language, flow)| (language.clone(), flow.kept.documents))
+                .filter(|(_, kept)| *kept > 0)
                 .collect(),
             dropped: dropped
                 .map(|(reason, amount)| (reason.clone(), amount.documents))
@@ -227,7 +227,7 @@ fn signals(page: &mut Page, step: &Step, artifact: &Artifact<kinds::Corpus>) -> 
 struct Signal {
     column: usize,
     name: String,
-    limits: Vec<(f64, String)>,
+    limits: Vec<Limit>,
     values: Vec<f64>,
 }
 
@@ -251,12 +251,27 @@ fn deciding(
     Ok(signals)
 }
 
-/// The limits on a signal, each with its name.
-fn limits(
-    signal: &str,
-    step: &Step,
-    artifact: &Artifact<kinds::Corpus>,
-) -> Result<Vec<(f64, String)>> {
+/// A limit on a signal.
+struct Limit {
+    at: f64,
+    reason: String,
+    side: Side,
+    /// Whose texts it is laid on; all where it does not say.
+    language: Option<Language>,
+}
+
+impl Limit {
+    fn label(&self) -> String {
+        match self.language {
+            Some(Language::Korean) => format!("{}, korean", self.reason),
+            Some(_) => format!("{}, english", self.reason),
+            None => "kept from here".to_owned(),
+        }
+    }
+}
+
+/// The limits on a signal.
+fn limits(signal: &str, step: &Step, artifact: &Artifact<kinds::Corpus>) -> Result<Vec<Limit>> {
     let manifest = artifact.manifest()?;
     let settings = match &manifest.origin {
         recipe::Origin::Made { settings, .. } => settings,
@@ -267,7 +282,12 @@ fn limits(
         let found = artifact.note("threshold").and_then(|found| found.as_f64());
         let limit = found.filter(|_| keep.is_some());
         return Ok(limit
-            .map(|limit| (limit, "kept from here".to_owned()))
+            .map(|at| Limit {
+                at,
+                reason: "low_score".to_owned(),
+                side: Side::Below,
+                language: None,
+            })
             .into_iter()
             .collect());
     }
@@ -276,27 +296,33 @@ fn limits(
     }
     let mut limits = Vec::new();
     for rule in filter::rules().filter(|rule| rule.signal == signal) {
-        for (language, published) in [("english", rule.english), ("korean", rule.korean)] {
+        for (language, name, published) in [
+            (Language::English, "english", rule.english),
+            (Language::Korean, "korean", rule.korean),
+        ] {
             // A number is a limit, false is none, and what is not said is the published one.
-            let limit = match &settings[language][rule.reason] {
+            let limit = match &settings[name][rule.reason] {
                 serde_json::Value::Bool(false) => None,
                 value => value.as_f64().or(published),
             };
-            if let Some(limit) = limit {
-                limits.push((limit, format!("{}, {language}", rule.reason)));
-            }
+            limits.extend(limit.map(|at| Limit {
+                at,
+                reason: rule.reason.to_owned(),
+                side: rule.side,
+                language: Some(language),
+            }));
         }
     }
     Ok(limits)
 }
 
 /// Shares of the documents over the middle 99 % of the values, limits marked.
-fn histogram(name: &str, values: &[f64], limits: &[(f64, String)]) -> LineChart {
+fn histogram(name: &str, values: &[f64], limits: &[Limit]) -> LineChart {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
     let limit = |choose: fn(f64, f64) -> f64, from: f64| {
-        limits.iter().map(|limit| limit.0).fold(from, choose)
+        limits.iter().map(|limit| limit.at).fold(from, choose)
     };
     let (low, high) = (limit(f64::min, at(0.005)), limit(f64::max, at(0.995)));
     let width = ((high - low) / BINS as f64).max(f64::MIN_POSITIVE);
@@ -321,56 +347,8 @@ fn histogram(name: &str, values: &[f64], limits: &[(f64, String)]) -> LineChart 
         Axis::new("share of the documents", "").percent().from(0.0),
     )
     .series(Series::new("documents", points));
-    for (limit, label) in limits {
-        chart = chart.mark(*limit, label.as_str());
+    for limit in limits {
+        chart = chart.mark(limit.at, limit.label());
     }
     chart
-}
-
-/// What was dropped for each reason, out of the step before; personal data masked.
-fn samples(page: &mut Page, corpora: Corpora<'_>) -> Result<()> {
-    let mut shown = Vec::new();
-    for pair in corpora.windows(2) {
-        let mut wanted: BTreeMap<String, String> = BTreeMap::new();
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        corpus::visit_ledger(pair[1].path(), |_, entry| {
-            if let Some(reason) = entry.reason {
-                let count = counts.entry(reason.clone()).or_default();
-                *count += 1;
-                if *count <= SAMPLES {
-                    wanted.insert(entry.id, reason);
-                }
-            }
-            Ok(())
-        })?;
-        if wanted.is_empty() {
-            continue;
-        }
-        let before = corpus::Corpus::open(pair[0].path())?;
-        for document in before.documents() {
-            let document = document?;
-            let Some(reason) = wanted.get(&document.id) else {
-                continue;
-            };
-            let masked = mask(&document.text, &Kind::ALL).text;
-            let text = masked.as_deref().unwrap_or(&document.text);
-            let mut start: String = text.chars().take(SHOWN).collect();
-            if start.len() < text.len() {
-                start.push('…');
-            }
-            let label = format!("{}: {reason}", pair[1].name());
-            shown.push((label, Sample::new(document.id, "", start)));
-        }
-    }
-    if shown.is_empty() {
-        return Ok(());
-    }
-    shown.sort_by(|a, b| a.0.cmp(&b.0));
-    page.fold("Samples of what was dropped", |page| {
-        for reason in shown.chunk_by(|a, b| a.0 == b.0) {
-            page.subheading(&reason[0].0);
-            page.samples(reason.iter().map(|(_, sample)| sample.clone()));
-        }
-    });
-    Ok(())
 }
