@@ -30,16 +30,6 @@ impl Prompts {
         })
     }
 
-    /// Reads the templates that are in the program.
-    pub(crate) fn built_in(text: &str) -> Result<Self> {
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
-        let all: Result<Vec<Prompt>, _> = lines.map(serde_json::from_str).collect();
-        Ok(Prompts {
-            all: all?,
-            from: "the built-in prompts".to_owned(),
-        })
-    }
-
     /// The template of this name.
     pub(crate) fn get(&self, name: &str) -> Result<&Prompt> {
         let mut all = self.all.iter();

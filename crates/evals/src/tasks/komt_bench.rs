@@ -3,7 +3,7 @@
 //! Of an answer that is not in Korean the square root of the rating counts, as its authors have it (LG AI
 //! Research, arXiv 2408.03541); questions 138 and 140, whose answers are JSON, are exempt. What language an
 //! answer is in is told by `judge/language.rs`, not by the authors' detector. The judge's prompts are the
-//! authors' Korean ones: `judge_prompts_ko.jsonl` where it lies in the folder, else those in the program.
+//! authors' Korean ones, read from `judge_prompts_ko.jsonl` of their repository: their licence (LGPL) is not ours.
 
 use super::mt_bench::{Bench, about};
 use crate::task::{Kind, Setup};
@@ -15,12 +15,10 @@ pub const KINDS: &[Kind] = &[Kind {
     needs: &[
         "komt_bench/question_ko.jsonl",
         "komt_bench/reference_answer_ko",
+        "komt_bench/judge_prompts_ko.jsonl",
     ],
     open: |setup| Ok(Box::new(korean(setup))),
 }];
-
-/// The prompts of github.com/LG-AI-EXAONE/KoMT-Bench, which are part of what the benchmark is.
-const PROMPTS: &str = include_str!("komt_bench/judge_prompts_ko.jsonl");
 
 pub(crate) fn korean(setup: &Setup) -> Bench {
     let folder = setup.data.join("komt_bench");
@@ -30,7 +28,6 @@ pub(crate) fn korean(setup: &Setup) -> Bench {
         questions: folder.join("question_ko.jsonl"),
         references: folder.join("reference_answer_ko"),
         prompts: folder.join("judge_prompts_ko.jsonl"),
-        built_in: Some(PROMPTS),
         other_languages: Some(&["138", "140"]),
         read: OnceLock::new(),
     }
@@ -39,7 +36,7 @@ pub(crate) fn korean(setup: &Setup) -> Bench {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests write files of their own")]
 mod tests {
-    use super::super::mt_bench::tests::{folder, put, said, setup};
+    use super::super::mt_bench::tests::{PROMPTS, folder, put, said, setup};
     use super::*;
 
     const QUESTIONS: &str = r#"{"question_id": 81, "category": "writing", "turns": ["하와이 여행기를 써 주세요.", "ㄱ으로 시작하게 고쳐 쓰세요."]}
@@ -56,6 +53,7 @@ mod tests {
             &[
                 ("question_ko.jsonl", QUESTIONS),
                 ("reference_answer_ko/gpt-4.jsonl", REFERENCES),
+                ("judge_prompts_ko.jsonl", PROMPTS),
             ],
         );
         let task = korean(&setup(data.path()));
@@ -86,17 +84,5 @@ mod tests {
         assert_eq!(scores[1].values["score"], 4.0, "138 may be in English");
         assert_eq!(scores[2].values["score"], 8.75);
         assert_eq!(scores[2].expected, "넓이는 3이다.\n\n둘레는 9이다.");
-    }
-
-    #[test]
-    fn the_built_in_prompts_are_whole() {
-        use crate::judge::Prompts;
-        let prompts = Prompts::built_in(PROMPTS).unwrap();
-        for form in ["single-v1", "single-math-v1", "pair-v2", "pair-math-v1"] {
-            for end in ["", "-multi-turn"] {
-                let prompt = prompts.get(&format!("{form}{end}")).unwrap();
-                assert!(prompt.prompt_template.contains("사용자"), "{form}{end}");
-            }
-        }
     }
 }

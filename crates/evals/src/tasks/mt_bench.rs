@@ -43,8 +43,6 @@ pub(crate) struct Bench {
     pub(crate) questions: PathBuf,
     pub(crate) references: PathBuf,
     pub(crate) prompts: PathBuf,
-    /// The judge's prompts where the file is not there.
-    pub(crate) built_in: Option<&'static str>,
     /// Whose answers may be in another language than Korean; `None` where no language is asked for.
     pub(crate) other_languages: Option<&'static [&'static str]>,
     pub(crate) read: OnceLock<Arc<Read>>,
@@ -96,7 +94,6 @@ pub(crate) fn english(setup: &Setup) -> Bench {
         questions: folder.join("question.jsonl"),
         references: folder.join("reference_answer"),
         prompts: folder.join("judge_prompts.jsonl"),
-        built_in: None,
         other_languages: None,
         read: OnceLock::new(),
     }
@@ -151,10 +148,7 @@ impl Bench {
     }
 
     fn files(&self) -> Result<Read> {
-        let prompts = match self.built_in {
-            Some(text) if !self.prompts.is_file() => Prompts::built_in(text)?,
-            _ => Prompts::read(&self.prompts)?,
-        };
+        let prompts = Prompts::read(&self.prompts)?;
         let mut references = self.references()?;
         let rows: Vec<Row<QuestionRow>> = read::json_lines(&self.questions)?;
         let mut read = Read {

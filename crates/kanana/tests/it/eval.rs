@@ -406,6 +406,18 @@ fn a_judge_is_asked_once_and_its_words_are_part_of_the_artifact() {
         "data/komt_bench/reference_answer_ko/gpt-4.jsonl",
         "{\"question_id\": 111, \"choices\": [{\"turns\": [\"넓이는 3이다.\", \"둘레는 9이다.\"]}]}\n",
     );
+    let prompts: Vec<String> = [("", "{question} {answer}"), ("-multi-turn", "{question_1} {answer_1} {question_2} {answer_2}")]
+        .iter()
+        .map(|(end, form)| {
+            format!(
+                "{{\"name\": \"single-v1{end}\", \"system_prompt\": \"심판\", \"prompt_template\": \"{form}\"}}"
+            )
+        })
+        .collect();
+    trial.write(
+        "data/komt_bench/judge_prompts_ko.jsonl",
+        &prompts.join("\n"),
+    );
     let judge = Pretend::new(|_| Act::says("좋습니다. 평가: [[7]]"));
     let url = judge.url();
     let words = [

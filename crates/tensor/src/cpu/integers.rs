@@ -105,7 +105,12 @@ impl Integers {
                     if let Some(minima) = &mut minima {
                         minima[b * PANEL + lane] = block.minimum;
                     }
-                    place(&mut bytes[b * bits * WORD..][..bits * WORD], lane, bits, block);
+                    place(
+                        &mut bytes[b * bits * WORD..][..bits * WORD],
+                        lane,
+                        bits,
+                        block,
+                    );
                 });
             }
         });

@@ -8,7 +8,7 @@ const QUESTIONS: &str = r#"{"question_id": 81, "category": "writing", "turns": [
 "#;
 const REFERENCES: &str = r#"{"question_id": 101, "answer_id": "x", "model_id": "gpt-4", "choices": [{"index": 0, "turns": ["2등이다.", "그럴 수 없다 {question_1}."]}], "tstamp": 1.0}
 "#;
-const PROMPTS: &str = r#"{"name": "single-v1", "type": "single", "system_prompt": "S", "prompt_template": "Q {question} A {answer}", "output_format": "[[rating]]"}
+pub(crate) const PROMPTS: &str = r#"{"name": "single-v1", "type": "single", "system_prompt": "S", "prompt_template": "Q {question} A {answer}", "output_format": "[[rating]]"}
 {"name": "single-math-v1", "system_prompt": "S", "prompt_template": "Q {question} R {ref_answer_1} A {answer}"}
 {"name": "single-v1-multi-turn", "system_prompt": "M", "prompt_template": "Q {question_1} A {answer_1} Q {question_2} A {answer_2}"}
 {"name": "single-math-v1-multi-turn", "system_prompt": "M", "prompt_template": "{question_1}|{ref_answer_1}|{question_2}|{ref_answer_2}|{answer_1}|{answer_2}"}
