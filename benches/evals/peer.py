@@ -19,9 +19,7 @@ os.environ["HF_DATASETS_OFFLINE"] = os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import lm_eval
-import torch
 from lm_eval.api.task import ConfigurableTask
-from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks._yaml_loader import load_yaml
 
 YAMLS = Path(lm_eval.__file__).parent / "tasks"
@@ -41,7 +39,7 @@ def named(path, delimiter=","):
 
 
 def lines(path):
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines() if line]
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").split("\n") if line]
 
 
 def mmlu(folder):
@@ -156,6 +154,9 @@ def question(samples):
 
 
 def main():
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
     parser.add_argument("--data", type=Path, required=True)
@@ -191,4 +192,5 @@ def main():
     print("\n" + json.dumps(found))
 
 
-main()
+if __name__ == "__main__":
+    main()

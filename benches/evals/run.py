@@ -62,7 +62,9 @@ def ours(options, task, data, out):
         command += ["--limit", options.limit]
     seconds, _ = run(command)
     questions = {}
-    for line in (out / f"samples_{task}.jsonl").read_text().splitlines():
+    for line in (out / f"samples_{task}.jsonl").read_text().split("\n"):
+        if not line:
+            continue
         sample = json.loads(line)
         scores = {name: sample[name] for name in sample["metrics"] if name in sample}
         answer = sample["resps"][0]

@@ -226,6 +226,6 @@ impl Reader<'_> {
 }
 
 fn factorial(number: f64) -> Option<f64> {
-    let whole = number >= 0.0 && number <= 170.0 && number.fract() == 0.0;
+    let whole = (0.0..=170.0).contains(&number) && number.fract() == 0.0;
     whole.then(|| (1..=number as u32).map(f64::from).product())
 }

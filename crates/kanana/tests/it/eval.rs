@@ -402,7 +402,10 @@ fn a_judge_is_asked_once_and_its_words_are_part_of_the_artifact() {
         "data/komt_bench/question_ko.jsonl",
         "{\"question_id\": 81, \"category\": \"writing\", \"turns\": [\"여행기를 써 주세요.\", \"더 짧게.\"]}\n",
     );
-    trial.write("data/komt_bench/reference_answer_ko/gpt-4.jsonl", "");
+    trial.write(
+        "data/komt_bench/reference_answer_ko/gpt-4.jsonl",
+        "{\"question_id\": 111, \"choices\": [{\"turns\": [\"넓이는 3이다.\", \"둘레는 9이다.\"]}]}\n",
+    );
     let judge = Pretend::new(|_| Act::says("좋습니다. 평가: [[7]]"));
     let url = judge.url();
     let words = [

@@ -9,7 +9,7 @@ use page::{Axis, Bar, BarChart, Cell, Column, Page, Table};
 use std::path::PathBuf;
 
 /// Columns of the table.
-const COLUMNS: usize = 120;
+const COLUMNS: usize = 140;
 
 /// Compare two evaluations.
 #[derive(Args)]
@@ -40,13 +40,14 @@ impl Compare {
                 false => compared.left_out.join("; "),
             }
         );
-        let page = draw(&a, &b, &compared);
         if let Some(path) = &self.page {
+            let page = draw(&a, &b, &compared, true);
             disk::write(path, page.finish().as_bytes())?;
         }
         if self.json {
             return terminal::json(&compared);
         }
+        let page = draw(&a, &b, &compared, false);
         terminal::say(page.terminal(COLUMNS, Ink::Plain).trim_end());
         if let Some(path) = &self.page {
             terminal::note(&format!("The page: {}", path.display()));
@@ -55,10 +56,10 @@ impl Compare {
     }
 }
 
-fn draw(a: &Saved, b: &Saved, compared: &Compared) -> Page {
+fn draw(a: &Saved, b: &Saved, compared: &Compared, picture: bool) -> Page {
     let mut page = Page::new(format!("{} against {}", a.about.model, b.about.model));
     page.lead(
-        "The same questions, pair by pair. p says how likely so large a difference is between equals: by \
+        "The same questions, pair by pair; won says how many each of the two did better. p says how likely so large a difference is between equals: by \
          McNemar's exact test where scores are right or wrong, by the paired bootstrap elsewhere; the last \
          p is adjusted for the number of comparisons (Holm).",
     );
@@ -70,9 +71,10 @@ fn draw(a: &Saved, b: &Saved, compared: &Compared) -> Page {
         Column::number(&b.about.model, 4),
         Column::number("difference", 4),
         Column::text("95 %"),
-        Column::text("only a · only b"),
+        Column::text("won"),
+        Column::text("test"),
         Column::text("p"),
-        Column::text("p, Holm"),
+        Column::text("p (Holm)"),
         Column::text("verdict"),
     ]);
     for one in &compared.comparisons {
@@ -89,13 +91,17 @@ fn draw(a: &Saved, b: &Saved, compared: &Compared) -> Page {
                 page::fixed(one.high, 4)
             )),
             Cell::from(format!("{} · {}", one.a_higher, one.b_higher)),
-            Cell::from(format!("{} ({})", probability(one.p), test(one.test))),
+            Cell::from(test(one.test)),
+            Cell::from(probability(one.p)),
             Cell::from(probability(one.adjusted)),
             Cell::from(verdict(one, a, b)),
         ]);
     }
     page.table(table);
-    page.bars(differences(compared));
+    let differ = |one: &Comparison| one.low != 0.0 || one.high != 0.0;
+    if picture && compared.comparisons.iter().any(differ) {
+        page.bars(differences(compared));
+    }
     for sentence in &compared.left_out {
         page.paragraph(format!("Left out: {sentence}."));
     }
