@@ -127,7 +127,7 @@ fn bare(answer: &str, name: Option<&str>) -> String {
         ["import ", "from ", "def ", "class ", "@", "async def "]
             .iter()
             .any(|word| line.starts_with(word))
-            && !(line.starts_with("from ") && !line.contains(" import "))
+            && (!line.starts_with("from ") || line.contains(" import "))
     };
     let lines = answer.lines().skip_while(|line| !begins(line));
     let mut code: Vec<&str> = Vec::new();

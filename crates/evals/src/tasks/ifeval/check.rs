@@ -110,7 +110,12 @@ impl Instruction {
             Instruction::EnglishCapital => words::is_upper(text) && is_in("en", text),
             Instruction::EnglishLowercase => words::is_lower(text) && is_in("en", text),
             Instruction::NoComma => {
-                !text.contains(',') && !(is_korean && text.contains(['，', '、']))
+                let commas: &[char] = if is_korean {
+                    &[',', '，', '、']
+                } else {
+                    &[',']
+                };
+                !text.contains(commas)
             }
             Instruction::Quotation => {
                 let text = text.trim();

@@ -74,6 +74,6 @@ pub(super) fn of(subject: &str) -> Option<&'static str> {
     let same = |name: &&str| name.eq_ignore_ascii_case(subject);
     let found = CATEGORIES
         .iter()
-        .find(|(_, subjects)| subjects.iter().any(|name| same(name)));
+        .find(|(_, subjects)| subjects.iter().any(same));
     found.map(|(category, _)| *category)
 }
