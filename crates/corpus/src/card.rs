@@ -342,11 +342,11 @@ mod tests {
         let front = "---\nlanguage:\n- en\n- ko\nlicense: other\nlicense_name: by-document\npretty_name: \"두 언어: \\\"말뭉치\\\"\"\nsize_categories:\n- 1K<n<10K\n";
         assert!(text.starts_with(front), "{text}");
         assert!(
-            text.contains("| ko | 책\\|장 &lt;b> | 800 | 17.6 KB | 2,400 |"),
+            text.contains("| ko | 책\\|장 &lt;b> | 800 | 18.4 KB | 2,400 |"),
             "{text}"
         );
         assert!(
-            text.contains("| CC-BY-SA-4.0 | 900 | 19.8 KB |\n| none stated | 300 |"),
+            text.contains("| CC-BY-SA-4.0 | 900 | 20.7 KB |\n| none stated | 300 |"),
             "{text}"
         );
         assert!(
