@@ -252,16 +252,17 @@ impl Card {
 
 /// `n<1K`, `1K<n<10K` … as the hub names sizes.
 fn category(documents: u64) -> &'static str {
-    match documents {
-        ..1_000 => "n<1K",
-        ..10_000 => "1K<n<10K",
-        ..100_000 => "10K<n<100K",
-        ..1_000_000 => "100K<n<1M",
-        ..10_000_000 => "1M<n<10M",
-        ..100_000_000 => "10M<n<100M",
-        ..1_000_000_000 => "100M<n<1B",
-        _ => "n>1B",
-    }
+    const SIZES: [(u64, &str); 7] = [
+        (1_000, "n<1K"),
+        (10_000, "1K<n<10K"),
+        (100_000, "10K<n<100K"),
+        (1_000_000, "100K<n<1M"),
+        (10_000_000, "1M<n<10M"),
+        (100_000_000, "10M<n<100M"),
+        (1_000_000_000, "100M<n<1B"),
+    ];
+    let size = SIZES.iter().find(|(below, _)| documents < *below);
+    size.map_or("n>1B", |(_, name)| name)
 }
 
 /// A name within a cell of a table.

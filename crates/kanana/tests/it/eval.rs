@@ -414,10 +414,7 @@ fn a_judge_is_asked_once_and_its_words_are_part_of_the_artifact() {
             )
         })
         .collect();
-    trial.write(
-        "data/komt_bench/judge_prompts_ko.jsonl",
-        &prompts.join("\n"),
-    );
+    trial.write("data/komt_bench/judge_prompts_ko.jsonl", prompts.join("\n"));
     let judge = Pretend::new(|_| Act::says("좋습니다. 평가: [[7]]"));
     let url = judge.url();
     let words = [

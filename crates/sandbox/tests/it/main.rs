@@ -1,7 +1,8 @@
 //! Hostile programs that must be contained and honest ones that must run, in four ways: started by
 //! root and by an ordinary user, with namespaces and without.
 //!
-//! These tests need Linux with Landlock, and Python 3; where either is missing they fail and say so.
+//! These tests need Linux with Landlock, and Python 3, which a machine that builds kanana may lack: they run
+//! with `--include-ignored`, as in `.ci/run`, and fail where either is missing.
 //! As root they run in all four ways; as an ordinary user, in the two that are left.
 
 mod honest;
@@ -45,6 +46,7 @@ fn turn(namespaces: bool) -> Option<MutexGuard<'static, ()>> {
 }
 
 #[test]
+#[ignore = "needs Python 3 and Landlock: --include-ignored, as .ci/run does"]
 fn forty_hostile_programs_are_contained() {
     assert_eq!(hostile::PROGRAMS.len(), 40);
     for user in users() {
@@ -68,7 +70,7 @@ fn forty_hostile_programs_are_contained() {
                 "{user:?}, namespaces {namespaces}:\n{}",
                 wrong.join("\n")
             );
-            scene.is_as_it_was(&format!("{user:?}, namespaces {namespaces}"));
+            scene.has_not_changed(&format!("{user:?}, namespaces {namespaces}"));
         }
     }
 }
@@ -90,6 +92,7 @@ fn fault(it: &hostile::Hostile, outcome: &Outcome) -> Option<String> {
 }
 
 #[test]
+#[ignore = "needs Python 3 and Landlock: --include-ignored, as .ci/run does"]
 fn twenty_honest_programs_run() {
     assert_eq!(honest::PROGRAMS.len(), 20);
     for user in users() {
@@ -122,12 +125,13 @@ fn twenty_honest_programs_run() {
                 "{user:?}, namespaces {namespaces}:\n{}",
                 wrong.join("\n")
             );
-            scene.is_as_it_was("after honest programs");
+            scene.has_not_changed("after honest programs");
         }
     }
 }
 
 #[test]
+#[ignore = "needs Python 3 and Landlock: --include-ignored, as .ci/run does"]
 fn the_end_of_a_program_is_told_in_words() {
     let scene = Scene::new(users()[0]);
     let programs = [

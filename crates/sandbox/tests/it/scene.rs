@@ -145,7 +145,7 @@ impl Scene {
     }
 
     /// Nothing was read, written, reached, killed or left behind.
-    pub(crate) fn is_as_it_was(mut self, place: &str) {
+    pub(crate) fn has_not_changed(mut self, place: &str) {
         let path = self.folder.path();
         let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap_or_default();
         assert_eq!(

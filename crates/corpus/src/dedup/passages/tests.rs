@@ -77,7 +77,7 @@ fn a_passage_stays_where_it_came_first() {
     );
     // Twice in one document is that document's business.
     let refrain = format!("{QUOTED} 그리고 {QUOTED}");
-    assert_eq!(cut(&[&refrain], 60), [refrain.clone()]);
+    assert_eq!(cut(&[&refrain], 60), std::slice::from_ref(&refrain));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_long_copy_is_cut_whole_and_threads_change_nothing() {
     };
     let mut text = |count: usize| {
         (0..count)
-            .map(|_| word() + if count % 3 == 0 { " " } else { "" })
+            .map(|_| word() + if count.is_multiple_of(3) { " " } else { "" })
             .collect::<String>()
     };
     let passage = text(3000);
