@@ -117,7 +117,10 @@ pub(crate) fn judge(code: &str, tests: &Tests) -> Result<Verdict> {
     let said = outcome.stdout.lines().last();
     let said = said.and_then(|line| serde_json::from_str::<Said>(line).ok());
     match said.filter(|said| said.mark == mark && outcome.status == Status::Ended(0)) {
-        Some(said) if said.base == "broken" => bail!("{}", said.why),
+        Some(said) if said.base == "broken" => {
+            let holds = |reference: &str| judge(reference, tests).is_ok();
+            broken(said.why, code, tests, holds)
+        }
         Some(said) => {
             let base = said.base == "pass";
             Ok(Verdict {
@@ -134,6 +137,23 @@ pub(crate) fn judge(code: &str, tests: &Tests) -> Result<Verdict> {
             why: outcome.why,
             ..Verdict::default()
         }),
+    }
+}
+
+/// What it means that the problem's own solution failed beside an answer: the problem is broken, unless the
+/// solution `holds` beside itself. Then the answer broke it, and has failed.
+fn broken(
+    why: String,
+    code: &str,
+    tests: &Tests,
+    holds: impl FnOnce(&str) -> bool,
+) -> Result<Verdict> {
+    match tests {
+        Tests::Compare { reference, .. } if reference != code && holds(reference) => Ok(Verdict {
+            why,
+            ..Verdict::default()
+        }),
+        _ => bail!("{why}"),
     }
 }
 

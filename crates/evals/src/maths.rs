@@ -22,7 +22,10 @@ pub(crate) fn equal(answer: &str, wanted: &str) -> bool {
 
 /// What stands in the last `\boxed{…}` (or `\fbox{…}`, or behind `\boxed `), with its braces balanced.
 pub(crate) fn boxed(text: &str) -> Option<&str> {
-    if let Some((_, rest)) = text.rsplit_once("\\boxed ") {
+    if let Some((_, rest)) = text.rsplit_once("\\boxed ")
+        && !rest.trim_start().starts_with('{')
+        && !rest.contains("\\boxed{")
+    {
         return rest.split('$').next();
     }
     let start = text.rfind("\\boxed").or_else(|| text.rfind("\\fbox"))?;
@@ -54,6 +57,8 @@ mod tests {
         );
         assert_eq!(boxed("so $\\boxed 7$ it is"), Some("7"));
         assert_eq!(boxed("답은 \\fbox{삼}"), Some("삼"));
+        assert_eq!(boxed("so $\\boxed {7}$, dear"), Some("7"));
+        assert_eq!(boxed("a \\boxed answer: $\\boxed{7}$"), Some("7"));
         assert_eq!(boxed("\\boxed{1"), None);
         assert_eq!(boxed("\\boxed"), None);
         assert_eq!(boxed("none"), None);
@@ -95,9 +100,21 @@ mod tests {
             ("[invalidanswer]", "1"),
             ("\\frac{1}{0}", "0"),
             ("lube", "blue"),
+            ("1234567890", "1234567891"),
+            ("-12345678901234567890", "-12345678901234567891"),
         ] {
             assert!(!equal(answer, wanted), "{answer} and {wanted}");
         }
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_has_no_value() {
+        for part in ["x^-", "\\sqrt", "\\frac1", "x^\\sqrt", "(", "{"] {
+            let deep = format!("{}x", part.repeat(100_000));
+            assert!(!value::equal(&deep, "1"), "{part}");
+        }
+        assert!(value::equal("2^-2^-1", "2^{-\\sqrt{\\frac{1}{4}}}"));
+        assert!(value::equal("\\sqrt\\frac14", "0.5"));
     }
 
     #[derive(serde::Deserialize)]

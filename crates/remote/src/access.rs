@@ -39,9 +39,10 @@ impl Address {
 /// what is made.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Sent to whatever address is asked.
+    /// Sent to whatever address is asked. One that was read from a file, which somebody named, goes before
+    /// all others; any other gives way to a service's own.
     pub key: Option<Key>,
-    /// Sent to addresses that begin like this and have no other key: a key that belongs to one service
+    /// Sent to addresses that begin like this, before the general key: a key that belongs to one service
     /// is not shown to another that a recipe names.
     pub keys: Vec<(String, Key)>,
     /// Calls at once.
@@ -98,7 +99,11 @@ impl Access {
             .keys
             .iter()
             .find(|(begin, _)| at(begin.trim_end_matches('/')));
-        self.key.clone().or_else(|| own.map(|(_, key)| key.clone()))
+        let named = self.key.as_ref().filter(|key| key.named());
+        named
+            .or(own.map(|(_, key)| key))
+            .or(self.key.as_ref())
+            .cloned()
     }
 }
 
@@ -128,6 +133,28 @@ mod tests {
         }
         access.key = Some(key("own"));
         assert_eq!(secret(&access, "https://evil/v1").as_deref(), Some("own"));
+    }
+
+    #[test]
+    fn a_services_own_key_goes_before_the_general_one_but_not_before_a_file() {
+        let key = |text: &str| Key::new(text).expect("a key");
+        let mut access = Access {
+            key: Some(key("general")),
+            keys: vec![("https://api.openai.com".into(), key("sk"))],
+            ..Access::default()
+        };
+        let secret = |access: &Access, url: &str| {
+            let key = access.key(url).expect("a key");
+            key.secret().to_owned()
+        };
+        assert_eq!(secret(&access, "https://api.openai.com/v1"), "sk");
+        assert_eq!(secret(&access, "https://other/v1"), "general");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("key");
+        disk::write(&file, b"named").expect("written");
+        access.key = Some(Key::read(&file).expect("a key"));
+        assert_eq!(secret(&access, "https://api.openai.com/v1"), "named");
+        assert_eq!(secret(&access, "https://other/v1"), "named");
     }
 
     #[test]

@@ -108,14 +108,18 @@ impl Endpoint {
             .send(body)
             .map_err(|error| Failure::broken(&self.base, &error))?;
         let (parts, mut body) = response.into_parts();
-        let bytes = body
+        let mut bytes = body
             .with_config()
             .limit(LONGEST)
             .read_to_vec()
             .map_err(|error| Failure::broken(&self.base, &error))?;
+        let key = self.key.as_ref();
+        if let Some(key) = key {
+            // Before anything is made of it: what a server says goes into errors and transcripts.
+            bytes = key.hide(bytes);
+        }
         if !parts.status.is_success() {
-            let keyed = self.key.is_some();
-            return Err(Failure::status(&self.base, &parts, &bytes, path, keyed));
+            return Err(Failure::status(&self.base, &parts, &bytes, path, key));
         }
         let reply = serde_json::from_slice::<Value>(&bytes).map_err(|error| {
             let told = anyhow!(

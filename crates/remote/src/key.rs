@@ -3,9 +3,15 @@
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 
+/// Shorter keys (`EMPTY`, which local servers are fond of) are no secret, and words of ordinary replies.
+const SECRET: usize = 8;
+
 /// An API key.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Key(String);
+pub struct Key {
+    secret: String,
+    named: bool,
+}
 
 impl Key {
     /// A key as it was given; white space around it is dropped.
@@ -19,7 +25,10 @@ impl Key {
             text.bytes().all(|byte| byte.is_ascii_graphic()),
             "the API key holds a space, a line break or a letter outside ASCII: wanted one word"
         );
-        Ok(Key(text.to_owned()))
+        Ok(Key {
+            secret: text.to_owned(),
+            named: false,
+        })
     }
 
     /// The key that a file holds, and nothing else.
@@ -29,11 +38,35 @@ impl Key {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the API key from {}", path.display()))?;
-        Key::new(&text).with_context(|| path.display().to_string())
+        let key = Key::new(&text).with_context(|| path.display().to_string())?;
+        Ok(Key { named: true, ..key })
     }
 
     pub(crate) fn secret(&self) -> &str {
-        &self.0
+        &self.secret
+    }
+
+    /// Whether somebody named the file it is in: one from the environment just happens to be there.
+    pub(crate) fn named(&self) -> bool {
+        self.named
+    }
+
+    /// What a server said, with `…` for the key wherever it says the key back. A slash may be escaped
+    /// there, as in JSON.
+    pub(crate) fn hide(&self, said: Vec<u8>) -> Vec<u8> {
+        if self.secret.len() < SECRET {
+            return said;
+        }
+        let escaped = self.secret.replace('\\', "\\\\").replace('"', "\\\"");
+        let forms = [&self.secret, &escaped, &escaped.replace('/', "\\/")];
+        let text = String::from_utf8_lossy(&said);
+        if !forms.iter().any(|form| text.contains(form.as_str())) {
+            return said;
+        }
+        let hidden = forms.iter().fold(text.into_owned(), |text, form| {
+            text.replace(form.as_str(), "…")
+        });
+        hidden.into_bytes()
     }
 }
 
@@ -63,5 +96,28 @@ mod tests {
             Key::read(&folder.path().join("none")).expect_err("none")
         );
         assert!(told.contains("cannot read the API key"), "{told}");
+    }
+
+    #[test]
+    fn a_key_that_is_said_back_is_hidden() {
+        let hide = |key: &str, said: &str| {
+            let hidden = Key::new(key).expect("a key").hide(said.as_bytes().to_vec());
+            String::from_utf8(hidden).expect("text")
+        };
+        assert_eq!(
+            hide("sk-123456", "열쇠 sk-123456, sk-123456!"),
+            "열쇠 …, …!"
+        );
+        assert_eq!(hide("sk-123456", "다른 말"), "다른 말");
+        assert_eq!(
+            hide("sk/12+456", r#"{"a":"sk\/12+456","b":"sk/12+456"}"#),
+            r#"{"a":"…","b":"…"}"#
+        );
+        assert_eq!(
+            hide(r#"a"b\c/def"#, r#"{"a":"a\"b\\c\/def"}"#),
+            r#"{"a":"…"}"#
+        );
+        // No secret, and no reply would survive it.
+        assert_eq!(hide("content", r#"{"content":""}"#), r#"{"content":""}"#);
     }
 }

@@ -82,6 +82,11 @@ impl<C: Caller> Recorded<C> {
         self.state().asked
     }
 
+    /// Lines of the transcript that could not be read and were passed over; half a line at its end is none.
+    pub fn damaged(&self) -> u64 {
+        self.state().transcript.damaged
+    }
+
     /// Whether a request has its answer already.
     pub fn holds(&self, fingerprint: Fingerprint) -> bool {
         self.state().transcript.holds(fingerprint)
@@ -138,8 +143,15 @@ impl<C: Caller> Caller for Recorded<C> {
                 return self.said(said);
             }
             let Some(_) = self.caller else {
+                let why = match state.transcript.damaged {
+                    0 => "it was made for other questions".to_owned(),
+                    damaged => format!(
+                        "it was made for other questions, or the reply stood in what is damaged, {damaged} of \
+                         its lines"
+                    ),
+                };
                 bail!(
-                    "the transcript holds no reply to this request to {}/{path}: it was made for other questions",
+                    "the transcript holds no reply to this request to {}/{path}: {why}",
                     self.identity
                 );
             };

@@ -6,9 +6,9 @@
 //! documents share one, their texts are compared around it, byte by byte. The texts lie in one mapped file
 //! meanwhile. The first document keeps the passage; what a document says twice itself stays.
 //!
-//! An anchor is compared with at most [`RIVALS`] passages that stay: text that stands in more surroundings
-//! than that, and in each is shorter than the limit, may hide a later repetition around it. A passage that is
-//! cut takes 16 bytes of memory.
+//! An anchor is compared with at most [`RIVALS`] passages that stay, [`OWN`] of one document: text that stands
+//! in more surroundings than that, and in each is shorter than the limit, may hide a later repetition around
+//! it. A passage that is cut takes 16 bytes of memory.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -25,7 +25,10 @@ use crate::curate::{piece, pool};
 
 /// Different passages around one anchor that a document is compared with.
 const RIVALS: usize = 64;
-/// Records in memory at once: 16 bytes each.
+/// Those of one document among them: what it repeats itself must not crowd out the other documents.
+const OWN: usize = 8;
+/// Records in memory at once: 16 bytes each. They are a run of the shuffle, which bounds how many of those
+/// are open at once.
 const RUN: usize = 2 << 20;
 /// How far a cut may give way to leave words whole, in bytes.
 const WORD: usize = 48;
@@ -189,7 +192,10 @@ impl Texts<'_> {
             }
             // What is cut here is no passage that stays.
             if found.len() == before && rivals.len() < RIVALS {
-                rivals.push((place, within));
+                let own = rivals.iter().filter(|(_, of)| of.start == within.start);
+                if own.count() < OWN {
+                    rivals.push((place, within));
+                }
             }
         }
     }

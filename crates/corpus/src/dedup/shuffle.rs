@@ -5,6 +5,9 @@
 //! written atomically; so a killed run loses the piece it was at. Layout of a run: for each partition its
 //! records (key and value, 8 bytes each, little-endian) in order; then for each partition their number and
 //! their BLAKE3; then the number of partitions and a magic word.
+//!
+//! At most [`OPEN`] runs are open at once: where there are more, so many at a time are first folded into one,
+//! which takes as much of the disk again as the partition has.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -32,11 +35,14 @@ pub(crate) trait Shuffle {
 const MAGIC: &[u8; 8] = b"shuffle1";
 const RECORD: u64 = 16;
 const ENTRY: u64 = 40;
+/// Runs that are merged at once. Each is an open file, of which some systems allow 256.
+const OPEN: usize = 200;
 
 /// Runs in a folder.
 pub(crate) struct DiskShuffle {
     folder: PathBuf,
     runs: Vec<PathBuf>,
+    at_once: usize,
 }
 
 impl DiskShuffle {
@@ -46,6 +52,7 @@ impl DiskShuffle {
         let mut shuffle = Self {
             folder: folder.to_owned(),
             runs: Vec::new(),
+            at_once: OPEN,
         };
         while shuffle.next().is_file() {
             shuffle.runs.push(shuffle.next());
@@ -63,6 +70,36 @@ impl DiskShuffle {
             .iter()
             .map(|path| Ok(Run::open(path, partition)?.left()))
             .sum()
+    }
+
+    /// Runs of one partition in which all records of this one are, few enough to be merged at once.
+    fn fold(&self, partition: usize, folder: &Path) -> Result<Vec<PathBuf>> {
+        let (mut paths, mut from) = (Vec::new(), self.runs.as_slice());
+        let mut partition = partition;
+        for level in 0.. {
+            let folded = folder.join(level.to_string());
+            disk::create_dir(&folded)?;
+            let mut next = Vec::new();
+            for some in from.chunks(self.at_once) {
+                let path = folded.join(format!("run-{:05}", next.len()));
+                let mut file = AtomicFile::create(&path)?;
+                let mut section = Section::default();
+                merge(some, partition, &mut |record| {
+                    section.write(&mut file, record)
+                })?;
+                finish(file, vec![section])?;
+                next.push(path);
+            }
+            if level > 0 {
+                disk::remove_dir(&folder.join((level - 1).to_string()))?;
+            }
+            (paths, partition) = (next, 0);
+            from = &paths;
+            if from.len() <= self.at_once {
+                break;
+            }
+        }
+        Ok(paths)
     }
 
     /// Merges all runs into one file in which every key stands once, with its first value.
@@ -104,18 +141,9 @@ impl Shuffle for DiskShuffle {
         partition: usize,
         visit: &mut dyn FnMut(u64, &[u64]) -> Result<()>,
     ) -> Result<()> {
-        let mut runs = self
-            .runs
-            .iter()
-            .map(|path| Run::open(path, partition))
-            .collect::<Result<Vec<_>>>()?;
-        let mut heap = BinaryHeap::new();
-        for (index, run) in runs.iter_mut().enumerate() {
-            heap.extend(run.next()?.map(|record| Reverse((record, index))));
-        }
         let mut values: Vec<u64> = Vec::new();
         let mut current = None;
-        while let Some(Reverse(((key, value), index))) = heap.pop() {
+        let mut take = |(key, value): Record| {
             if current != Some(key) {
                 if let Some(key) = current {
                     visit(key, &values)?;
@@ -124,10 +152,40 @@ impl Shuffle for DiskShuffle {
                 current = Some(key);
             }
             values.push(value);
-            heap.extend(runs[index].next()?.map(|record| Reverse((record, index))));
+            Ok(())
+        };
+        if self.runs.len() <= self.at_once {
+            merge(&self.runs, partition, &mut take)?;
+        } else {
+            let folder = self.folder.join("folded");
+            // What a killed attempt left.
+            disk::remove_dir(&folder)?;
+            merge(&self.fold(partition, &folder)?, 0, &mut take)?;
+            disk::remove_dir(&folder)?;
         }
         current.map_or(Ok(()), |key| visit(key, &values))
     }
+}
+
+/// Visits the records of a partition of some runs in order.
+fn merge(
+    runs: &[PathBuf],
+    partition: usize,
+    visit: &mut dyn FnMut(Record) -> Result<()>,
+) -> Result<()> {
+    let mut runs = runs
+        .iter()
+        .map(|path| Run::open(path, partition))
+        .collect::<Result<Vec<_>>>()?;
+    let mut heap = BinaryHeap::new();
+    for (index, run) in runs.iter_mut().enumerate() {
+        heap.extend(run.next()?.map(|record| Reverse((record, index))));
+    }
+    while let Some(Reverse((record, index))) = heap.pop() {
+        visit(record)?;
+        heap.extend(runs[index].next()?.map(|record| Reverse((record, index))));
+    }
+    Ok(())
 }
 
 /// One partition of a run while it is written.
@@ -281,9 +339,13 @@ mod tests {
             expected.values_mut().for_each(|values| values.sort_unstable());
             let expected: Vec<_> = expected.into_iter().collect();
             prop_assert_eq!(&groups(&shuffle, 1), &expected);
-            let again = DiskShuffle::open(folder.path()).unwrap();
+            let mut again = DiskShuffle::open(folder.path()).unwrap();
             prop_assert_eq!(again.records(1).unwrap(), pieces.iter().map(|piece| piece.len() as u64).sum::<u64>());
             prop_assert_eq!(&groups(&again, 1), &expected);
+            // As with more runs than may be open at once.
+            again.at_once = 2;
+            prop_assert_eq!(&groups(&again, 1), &expected);
+            prop_assert!(!folder.path().join("folded").exists());
             again.merge_into(&folder.path().join("all"), 2).unwrap();
             let mut run = Run::open(&folder.path().join("all"), 1).unwrap();
             let mut keys = Vec::new();

@@ -3,6 +3,30 @@
 use super::*;
 
 #[test]
+fn an_answer_that_breaks_the_solution_has_failed() {
+    let tests = Tests::Compare {
+        row: String::new(),
+        reference: "right".to_owned(),
+        mbpp: false,
+    };
+    let put = |code: &str, tests: &Tests, holds: bool| {
+        broken("it failed".to_owned(), code, tests, |reference| {
+            assert_eq!(reference, "right");
+            holds
+        })
+    };
+    let failed = Verdict {
+        why: "it failed".to_owned(),
+        ..Verdict::default()
+    };
+    assert_eq!(put("an answer", &tests, true).unwrap(), failed);
+    // the problem is broken by itself, not by the answer
+    assert!(put("an answer", &tests, false).is_err());
+    assert!(put("right", &tests, true).is_err());
+    assert!(put("an answer", &Tests::asserts(String::new()), true).is_err());
+}
+
+#[test]
 fn pass_at_k_is_the_share_of_draws_that_hold_a_right_one() {
     // every choice of 2 out of 4 answers, of which 1 is right: 3 of 6 hold it
     assert!((pass_at(2, 4, 1) - 0.5).abs() < 1e-12);

@@ -219,7 +219,11 @@ pub struct Recorded {
 
 impl Respondent for Recorded {
     fn identity(&self) -> String {
-        "answers of a finished evaluation".to_owned()
+        let mut replies: Vec<_> = self.replies.iter().collect();
+        replies.sort_by_key(|(request, _)| *request);
+        let bytes = serde_json::to_vec(&replies).expect("plain data");
+        let hash = blake3::hash(&bytes).to_hex();
+        format!("answers of a finished evaluation, {}", &hash[..16])
     }
 
     fn answer(
@@ -320,6 +324,34 @@ mod tests {
             "{:?}",
             outcome.remarks
         );
+    }
+
+    #[test]
+    fn another_models_answers_are_not_taken_from_the_same_cache() {
+        let (data, _bench) = bench();
+        let second = evaluation(data.path(), "b", ["섬", "섬"]);
+        let read = |folder: &Path| answers(folder, "mt_bench").unwrap();
+        let mut cache = Cache::in_memory();
+        for said in ["하와이는 좋다", "제주는 좋다", "하와이는 좋다"] {
+            let first = evaluation(data.path(), "a", [said, "또한 참 좋다"]);
+            let duel =
+                Duel::new("mt_bench", &setup(data.path()), read(&first), read(&second)).unwrap();
+            let mut recorded = duel.recorded().unwrap();
+            let outcome = run(
+                &duel,
+                &mut recorded,
+                Some(&mut Long),
+                &mut cache,
+                &Settings::default(),
+                &mut Silent,
+            )
+            .unwrap();
+            let words = [said, "또한 참 좋다"]
+                .map(|words| Answer::Messages(vec![Message::assistant(words)]));
+            assert_eq!(outcome.questions[0].answers, words);
+            let again = duel.recorded().unwrap().identity();
+            assert_eq!(again, outcome.respondent, "the same answers, the same name");
+        }
     }
 
     #[test]

@@ -225,7 +225,8 @@ mod tests {
         let (_data, bench) = bench();
         let pairs = Pairs { bench };
         let asks = pairs.task().asks().unwrap();
-        let (first, second) = ([said("가1"), said("가2")], [said("나1"), said("나2")]);
+        let first = [said(" 가1\n"), said("가2")];
+        let second = [said("나1"), said("\n나2 ")];
         let put = pairs.requests(&asks[1], &first, &second).unwrap();
         assert_eq!(words(&put[0]), "추월하면 몇 등인가?|2등이다.|가1|나1");
         assert_eq!(words(&put[1]), "추월하면 몇 등인가?|2등이다.|나1|가1");

@@ -3,8 +3,13 @@
 //! `results.json`: `results.<task>.{"acc,none", "acc_stderr,none", alias, sample_len}`, the same for
 //! each group as `<task>_<group>` where there are several, `groups`, `group_subtasks`, `configs`,
 //! `versions`, `n-shot`, `higher_is_better`, `n-samples`, `task_hashes`; what lm-eval has no word for
-//! stands under `kanana`. `samples_<task>.jsonl`: a line a question, as its `--log_samples` writes.
-//! Hashes are BLAKE3, where lm-eval's are SHA-256.
+//! stands under `kanana`. `samples_<task>.jsonl`: a line a question, as its `--log_samples` writes, an
+//! entry of `resps` for each of its requests.
+//!
+//! What differs in a line: it is one for all filters, where lm-eval writes one for each, and so its metrics
+//! keep theirs (`exact_match,strict-match`) and `filter` is `none`; `doc` is only id and group; messages
+//! stand as messages, and a request without an answer as `{"failed": why}`. Hashes are BLAKE3, where
+//! lm-eval's are SHA-256.
 
 use super::{Group, Outcome, Question};
 use crate::ask::{Answer, Likelihood, Request};
@@ -111,7 +116,8 @@ pub fn results(about: &About, outcomes: &[Outcome]) -> Value {
         }
         let mut higher = Map::new();
         for metric in &outcome.about.metrics {
-            higher.insert(metric.name.clone(), json!(metric.higher_is_better));
+            let (name, _) = metric.name.split_once(',').unwrap_or((&metric.name, ""));
+            higher.insert(name.to_owned(), json!(metric.higher_is_better));
         }
         put(
             "configs",
@@ -177,13 +183,14 @@ pub fn samples(outcome: &Outcome) -> impl Iterator<Item = Value> + '_ {
             "doc": {"id": one.ask.id, "group": one.ask.group},
             "target": one.score.expected,
             "arguments": arguments(one),
-            "resps": one.answers.iter().map(answered).collect::<Vec<_>>(),
-            "filtered_resps": [one.score.taken],
+            "resps": responses(one),
+            "filtered_resps": filtered(one),
             "filter": "none",
             "metrics": metrics,
             "prompt_hash": one.prompt_hash(),
             "target_hash": blake3::hash(one.score.expected.as_bytes()).to_hex().to_string(),
-            "kanana": {"weight": one.score.weight, "classes": one.score.classes, "note": one.score.note,
+            "kanana": {"weight": one.score.weight, "weights": one.score.weights,
+                "classes": one.score.classes, "taken": one.score.taken, "note": one.score.note,
                 "notes": one.notes, "judge": judged(one)},
         });
         let fields = line.as_object_mut().expect("an object");
@@ -238,18 +245,46 @@ fn arguments(one: &Question) -> Value {
     Value::Object(all)
 }
 
-/// Likelihoods as lm-eval writes them, pairs of strings; words as they are.
-fn answered(answer: &Answer) -> Value {
-    let pair = |one: &Likelihood| {
-        let greedy = if one.greedy { "True" } else { "False" };
-        json!([format!("{}", one.sum), greedy])
-    };
-    match answer {
-        Answer::Likelihoods(all) => all.iter().map(pair).collect(),
-        Answer::Texts(all) => json!(all),
-        Answer::Messages(all) => json!(all),
-        // Thousands of numbers a line that nobody reads.
-        Answer::Vector(vector) => json!(format!("a vector of {}", vector.len())),
-        Answer::Failed(why) => json!({"failed": why}),
+/// An entry for each request in lm-eval's sense, each a list of as many answers as were drawn.
+fn responses(one: &Question) -> Vec<Value> {
+    let mut all = vec![];
+    for (at, answer) in one.answers.iter().enumerate() {
+        match answer {
+            Answer::Likelihoods(likelihoods) => {
+                let values = likelihoods.iter().map(|value| likelihood(one, at, value));
+                all.extend(values.map(|value| json!([value])));
+            }
+            Answer::Texts(texts) => all.push(json!(texts)),
+            Answer::Messages(messages) => all.push(json!(messages)),
+            // Thousands of numbers a line that nobody reads.
+            Answer::Vector(vector) => all.push(json!([format!("a vector of {}", vector.len())])),
+            Answer::Failed(why) => all.push(json!({"failed": why})),
+        }
+    }
+    all
+}
+
+/// Likelihoods as they came, one for each request; of words what was taken from them.
+fn filtered(one: &Question) -> Vec<Value> {
+    let answers = one.answers.iter().enumerate();
+    let all: Vec<Value> = answers
+        .filter_map(|(at, answer)| match answer {
+            Answer::Likelihoods(all) => Some((at, all)),
+            _ => None,
+        })
+        .flat_map(|(at, all)| all.iter().map(move |value| likelihood(one, at, value)))
+        .collect();
+    match all.is_empty() {
+        true => vec![json!(one.score.taken)],
+        false => all,
+    }
+}
+
+/// In strings, as lm-eval writes them: of a continuation with whether it is greedy, of a whole text alone.
+fn likelihood(one: &Question, at: usize, value: &Likelihood) -> Value {
+    let sum = value.sum.to_string();
+    match one.requests.get(at) {
+        Some(Request::Measure { .. }) => json!(sum),
+        _ => json!([sum, if value.greedy { "True" } else { "False" }]),
     }
 }

@@ -36,7 +36,7 @@ pub struct SavedQuestion {
     pub group: String,
     /// Equal where the prompts are.
     pub prompt: String,
-    /// Values, weight and classes.
+    /// Values, weights and classes.
     pub score: Score,
 }
 
@@ -49,6 +49,8 @@ struct Document {
 #[derive(Deserialize)]
 struct Extra {
     weight: Option<f64>,
+    #[serde(default)]
+    weights: BTreeMap<String, f64>,
     classes: Option<(usize, usize)>,
     note: String,
 }
@@ -134,6 +136,7 @@ fn question(line: &str) -> Result<SavedQuestion> {
         score: Score {
             values,
             weight: extra.weight,
+            weights: extra.weights,
             classes: extra.classes,
             expected: field(&line["target"])?,
             note: extra.note,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::ask::{Draw, Likelihood};
+use crate::compare::compare;
 use crate::task::{Aggregate, Metric, Protocol};
 
 fn about() -> RunAbout {
@@ -90,7 +91,10 @@ fn results_have_lm_evals_shape() {
     assert_eq!(all["n-shot"]["kmmlu"], 5);
     assert_eq!(all["n-samples"]["kmmlu"]["original"], 90);
     assert_eq!(all["n-samples"]["kmmlu"]["effective"], 3);
-    assert_eq!(all["higher_is_better"]["kmmlu"]["acc"], true);
+    assert_eq!(
+        all["higher_is_better"]["kmmlu"],
+        serde_json::json!({"acc": true, "exact_match": true})
+    );
     assert_eq!(
         all["kanana"]["kmmlu"]["contamination"],
         serde_json::Value::Null
@@ -104,7 +108,15 @@ fn samples_have_lm_evals_shape() {
     let line = &lines[1];
     assert_eq!(line["doc_id"], 1);
     assert_eq!(line["arguments"]["gen_args_1"]["arg_1"], " B");
-    assert_eq!(line["resps"][0][0], serde_json::json!(["-0.5", "True"]));
+    assert_eq!(
+        line["resps"],
+        serde_json::json!([[["-0.5", "True"]], [["-1.25", "False"]]])
+    );
+    assert_eq!(
+        line["filtered_resps"],
+        serde_json::json!([["-0.5", "True"], ["-1.25", "False"]])
+    );
+    assert_eq!(line["kanana"]["taken"], "A");
     assert_eq!(line["acc"], 1.0);
     assert_eq!(line["target"], "A");
     let hash = line["prompt_hash"].as_str().unwrap();
@@ -112,11 +124,56 @@ fn samples_have_lm_evals_shape() {
     assert_eq!(hash, lines[0]["prompt_hash"], "the same words");
 }
 
+#[test]
+fn samples_of_words_and_whole_texts_have_lm_evals_shape() {
+    let shape = |request: Request, answer: Answer| {
+        let mut outcome = outcome();
+        outcome.questions.truncate(1);
+        outcome.questions[0].requests = vec![request];
+        outcome.questions[0].answers = vec![answer];
+        let line = samples(&outcome).next().unwrap();
+        (line["resps"].clone(), line["filtered_resps"].clone())
+    };
+    let whole = Likelihood {
+        sum: -7.5,
+        tokens: 3,
+        greedy: false,
+    };
+    let text = "글".to_owned();
+    assert_eq!(
+        shape(
+            Request::Measure { text: text.clone() },
+            Answer::Likelihoods(vec![whole])
+        ),
+        (serde_json::json!([["-7.5"]]), serde_json::json!(["-7.5"]))
+    );
+    let complete = Request::Complete {
+        prompt: text,
+        stops: vec![],
+        limit: 8,
+    };
+    let texts = vec!["답: A".to_owned(), "답: B".to_owned()];
+    assert_eq!(
+        shape(complete.clone(), Answer::Texts(texts)),
+        (
+            serde_json::json!([["답: A", "답: B"]]),
+            serde_json::json!(["A"])
+        )
+    );
+    assert_eq!(
+        shape(complete, Answer::Failed("full".to_owned())).0,
+        serde_json::json!([{"failed": "full"}])
+    );
+}
+
 fn write(folder: &std::path::Path) {
-    let outcome = outcome();
-    let text = results(&about(), std::slice::from_ref(&outcome)).to_string();
+    write_outcome(folder, &outcome());
+}
+
+fn write_outcome(folder: &std::path::Path, outcome: &Outcome) {
+    let text = results(&about(), std::slice::from_ref(outcome)).to_string();
     disk::write(&folder.join(Saved::RESULTS), text.as_bytes()).unwrap();
-    let lines: Vec<String> = samples(&outcome).map(|line| line.to_string()).collect();
+    let lines: Vec<String> = samples(outcome).map(|line| line.to_string()).collect();
     let file = folder.join(Saved::samples_file("kmmlu"));
     disk::write(&file, lines.join("\n").as_bytes()).unwrap();
 }
@@ -132,6 +189,26 @@ fn what_was_written_is_read() {
         assert_eq!(found.id, wanted.ask.id);
         assert_eq!(found.score.values, wanted.score.values);
         assert_eq!(found.prompt, wanted.prompt_hash());
+    }
+}
+
+#[test]
+fn metrics_with_weights_of_their_own_are_compared_with_them() {
+    let plain = outcome();
+    let mut questions = plain.questions;
+    for (at, question) in questions.iter_mut().enumerate() {
+        let weight = 1.0 + 2.0 * at as f64;
+        question.score.weights = [("acc".to_owned(), weight)].into();
+    }
+    let weighed = Outcome::new(plain.about, 90, questions, String::new(), None);
+    // The second question alone is right: 3 of 1 + 3 + 5.
+    assert_eq!(weighed.estimates[0].value, 3.0 / 9.0);
+    let folder = tempfile::tempdir().unwrap();
+    write_outcome(folder.path(), &weighed);
+    let saved = Saved::read(folder.path()).unwrap();
+    let found = compare(&saved, &saved).comparisons;
+    for (found, estimate) in found.iter().zip(&weighed.estimates) {
+        assert_eq!(found.a, estimate.value, "{}", estimate.metric.name);
     }
 }
 

@@ -124,7 +124,12 @@ fn judgements(path: &Path) -> Result<HashMap<String, HashMap<String, i64>>> {
     let text = read::text(path)?;
     let mut judged: HashMap<String, HashMap<String, i64>> = HashMap::new();
     for (index, line) in text.lines().enumerate() {
-        let cells: Vec<&str> = line.split_whitespace().collect();
+        let line = line.trim_end();
+        // Names between tabs may hold spaces.
+        let cells: Vec<&str> = match line.contains('\t') {
+            true => line.split('\t').collect(),
+            false => line.split_whitespace().collect(),
+        };
         let (question, passage, relevance) = match cells[..] {
             [] => continue,
             [question, passage, relevance] => (question, passage, relevance),
@@ -136,7 +141,7 @@ fn judgements(path: &Path) -> Result<HashMap<String, HashMap<String, i64>>> {
                 cells.len()
             ),
         };
-        let relevance = match relevance.parse::<i64>() {
+        let relevance = match relevance.trim().parse::<i64>() {
             Ok(relevance) => relevance,
             // The names of the columns.
             Err(_) if index == 0 => continue,

@@ -106,6 +106,23 @@ fn both_forms_of_judgements_are_read() {
 }
 
 #[test]
+fn names_between_tabs_may_hold_spaces() {
+    let corpus = CORPUS.1.replace("d1", "서울 특별시");
+    let queries = QUERIES.1.replace("q1", "물음 1");
+    let qrels =
+        "query-id\tcorpus-id\tscore\r\n물음 1\t서울 특별시\t2\r\n\t\t\r\n물음 1\t0\td2\t1 \t\n";
+    let files = [
+        (CORPUS.0, &*corpus),
+        (QUERIES.0, &*queries),
+        ("qrels/test.tsv", qrels),
+    ];
+    let read = collection(&files).unwrap();
+    assert_eq!(read.questions[0].id, "물음 1");
+    assert_eq!(read.questions[0].judged["서울 특별시"], 2);
+    assert_eq!(read.questions[0].judged["d2"], 1);
+}
+
+#[test]
 fn bad_collections_are_told_in_a_sentence() {
     let good = ("qrels.tsv", "q1\td1\t1\n");
     let twice = format!("{}{}", CORPUS.1, CORPUS.1);

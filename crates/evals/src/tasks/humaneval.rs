@@ -125,7 +125,7 @@ impl Benchmark for HumanEval {
                     "{place}: wanted `base_input` and `plus_input`, as HumanEvalPlus.jsonl.gz has them"
                 ),
             };
-            let mut ask = match self.protocol {
+            let ask = match self.protocol {
                 Protocol::Base => Ask {
                     id: row.task_id.clone(),
                     group: String::new(),
@@ -136,17 +136,19 @@ impl Benchmark for HumanEval {
                     },
                     draw: draw(self.samples),
                 },
-                Protocol::Instruct => converse(
-                    row.task_id.clone(),
-                    String::new(),
-                    format!(
-                        "Write a solution to the following problem and make sure that it passes the \
-                         tests:\n```python\n{}\n```\n",
-                        row.prompt
-                    ),
-                ),
+                Protocol::Instruct => Ask {
+                    draw: draw(self.samples),
+                    ..converse(
+                        row.task_id.clone(),
+                        String::new(),
+                        format!(
+                            "Write a solution to the following problem and make sure that it passes the \
+                             tests:\n```python\n{}\n```\n",
+                            row.prompt
+                        ),
+                    )
+                },
             };
-            ask.draw = draw(self.samples);
             let key = Key {
                 solution: format!("{}{}", row.prompt, row.canonical_solution),
                 prompt: row.prompt,

@@ -235,7 +235,7 @@ fn demands(row: &Row) -> Result<Demands> {
         Ok((id.clone(), instruction))
     });
     Ok(Demands {
-        korean: korean::is_korean(&row.prompt),
+        korean: korean::is_korean_prompt(&row.prompt),
         instructions: instructions.collect::<Result<_>>()?,
     })
 }

@@ -84,5 +84,17 @@ mod tests {
         assert_eq!(scores[1].values["score"], 4.0, "138 may be in English");
         assert_eq!(scores[2].values["score"], 8.75);
         assert_eq!(scores[2].expected, "넓이는 3이다.\n\n둘레는 9이다.");
+        // What nobody judged, and nobody answered, counts in both means.
+        let scores = put(&task, |ask| match &*ask.id {
+            "81" => (
+                vec![said("하와이는 아름답습니다."), said(english)],
+                vec![said("[[9]]"), said("[[9]]")],
+            ),
+            _ => (vec![crate::ask::Answer::Failed("full".to_owned())], vec![]),
+        });
+        assert_eq!(scores[2].values["score"], 1.0);
+        assert_eq!(scores[2].values["score_without_penalty"], 1.0);
+        assert_eq!(scores[2].weights["score_without_penalty"], 2.0);
+        assert!(!scores[2].values.contains_key("korean"));
     }
 }

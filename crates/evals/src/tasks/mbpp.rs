@@ -123,7 +123,7 @@ fn open(setup: &Setup, plus: bool) -> Result<Box<dyn Task>> {
 
 impl Mbpp {
     fn ask(&self, id: String, problem: &Problem) -> Ask {
-        let mut ask = match self.protocol {
+        match self.protocol {
             Protocol::Base => Ask {
                 id,
                 group: String::new(),
@@ -139,10 +139,11 @@ impl Mbpp {
                 },
                 draw: draw(self.samples),
             },
-            Protocol::Instruct => converse(id, String::new(), problem.told(self.plus)),
-        };
-        ask.draw = draw(self.samples);
-        ask
+            Protocol::Instruct => Ask {
+                draw: draw(self.samples),
+                ..converse(id, String::new(), problem.told(self.plus))
+            },
+        }
     }
 }
 

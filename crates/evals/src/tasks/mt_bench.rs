@@ -284,10 +284,11 @@ impl Question {
     }
 }
 
-/// The turns that were answered, from the first to the last before one that was not.
+/// The turns that were answered, from the first to the last before one that was not, without the white space
+/// around them.
 pub(crate) fn answered(answers: &[Answer]) -> Vec<&str> {
     let said = answers.iter().map(judge::said_by_model);
-    said.map_while(|words| words).collect()
+    said.map_while(|words| words.map(str::trim)).collect()
 }
 
 impl Task for Bench {
@@ -322,7 +323,7 @@ impl Task for Bench {
         let mut messages = Vec::new();
         for (turn, words) in question.turns.iter().zip(&said) {
             messages.push(Message::user(&**turn));
-            messages.push(Message::assistant(words.trim()));
+            messages.push(Message::assistant(*words));
         }
         messages.push(Message::user(&*question.turns[said.len()]));
         Some(Request::Converse {
@@ -337,7 +338,7 @@ impl Task for Bench {
             return vec![];
         };
         let question = &read.questions[place];
-        let said: Vec<&str> = answered(answers).iter().map(|words| words.trim()).collect();
+        let said = answered(answers);
         let turns = 0..said.len().min(question.turns.len());
         let put = |turn| read.prompt("single", question, turn, &[("answer", &said)]);
         // They were put once already, when the files were read.
@@ -361,7 +362,7 @@ impl Task for Bench {
                 (None, _) => Mark::Unanswered,
             })
             .collect();
-        let mut score = Marks(&marks).score();
+        let mut score = Marks(&marks).score(self.other_languages.is_some());
         score.expected = question.references.join("\n\n");
         score
     }
@@ -374,6 +375,7 @@ impl Task for Bench {
             if nobody && some_answers {
                 // What was not answered is worth the lowest only beside what was judged.
                 score.values.clear();
+                score.weights.clear();
             }
             score
         });

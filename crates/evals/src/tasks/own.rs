@@ -232,11 +232,19 @@ impl Benchmark for Own {
             Drawn::First => Choice::First,
             Drawn::Drawn => Choice::Drawn,
         };
-        let mut shots = Shots::new(&pool, choice, self.shots, 0, &name)?;
+        // where the questions are the pool, none is its own example
+        let shared = self.file.examples.as_ref();
+        let shared = self.shots > 0 && shared.is_some_and(|file| files.contains(&file));
+        let mut shots = Shots::new(&pool, choice, self.shots, usize::from(shared), &name)?;
         let mut questions = Vec::new();
         for file in files {
             for row in rows(&self.place(file))? {
-                let examples: Vec<_> = shots.next(None)?.into_iter().cloned().collect();
+                let own = match shared {
+                    true => Some(self.example(&row)?),
+                    false => None,
+                };
+                let examples = shots.next(own.as_ref())?;
+                let examples: Vec<_> = examples.into_iter().cloned().collect();
                 questions.push(self.question(&row, &examples, questions.len())?);
             }
         }

@@ -1,7 +1,8 @@
 //! `kanana eval`: benchmarks on a model of this machine, or on one behind a server.
 //!
 //! Answers are kept beside the results as they come, so that an evaluation that was stopped goes on and
-//! one that is repeated is free; beside them lies the one-step recipe that the command stands for.
+//! one that is repeated is free; beside them lies the one-step recipe that the command stands for, where a
+//! recipe can say it (not for servers, GGUF files and tasks outside the data folder).
 
 mod compare;
 mod judge_pairs;
@@ -23,7 +24,8 @@ use evals::{Cache, Protocol, Respondent, RunAbout, Stopped};
 use model::gguf::{Gguf, is_gguf};
 use page::Language;
 use page::terminal::Ink;
-use servers::Servers;
+use remote::Endpoint;
+use servers::{Judging, Server};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +74,9 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "FOLDER")]
     overlap: Option<PathBuf>,
     #[command(flatten)]
-    servers: Servers,
+    server: Server,
+    #[command(flatten)]
+    judging: Judging,
     /// The folder to write results, answers and the page into [default: evaluation-MODEL]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -121,7 +125,13 @@ impl Eval {
         let model = self.model.clone().context("clap wants a model")?;
         let wanted = self.wanted();
         wanted.check()?;
-        self.servers.check()?;
+        // Addresses and keys make sense, before anything is asked.
+        let never = Arc::new(AtomicBool::new(false));
+        self.judging.judge(&never)?;
+        self.server.model(&model, &self.judging, &never)?;
+        let overlap = self.overlap.as_ref();
+        let overlap = overlap.map(|folder| evaluation::overlap::read(folder));
+        let overlap = overlap.transpose()?;
         let name = last_part(&model);
         let out = self.out.clone();
         let out = out.unwrap_or_else(|| PathBuf::from(format!("evaluation-{name}")));
@@ -131,14 +141,16 @@ impl Eval {
             name,
             out,
         };
-        let about_and_outcomes = match &self.servers.server {
-            Some(url) => self.ask_server(&evaluation, url, &model)?,
+        let server = self
+            .server
+            .model(&model, &self.judging, &evaluation.cancel)?;
+        let about_and_outcomes = match server {
+            Some(server) => self.ask_server(&evaluation, server)?,
             None => self.ask_model(&evaluation, &model, machine)?,
         };
         let (about, mut outcomes) = about_and_outcomes;
-        if let Some(folder) = &self.overlap {
-            let corpus = folder.display().to_string();
-            evaluation::overlap::mark(&mut outcomes, folder, &corpus)?;
+        if let (Some(folder), Some(found)) = (&self.overlap, &overlap) {
+            evaluation::overlap::mark(&mut outcomes, found, &folder.display().to_string());
         }
         let language = match environment::is_korean() {
             true => Language::Korean,
@@ -152,7 +164,7 @@ impl Eval {
         let width = evaluation::COLUMNS;
         terminal::say(page.terminal(width, Ink::Plain).trim_end());
         terminal::note(&format!(
-            "Every question, with its answer: {}",
+            "The page, with questions and answers: {}",
             evaluation.out.join(evaluation::PAGE).display()
         ));
         Ok(())
@@ -200,8 +212,9 @@ impl Eval {
         };
         let tasks = evaluation.wanted.open(&self.data, protocol)?;
         let out = evaluation.begin()?;
-        if let Some(recipe) = recipe_text::write(self, &path, protocol, evaluation)? {
-            disk::write(&evaluation.out.join(RECIPE), recipe.as_bytes())?;
+        match recipe_text::write(self, &path, protocol, evaluation)? {
+            Some(recipe) => disk::write(&evaluation.out.join(RECIPE), recipe.as_bytes())?,
+            None => evaluation.without_recipe()?,
         }
         let opened = open(model, &self.store, machine, self.precision, Weights::Auto)?;
         let template = template_of(&opened)?;
@@ -217,7 +230,11 @@ impl Eval {
         Ok((about, outcomes))
     }
 
-    fn ask_server(&self, evaluation: &Evaluation, url: &str, model: &str) -> Result<Finished> {
+    fn ask_server(
+        &self,
+        evaluation: &Evaluation,
+        mut server: Remote<Endpoint>,
+    ) -> Result<Finished> {
         let protocol = self.protocol.unwrap_or_else(|| {
             terminal::note(
                 "protocol instruct, as a server converses; --protocol base puts few-shot questions to it, \
@@ -227,7 +244,7 @@ impl Eval {
         });
         let tasks = evaluation.wanted.open(&self.data, protocol)?;
         let out = evaluation.begin()?;
-        let mut server = self.servers.model(url, model, &evaluation.cancel)?;
+        evaluation.without_recipe()?;
         let identity = server.identity();
         let (outcomes, judge) = self.ask(evaluation, &tasks, &mut server, out)?;
         let about = evaluation::about(
@@ -248,11 +265,11 @@ impl Eval {
         respondent: &mut dyn Respondent,
         mut cache: Cache,
     ) -> Result<(Vec<evals::Outcome>, Option<String>)> {
-        let mut judge = self.servers.judge(&evaluation.cancel)?;
+        let mut judge = self.judging.judge(&evaluation.cancel)?;
         let judged_by = judge.as_ref().map(Remote::identity);
         let judge = judge.as_mut().map(|respondent| Judge {
             respondent,
-            votes: self.servers.votes,
+            votes: self.judging.votes(),
         });
         let mut watch = Questions::new(self.json, evaluation.cancel.clone());
         let outcomes = evaluation::examine(
@@ -284,6 +301,14 @@ struct Evaluation {
 }
 
 impl Evaluation {
+    /// A recipe of an earlier evaluation would describe another run than this one.
+    fn without_recipe(&self) -> Result<()> {
+        match std::fs::remove_file(self.out.join(RECIPE)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the folder, and opens the answers in it.
     fn begin(&self) -> Result<Cache> {
         disk::create_dir(&self.out)?;

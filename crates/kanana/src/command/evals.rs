@@ -88,12 +88,13 @@ fn listing(rows: &[Value], data: &Path) -> String {
                 text("/about/language")
             );
         }
+        let _ = writeln!(out, "      needs {}", list(&row["needs"], ""));
         if !there {
             let _ = writeln!(
                 out,
-                "      wants {} in {}: {}",
-                list(&row["missing"], ""),
+                "      not in {}: {}; to be had: {}",
                 data.display(),
+                list(&row["missing"], ""),
                 text("/about/source")
             );
         }

@@ -6,11 +6,11 @@ use corpus::contamination::Contamination as Report;
 use evals::{Contamination, Outcome};
 use std::path::Path;
 
-/// Marks outcomes by what was found in a corpus.
+/// What was found in a corpus.
 ///
 /// # Errors
 /// A folder that no `decontaminate` has written.
-pub(crate) fn mark(outcomes: &mut [Outcome], folder: &Path, corpus: &str) -> Result<()> {
+pub(crate) fn read(folder: &Path) -> Result<Report> {
     let path = folder.join(CONTAMINATION);
     let bytes = std::fs::read(&path).with_context(|| {
         format!(
@@ -19,12 +19,15 @@ pub(crate) fn mark(outcomes: &mut [Outcome], folder: &Path, corpus: &str) -> Res
             folder.display()
         )
     })?;
-    let found: Report = serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} is not what `decontaminate` writes", path.display()))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is not what `decontaminate` writes", path.display()))
+}
+
+/// Marks outcomes by it.
+pub(crate) fn mark(outcomes: &mut [Outcome], found: &Report, corpus: &str) {
     for outcome in outcomes {
-        outcome.contamination = of(&outcome.about.name, &found, corpus);
+        outcome.contamination = of(&outcome.about.name, found, corpus);
     }
-    Ok(())
 }
 
 /// What was found of a task: questions are known there by their files.

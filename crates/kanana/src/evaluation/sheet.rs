@@ -20,8 +20,9 @@ const TILES: usize = 8;
 pub(crate) fn whole(about: &RunAbout, outcomes: &[Outcome], language: Language) -> Page {
     let mut page = brief(about, outcomes, language);
     let words = words(language);
-    let mut left = SHOWN;
     for outcome in outcomes {
+        // Every task has its share, so that none is shown whole at another's cost.
+        let mut left = SHOWN / outcomes.len();
         task(&mut page, outcome, &words, &mut left);
     }
     page

@@ -223,7 +223,7 @@ impl Label {
             labels.add(graded);
             done += 1;
             if done >= ENOUGH {
-                labels.tolerate(self.tolerated)?;
+                labels.tolerate(self.tolerated, &journal)?;
             }
             context.reached(done, total, "documents", "asking")
         });
@@ -231,10 +231,14 @@ impl Label {
             Err(error) if error.is::<Stopped>() => return Err(Cancelled.into()),
             other => other?,
         }
-        labels.tolerate(self.tolerated)?;
+        labels.tolerate(self.tolerated, &journal)?;
         labels.usage = caller.usage();
+        let damaged = match caller.damaged() {
+            0 => String::new(),
+            damaged => format!("; {damaged} damaged lines of the transcript were passed over"),
+        };
         context.message(&format!(
-            "{} calls ({} of this attempt), {} tokens read and {} written; {}",
+            "{} calls ({} of this attempt), {} tokens read and {} written; {}{damaged}",
             labels.usage.calls,
             caller.asked(),
             labels.usage.read,

@@ -1,5 +1,6 @@
 //! What went wrong with one attempt, whether another may help, and the sentence that says so.
 
+use crate::Key;
 use anyhow::anyhow;
 use serde_json::Value;
 use std::time::Duration;
@@ -39,7 +40,13 @@ impl Failure {
     }
 
     /// A status that is no success.
-    pub(super) fn status(who: &str, parts: &Parts, body: &[u8], path: &str, keyed: bool) -> Self {
+    pub(super) fn status(
+        who: &str,
+        parts: &Parts,
+        body: &[u8],
+        path: &str,
+        key: Option<&Key>,
+    ) -> Self {
         let status = parts.status.as_u16();
         let (said, code) = words(body);
         let header = |name| Some(parts.headers.get(name)?.to_str().ok()?.trim().to_owned());
@@ -56,19 +63,25 @@ impl Failure {
             400 | 413 | 422 => Failure::Refused { status, said },
             401 | 403 => Failure::Lasting(anyhow!(
                 "{who} does not let us in (status {status}): {said}; {}",
-                match keyed {
-                    true => "the API key is not taken there",
-                    false => "give it an API key",
+                match key {
+                    Some(_) => "the API key is not taken there",
+                    None => "give it an API key",
                 }
             )),
             404 | 405 => Failure::Lasting(anyhow!(
                 "{who} has no {path:?}, or no such model (status {status}): {said}; wanted the base address \
                  of an OpenAI interface, usually with /v1"
             )),
-            300..400 => Failure::Lasting(anyhow!(
-                "{who} has moved to {}: name that address; a key is never sent on",
-                header(LOCATION).unwrap_or_else(|| "another address".to_owned())
-            )),
+            300..400 => {
+                let there = header(LOCATION).unwrap_or_else(|| "another address".to_owned());
+                let there = match key {
+                    Some(key) => String::from_utf8_lossy(&key.hide(there.into())).into_owned(),
+                    None => there,
+                };
+                Failure::Lasting(anyhow!(
+                    "{who} has moved to {there}: name that address; a key is never sent on"
+                ))
+            }
             _ => Failure::Lasting(anyhow!("{who} answered with status {status}: {said}")),
         }
     }

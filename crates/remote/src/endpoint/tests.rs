@@ -161,3 +161,25 @@ fn waiting_ends_when_it_is_told_to() {
         .expect_err("stopped");
     assert!(error.is::<Stopped>(), "{error:#}");
 }
+
+#[test]
+fn a_server_that_says_the_key_back_is_not_repeated() {
+    let page = "<html>Bearer sk-secret?</html>".to_owned();
+    let there = vec![("Location", "https://evil/?key=sk-secret".to_owned())];
+    for act in [
+        Act::status(400, "Bearer sk-secret은 모릅니다"),
+        Act::status(401, "Bearer sk-secret은 모릅니다"),
+        Act::status(500, "Bearer sk-secret은 모릅니다"),
+        Act::Status(200, vec![], page.clone()),
+        Act::Status(404, vec![], page),
+        Act::Status(307, there, String::new()),
+        Act::Reply(json!({"error": {"message": "sk-secret"}})),
+    ] {
+        // `ask` looks for the key in what is told.
+        let told = ask(move |_| act.clone()).0.expect_err("refused");
+        assert!(told.contains('…'), "{told}");
+    }
+    let reply = ask(|_| Act::says("열쇠는 sk-secret입니다")).0;
+    let reply = reply.expect("a reply");
+    assert_eq!(reply["choices"][0]["message"]["content"], "열쇠는 …입니다");
+}

@@ -154,6 +154,52 @@ fn a_line_that_was_changed_is_an_error() {
 }
 
 #[test]
+fn damaged_lines_are_counted_and_lines_of_another_form_are_errors() {
+    let (_folder, path) = folder();
+    let echo = Echo::default();
+    let recorded = open(&echo, &path, Budget::default());
+    for text in ["하나", "둘", "셋"] {
+        recorded
+            .call("completions", &question(text))
+            .expect("a reply");
+    }
+    assert_eq!(recorded.damaged(), 0);
+    let whole = std::fs::read_to_string(&path).expect("readable");
+    let lines: Vec<&str> = whole.lines().collect();
+    let put = |second: &str, end: &str| {
+        let text = format!("{}\n{second}\n{}{end}", lines[0], lines[2]);
+        disk::write(&path, text.as_bytes()).expect("written");
+    };
+    // The second has lost its last byte; after the third comes half a line, as a kill leaves it.
+    put(&lines[1][..lines[1].len() - 1], "\n\n{\"request\":\"12");
+    let replay: Recorded<&Echo> =
+        Recorded::replay("http://메아리/v1", &path).expect("a transcript");
+    assert_eq!(replay.damaged(), 1);
+    assert!(replay.call("completions", &question("셋")).is_ok());
+    let told = replay
+        .call("completions", &question("둘"))
+        .expect_err("damaged")
+        .to_string();
+    assert!(told.contains("damaged, 1 of its lines"), "{told}");
+    // It is asked again.
+    let again = open(&echo, &path, Budget::default());
+    assert!(again.call("completions", &question("둘")).is_ok());
+    assert_eq!((again.damaged(), again.asked()), (1, 1));
+    for other in ["{}", "12", &lines[1].replace("\"reply\"", "\"answer\"")] {
+        put(other, "\n");
+        let Err(error) = Recorded::open(&echo, &path, Budget::default()) else {
+            panic!("{other} is no line of a transcript")
+        };
+        let told = format!("{error:#}");
+        assert!(
+            told.contains("line 2 is not of a transcript's form")
+                && told.contains(&path.display().to_string()),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn the_same_question_at_once_is_asked_once() {
     let (_folder, path) = folder();
     let echo = Echo::default();

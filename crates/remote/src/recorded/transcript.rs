@@ -6,12 +6,13 @@
 //! ```
 //!
 //! `request` is the first half of BLAKE3 of address, path and body. A kill may leave half a line: it is
-//! passed over, and closed before the next is written. A whole line whose hash is not that of its
-//! question was changed by somebody, which is an error. Memory is 40 bytes an answer: the answers
-//! themselves stay in the file.
+//! passed over, and closed before the next is written; what is no JSON before the last line is passed over
+//! too, and counted. A whole line of another form, or whose hash is not that of its question, was changed
+//! by somebody, which is an error. Memory is 40 bytes an answer: the answers themselves stay in the file.
 
 use crate::Usage;
 use anyhow::{Context as _, Result, bail, ensure};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -87,6 +88,8 @@ pub(super) struct Transcript {
     journal: Option<disk::Append>,
     /// Whether the last line has no end.
     torn: bool,
+    /// Lines that have an end and are no JSON: cut off by a kill and closed since, or damaged.
+    pub(super) damaged: u64,
     pub(super) usage: Usage,
 }
 
@@ -98,6 +101,7 @@ impl Transcript {
             bytes: 0,
             journal: None,
             torn: false,
+            damaged: 0,
             usage: Usage::default(),
         };
         match File::open(path) {
@@ -126,9 +130,17 @@ impl Transcript {
             let start = self.bytes;
             self.bytes += line.len() as u64;
             self.torn = line.pop_if(|last| *last == b'\n').is_none();
-            // Half a line is what a kill leaves; the next attempt has ended it.
-            let Ok(entry) = serde_json::from_slice::<Entry>(&line) else {
-                continue;
+            let entry = match serde_json::from_slice::<Entry>(&line) {
+                Ok(entry) => entry,
+                Err(error) if serde_json::from_slice::<IgnoredAny>(&line).is_ok() => bail!(
+                    "line {number} is not of a transcript's form: {error}; take the line away, and what it \
+                     answered is asked again"
+                ),
+                // Half a line is what a kill leaves; the next attempt ends it.
+                Err(_) => {
+                    self.damaged += u64::from(!self.torn && !line.trim_ascii().is_empty());
+                    continue;
+                }
             };
             let request = fingerprint(&entry.to, &entry.path, &entry.body);
             ensure!(

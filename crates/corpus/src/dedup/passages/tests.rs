@@ -81,6 +81,40 @@ fn a_passage_stays_where_it_came_first() {
 }
 
 #[test]
+fn what_one_document_repeats_hides_no_repetition_of_others() {
+    // Shorter than the limit, so that what stands around it decides.
+    let row = "이 글의 저작권은 지은이에게 있으며 허락 없이 옮겨 실을 수 없다";
+    let passage = format!("「{row}」");
+    let least = passage.len();
+    let rows = (0..100).map(|number| format!("{number}째 줄: {row}\n"));
+    let texts = [
+        rows.collect::<String>(),
+        format!("처음으로 나온 글이다. {passage} 여기까지가 그 글이다."),
+        format!("나중에 나온 글도 이렇게 적는다. {passage} 그리고 말을 맺는다."),
+    ];
+    // The two share no anchor outside of the row, and the row's are all a hundred times in the first.
+    let anchors = |text: &String| {
+        let mut hashes = Vec::new();
+        Winnow::new(least).anchors(text.as_bytes(), |hash, _| hashes.push(hash));
+        hashes
+    };
+    let [first, second, third] = texts.each_ref().map(anchors);
+    let mut shared = second.iter().filter(|hash| third.contains(hash)).peekable();
+    assert!(shared.peek().is_some());
+    for hash in shared {
+        let often = first.iter().filter(|other| *other == hash).count();
+        assert!(often > RIVALS, "{often}");
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let kept = cut(&texts, least);
+    assert_eq!(kept[..2], texts[..2]);
+    assert_eq!(
+        kept[2],
+        "나중에 나온 글도 이렇게 적는다.| 그리고 말을 맺는다."
+    );
+}
+
+#[test]
 fn words_and_letters_stay_whole() {
     let shared = "the quick brown fox jumps over the lazy dog and runs";
     let found = cut(

@@ -92,6 +92,7 @@ fn what_is_possible_is_right() {
         json!({"base": 10, "height": 5}),
         json!({"base": 10, "height": 5.0, "unit": "Square-CM"}),
         json!({"base": 10, "height": 5, "tags": ["Red", "blue green"]}),
+        json!({"base": 10, "height": 5, "tags": []}),
         json!({"base": 10, "height": 5, "style": {"color": "RED"}}),
         json!({"base": 10, "height": 5, "style": {"color": "red", "width": 1}}),
     ] {
@@ -153,6 +154,38 @@ fn what_is_not_possible_is_wrong_and_why_is_said() {
             .1
             .contains("2 calls for 1")
     );
+}
+
+#[test]
+fn an_empty_list_is_wrong_where_the_argument_is_needed() {
+    let needed = ANSWER.replace(r#"["red", "Blue-green"], """#, r#"["red", "Blue-green"]"#);
+    assert_ne!(needed, ANSWER);
+    let (_data, task) = open(&files(&needed));
+    let call = (
+        "geometry.area",
+        json!({"base": 10, "height": 5, "tags": []}),
+    );
+    let scores = put(&*task, |_| {
+        (vec![calls(std::slice::from_ref(&call))], vec![])
+    });
+    assert!(scores[0].note.contains("tags is []"), "{}", scores[0].note);
+}
+
+#[test]
+fn nothing_is_right_of_a_type_that_is_not_known() {
+    let mut files = files(ANSWER);
+    let known = r#""base": {"type": "integer"}"#;
+    assert!(files[0].1.contains(known));
+    files[0].1 = files[0].1.replace(known, r#""base": {"type": "whole"}"#);
+    let (_data, task) = open(&files);
+    for base in [json!(10), json!("anything")] {
+        let call = ("geometry.area", json!({"base": base, "height": 5}));
+        let scores = put(&*task, |_| {
+            (vec![calls(std::slice::from_ref(&call))], vec![])
+        });
+        assert_eq!(scores[0].values["acc"], 0.0);
+        assert!(scores[0].note.contains("`whole`"), "{}", scores[0].note);
+    }
 }
 
 #[test]

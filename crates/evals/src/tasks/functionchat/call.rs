@@ -59,7 +59,8 @@ impl Right {
         }
         let wrong = |(name, value): &(&String, &Value)| {
             let given = found.get(*name).unwrap_or(&Value::Null);
-            !equal(given, value) && !self.accepts(name, given)
+            (found.get(*name).is_none() && !value.is_null())
+                || (!equal(given, value) && !self.accepts(name, given))
         };
         let (name, value) = wanted.iter().find(wrong)?;
         Some(match found.get(name) {
@@ -179,6 +180,18 @@ mod tests {
                 .contains("not informWeather")
         );
         assert!(right.wrong(&[]).unwrap().contains("no function"));
+    }
+
+    #[test]
+    fn only_null_may_be_left_out() {
+        let accepting = json!({"days": [null, 3]});
+        let optional = right(&json!({"location": "서귀포", "unit": null}), json!({}));
+        let needed = right(&json!({"location": "서귀포", "days": 3}), accepting);
+        let called = [call("informWeather", &json!({"location": "서귀포"}))];
+        assert_eq!(optional.wrong(&called), None);
+        assert_eq!(needed.wrong(&called).unwrap(), "days is missing");
+        let said = json!({"location": "서귀포", "days": null});
+        assert_eq!(needed.wrong(&[call("informWeather", &said)]), None);
     }
 
     #[test]

@@ -108,11 +108,21 @@ fn is_hangul(c: char) -> bool {
     matches!(u32::from(c), 0xAC00..=0xD7A3 | 0x1100..=0x11FF | 0x3131..=0x318E)
 }
 
-/// Whether a text is Korean; a prompt needs less.
+/// Whether an answer is Korean.
 pub(super) fn is_korean(text: &str) -> bool {
+    has_hangul(text, 5)
+}
+
+/// Whether a prompt is Korean.
+pub(super) fn is_korean_prompt(text: &str) -> bool {
+    has_hangul(text, 3)
+}
+
+/// Whether so many tenths of the letters are Hangul.
+fn has_hangul(text: &str, tenths: usize) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let hangul = text.chars().filter(|c| is_hangul(*c)).count();
-    hangul > 0 && hangul * 2 >= letters
+    hangul > 0 && hangul * 10 >= letters * tenths
 }
 
 /// Eojeols.
@@ -283,8 +293,18 @@ mod tests {
     fn korean_is_told_by_its_letters() {
         assert!(is_korean("GPU에서 CUDA 커널을 돌리는 방법을 알려 주세요."));
         assert!(!is_korean("How do I say 안녕 in English, please?"));
-        assert!(!is_korean("1234 !!"));
-        assert!(!is_korean(""));
+        for of in [is_korean, is_korean_prompt] {
+            assert!(!of("1234 !!") && !of(""));
+        }
+    }
+
+    #[test]
+    fn a_prompt_may_quote_more_english_than_an_answer() {
+        let text = "다음을 번역하세요: Hello world.";
+        assert!(is_korean_prompt(text) && !is_korean(text));
+        assert!(!is_korean_prompt(
+            "Translate into English: 다음을 번역하세요"
+        ));
     }
 
     #[test]

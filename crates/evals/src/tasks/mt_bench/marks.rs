@@ -85,7 +85,8 @@ impl Mark {
 pub(super) struct Marks<'a>(pub(super) &'a [Mark]);
 
 impl Marks<'_> {
-    pub(super) fn score(&self) -> Score {
+    /// `by_language`: whether there is a penalty, and so a score without it.
+    pub(super) fn score(&self, by_language: bool) -> Score {
         let mut score = Score::default();
         let values: Vec<_> = self.0.iter().map(Mark::value).collect();
         let mean = |of: &dyn Fn(&(f64, f64)) -> f64| {
@@ -119,12 +120,19 @@ impl Marks<'_> {
         }
         let average =
             |of: Vec<f64>| (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64);
-        if korean.len() == self.0.len() || !korean.is_empty() {
+        if by_language {
             put("score_without_penalty", mean(&|(plain, _)| *plain));
         }
         put("korean", average(korean));
         put("agreement", average(agreed));
         put("unrated", (votes > 0.0).then(|| unrated / votes));
+        // FastChat's mean is one over turns, not over questions.
+        let rated = values.iter().flatten().count() as f64;
+        for name in ["score", "score_without_penalty"] {
+            if score.values.contains_key(name) {
+                score.weights.insert(name.to_owned(), rated);
+            }
+        }
         for (turn, mark) in self.0.iter().enumerate() {
             if turn > 0 {
                 score.taken.push_str(" · ");

@@ -171,6 +171,10 @@ fn a_score_is_the_mean_of_the_turns() {
         scores[2].values["score"], 1.0,
         "no answer is worth the lowest"
     );
+    let weights: Vec<f64> = scores.iter().map(|score| score.weights["score"]).collect();
+    assert_eq!(weights, [2.0, 1.0, 1.0], "one for each turn with a rating");
+    assert!(!scores[0].values.contains_key("score_without_penalty"));
+    assert!(!scores[0].weights.contains_key("score_without_penalty"));
 }
 
 #[test]
@@ -183,7 +187,9 @@ fn without_a_judge_there_is_no_score() {
             _ => (vec![said("좋다"), said("나쁘다")], judged.clone()),
         });
         assert!(
-            scores.iter().all(|score| score.values.is_empty()),
+            scores
+                .iter()
+                .all(|score| score.values.is_empty() && score.weights.is_empty()),
             "{scores:?}"
         );
     }

@@ -83,6 +83,32 @@ fn options_are_chosen() {
 }
 
 #[test]
+fn a_question_is_never_its_own_example() {
+    let row = |number: usize| format!("{{\"q\": \"물음{number}\", \"a\": \"답{number}\"}}\n");
+    let rows: String = (0..3).map(row).collect();
+    for draw in ["first", "drawn"] {
+        let task = |shots: usize| {
+            format!(
+                "name = 'm'\nkind = 'complete'\ndata = 'a.jsonl'\nprompt = '{{{{ q }}}}'\n\
+                 answer = '{{{{ a }}}}'\nexamples = 'a.jsonl'\nshots = {shots}\ndraw = '{draw}'\n"
+            )
+        };
+        let (_folder, two) = opened(&task(2), &[("a.jsonl", &rows)]);
+        let asks = two.unwrap().asks().unwrap();
+        assert_eq!(asks.len(), 3);
+        for (number, ask) in asks.iter().enumerate() {
+            let Request::Complete { prompt, .. } = &ask.request else {
+                panic!("{ask:?}")
+            };
+            assert_eq!(prompt.matches("물음").count(), 3, "{prompt}");
+            assert!(!prompt.contains(&format!("답{number}")), "{prompt}");
+        }
+        let few = refused(&task(3), &[("a.jsonl", &rows)]);
+        assert!(few.contains("holds 3 rows"), "{few}");
+    }
+}
+
+#[test]
 fn words_are_matched() {
     let task = r#"
 name = "sums"

@@ -28,7 +28,12 @@ pub(super) struct Compare {
 
 impl Compare {
     pub(super) fn run(self) -> Result<()> {
-        let (a, b) = (Saved::read(&self.a)?, Saved::read(&self.b)?);
+        let (mut a, mut b) = (Saved::read(&self.a)?, Saved::read(&self.b)?);
+        if a.about.model == b.about.model {
+            // One name for both would name neither.
+            a.about.model = self.a.display().to_string();
+            b.about.model = self.b.display().to_string();
+        }
         let compared = compare(&a, &b);
         ensure!(
             !compared.comparisons.is_empty(),

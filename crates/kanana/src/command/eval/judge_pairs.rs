@@ -1,6 +1,7 @@
 //! `kanana eval judge-pairs`: two evaluated models' answers side by side before a judge, in both orders.
 
-use super::servers::Servers;
+use super::servers::Judging;
+use crate::environment;
 use crate::evaluation::{self, ANSWERS, Judge, Wanted};
 use crate::terminal::{self, Questions};
 use anyhow::{Context as _, Result, bail};
@@ -25,7 +26,7 @@ pub(super) struct JudgePairs {
     #[arg(long, value_name = "FOLDER", default_value = super::DATA)]
     data: PathBuf,
     #[command(flatten)]
-    servers: Servers,
+    judging: Judging,
     /// The folder to write results, verdicts and the page into
     #[arg(long, value_name = "FOLDER", default_value = "pairs")]
     out: PathBuf,
@@ -36,7 +37,6 @@ pub(super) struct JudgePairs {
 
 impl JudgePairs {
     pub(super) fn run(self) -> Result<()> {
-        self.servers.check()?;
         let setup = Setup {
             data: self.data.clone(),
             protocol: Protocol::Instruct,
@@ -47,7 +47,7 @@ impl JudgePairs {
         let duel = Duel::new(&self.task, &setup, a, b)?;
         let mut recorded = duel.recorded()?;
         let cancel = super::cancelled_by_hand()?;
-        let judge = self.servers.judge(&cancel)?;
+        let judge = self.judging.judge(&cancel)?;
         let mut judge =
             judge.context("nobody judges: name a judge with --judge URL --judge-model NAME")?;
         let judged_by = judge.identity();
@@ -68,7 +68,7 @@ impl JudgePairs {
             &mut recorded,
             Some(Judge {
                 respondent: &mut judge,
-                votes: self.servers.votes,
+                votes: self.judging.votes(),
             }),
             &mut cache,
             &mut watch,
@@ -87,11 +87,15 @@ impl JudgePairs {
             identity,
             Some(judged_by),
         );
-        evaluation::write(&self.out, &about, &outcomes, Language::English)?;
+        let language = match environment::is_korean() {
+            true => Language::Korean,
+            false => Language::English,
+        };
+        evaluation::write(&self.out, &about, &outcomes, language)?;
         if self.json {
             return terminal::json(&evals::results(&about, &outcomes));
         }
-        let page = evaluation::sheet::brief(&about, &outcomes, Language::English);
+        let page = evaluation::sheet::brief(&about, &outcomes, language);
         terminal::say(page.terminal(evaluation::COLUMNS, Ink::Plain).trim_end());
         Ok(())
     }

@@ -62,14 +62,14 @@ pub(super) fn write(
     if let Some(temperature) = wanted.temperature {
         writeln!(text, "temperature = {temperature:?}")?;
     }
-    if let (Some(url), Some(name)) = (&eval.servers.judge, &eval.servers.judge_model) {
+    if let (Some(url), Some(name)) = (&eval.judging.judge, &eval.judging.judge_model) {
         writeln!(
             text,
             "judge = {{ url = {}, model = {} }}",
             json!(url),
             json!(name)
         )?;
-        writeln!(text, "votes = {}", eval.servers.votes)?;
+        writeln!(text, "votes = {}", eval.judging.votes())?;
     }
     writeln!(text, "precision = \"{}\"", precision_name(eval.precision))?;
     Ok(Some(text))

@@ -2,7 +2,7 @@
 
 use crate::command::remote::keys;
 use crate::evaluation::remote::Remote;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use remote::{Address, Endpoint};
 use serde_json::Map;
@@ -10,17 +10,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Which servers, and how to get there.
+/// The server that is evaluated.
 #[derive(Args)]
-pub(super) struct Servers {
+pub(super) struct Server {
     /// Evaluate the model behind this OpenAI-compatible server, such as http://127.0.0.1:8080/v1
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "precision")]
     pub(super) server: Option<String>,
     /// A file with the server's API key [default: KANANA_API_KEY; for api.openai.com also OPENAI_API_KEY]
     #[arg(long, value_name = "FILE", requires = "server")]
     api_key_file: Option<PathBuf>,
+}
+
+/// The server that judges, and how many questions are on their way to any.
+#[derive(Args)]
+pub(super) struct Judging {
     /// Questions on their way to a server at once
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256))]
     parallel_calls: usize,
     /// An OpenAI-compatible server whose model judges answers
     #[arg(long, value_name = "URL", requires = "judge_model")]
@@ -31,31 +37,32 @@ pub(super) struct Servers {
     /// A file with the judge's API key [default: as for the server]
     #[arg(long, value_name = "FILE", requires = "judge")]
     judge_key_file: Option<PathBuf>,
-    /// How many times the judge votes on each answer
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) votes: usize,
+    /// How many times the judge votes on each answer [default: 1]
+    #[arg(long, value_name = "N", requires = "judge",
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    votes: Option<usize>,
 }
 
-impl Servers {
-    /// Whether addresses and keys make sense, before anything is asked.
-    pub(super) fn check(&self) -> Result<()> {
-        ensure!(self.votes > 0, "--votes 0: a judge votes at least once");
-        let never = Arc::new(AtomicBool::new(false));
-        self.judge(&never)?;
-        if let Some(url) = &self.server {
-            self.model(url, "a model", &never)?;
-        }
-        Ok(())
-    }
-
-    /// The model that is evaluated.
+impl Server {
+    /// The model that is evaluated, where it is behind a server.
     pub(super) fn model(
         &self,
-        url: &str,
         model: &str,
+        judging: &Judging,
         cancel: &Arc<AtomicBool>,
-    ) -> Result<Remote<Endpoint>> {
-        self.remote(url, model, self.api_key_file.as_ref(), cancel)
+    ) -> Result<Option<Remote<Endpoint>>> {
+        let Some(url) = &self.server else {
+            return Ok(None);
+        };
+        let key = self.api_key_file.as_ref();
+        judging.remote(url, model, key, cancel).map(Some)
+    }
+}
+
+impl Judging {
+    /// How many times the judge votes.
+    pub(super) fn votes(&self) -> usize {
+        self.votes.unwrap_or(1)
     }
 
     /// The one that judges.

@@ -68,7 +68,7 @@ const ENGLISH: Words = Words {
 const KOREAN: Words = Words {
     korean: true,
     figures: "점수",
-    reading: "±는 표준오차이고, 구간은 95 %를 담습니다(문항을 다시 뽑는 부트스트랩).",
+    reading: "±는 표준오차이고, 구간은 95 % 신뢰구간입니다(문항을 다시 뽑는 부트스트랩).",
     chart: "점수와 95 % 구간",
     base: "base 방식",
     instruct: "instruct 방식",
@@ -77,7 +77,7 @@ const KOREAN: Words = Words {
     value: "값",
     interval: "95 %",
     questions: "문항",
-    contaminated: "학습 자료와 겹침",
+    contaminated: "학습 데이터와 겹침",
     unknown: "찾아보지 않음",
     group: "과목",
     by_group: "과목별",
@@ -85,7 +85,7 @@ const KOREAN: Words = Words {
     before_every: "모든 문항 앞에 오는 글",
     question: "문항",
     answer: "문항과 답",
-    verdict: "심판의 말",
+    verdict: "평가 모델의 판정",
     option: "보기",
     per_byte: "바이트당 ln p",
     tokens: "토큰",
@@ -93,7 +93,7 @@ const KOREAN: Words = Words {
     right: "정답",
     taken: "답으로 읽은 것",
     nothing: "답을 찾지 못함",
-    note: "덧붙임",
+    note: "비고",
 };
 
 pub(super) fn words(language: Language) -> Words {
@@ -124,7 +124,7 @@ impl Words {
     }
 
     pub(super) fn judge(&self, judge: &str) -> String {
-        self.say(format!("judged by {judge}"), format!("심판 {judge}"))
+        self.say(format!("judged by {judge}"), format!("평가 모델 {judge}"))
     }
 
     pub(super) fn failed(&self, task: &str, count: usize, why: &str) -> String {
@@ -159,7 +159,9 @@ impl Words {
     ) -> String {
         self.say(
             format!("{summary}; {protocol}; data {source}; version {version}; prompts {prompts}."),
-            format!("{summary}; {protocol}; 자료 {source}; 판 {version}; 문항 해시 {prompts}."),
+            format!(
+                "{summary}; {protocol}; 자료 {source}; 버전 {version}; 프롬프트 해시 {prompts}."
+            ),
         )
     }
 

@@ -82,7 +82,8 @@ impl Evaluate {
             recorded.write(&outcomes, self.votes, &out.path().join(VERDICTS))?;
         }
         if let Some(corpus) = overlap {
-            evaluation::overlap::mark(&mut outcomes, corpus.path(), corpus.name())?;
+            let found = evaluation::overlap::read(corpus.path())?;
+            evaluation::overlap::mark(&mut outcomes, &found, corpus.name());
         }
         let about = local.about(&wanted, model.name(), protocol, judged_by);
         evaluation::write(out.path(), &about, &outcomes, Language::English)?;

@@ -1,10 +1,11 @@
 //! The account of grades: how many of each, by language, and which replies were none.
 
-use super::grading::{Graded, Outcome, Sample};
+use super::grading::{Graded, Outcome, Sample, Why};
 use anyhow::{Result, bail};
 use remote::{Address, Usage};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Replies that were no grade, kept of each reason.
 const SAMPLES: usize = 10;
@@ -97,8 +98,9 @@ impl Labels {
         )
     }
 
-    /// Ends the work where too many documents have no grade: it costs, and nothing comes of it.
-    pub(super) fn tolerate(&self, share: f64) -> Result<()> {
+    /// Ends the work where too many documents have no grade: it costs, and nothing comes of it. What was
+    /// asked is in the transcript, declined questions too.
+    pub(super) fn tolerate(&self, share: f64, transcript: &Path) -> Result<()> {
         let without = self.without();
         // Where nothing at all has a grade, no share of it is tolerable.
         let some = without < self.documents || self.documents == 0;
@@ -107,9 +109,17 @@ impl Labels {
         }
         let worst = self.without.values().max_by_key(|bads| bads.documents);
         let said = worst.and_then(|bads| bads.samples.first());
+        let again = match self.without.get(Why::Declined.reason()) {
+            Some(_) => format!(
+                ". What the server declined is kept as declined: if it was set up wrongly, delete {} once it is \
+                 put right, and everything is asked again",
+                transcript.display()
+            ),
+            None => String::new(),
+        };
         bail!(
             "{} of {} documents have no grade{}: the model does not do as the rubric says; it answered {:?}. \
-             Name another model, give it more tokens (limit), or raise `tolerated`",
+             Name another model, give it more tokens (limit), or raise `tolerated`{again}",
             without,
             self.documents,
             self.reasons(),
