@@ -9,7 +9,8 @@
 //!
 //! Two, because a process enters a new process namespace only by being born into it. The second is
 //! its first process: with it, everything that Python started is killed by the kernel. Where there are
-//! no namespaces nothing may leave the process group, and the first kills that.
+//! no namespaces nothing may leave the process group, and the first kills that, also when whoever
+//! waits for it is gone. Should the first be killed itself, whoever waits for it kills the group.
 
 mod calls;
 mod confine;
@@ -21,12 +22,13 @@ use anyhow::{Context, Result, bail};
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Uid, getpgrp, getuid};
+use nix::unistd::{Gid, Uid, getpgrp, getppid, getuid};
 use serde::{Deserialize, Serialize};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
 /// The words by which the program knows that it is not started by a person.
 pub(crate) const FIRST: &str = "--sandbox-first";
@@ -85,23 +87,61 @@ pub(crate) fn enter() {
 }
 
 fn first(mut plan: Plan) -> Result<()> {
+    let parent = getppid();
+    close_inherited()?;
     if getuid().is_root() {
         become_nobody(&plan).context(
             "root must become `nobody` before it runs foreign code, and could not; \
              run as an ordinary user, or with the capabilities to change user",
         )?;
     }
-    // with whoever waits for it, this ends too
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     plan.confined = plan.limits.namespaces && namespaces::leave(&plan)?;
+    if plan.confined {
+        // with whoever waits for it this ends too, and with it the second and all that is in there;
+        // entering namespaces clears it, and without them it would leave nobody to kill the group
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    }
     let mut second = Command::new("/proc/self/exe")
         .arg(SECOND)
         .arg(serde_json::to_string(&plan)?)
         .spawn()
         .context("the sandbox could not start its second process")?;
-    second.wait()?;
+    let status = end_of(&mut second, || getppid() != parent)?;
+    // 0 and 3: it has told how the run ended; a signal: the program may have sent it
+    if let Some(code) = status.and_then(|status| status.code())
+        && !matches!(code, 0 | 3)
+    {
+        let fault = format!("the sandbox's second process failed with code {code}");
+        tell(&open(&plan.report)?, &Report::Refused(fault))?;
+    }
     // whatever is left of the group, this process included
     killpg(getpgrp(), Signal::SIGKILL)?;
+    Ok(())
+}
+
+/// How the child ended; `None` where it has not when nobody waits for it any more.
+fn end_of(child: &mut Child, abandoned: impl Fn() -> bool) -> Result<Option<ExitStatus>> {
+    let mut pause = Duration::from_millis(1);
+    while !abandoned() {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(10));
+    }
+    Ok(None)
+}
+
+/// Closes what whoever started this left open; nothing but the three standard ones is for us.
+fn close_inherited() -> Result<()> {
+    let entries = std::fs::read_dir("/proc/self/fd").context("open files could not be listed")?;
+    // the list itself is open meanwhile, and closed when all is read
+    let open: Vec<RawFd> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for file in open.into_iter().filter(|&file| file > 2) {
+        nix::unistd::close(file).ok();
+    }
     Ok(())
 }
 
@@ -128,6 +168,8 @@ fn become_nobody(plan: &Plan) -> Result<()> {
 
 fn second(plan: Plan) -> Result<()> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // orphans stay below this process, where their memory is counted
+    nix::sys::prctl::set_child_subreaper(true)?;
     // once it is locked in, this process can open the report no more
     let report = open(&plan.report)?;
     let end = play(&plan).unwrap_or_else(|error| Report::Refused(format!("{error:#}")));

@@ -5,9 +5,9 @@ use crate::python::Python;
 use crate::watch;
 use crate::{Bound, Limits, Outcome, Status};
 use anyhow::{Context, Result, bail};
-use nix::fcntl::OFlag;
+use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -90,10 +90,10 @@ fn watched(plan: &Plan, stdin: &[u8]) -> Result<(Outcome, bool)> {
     let stderr = collect(child.stderr.take(), plan.limits.output, &full);
     let stopped = watch::until_it_ends(&mut child, plan, &full);
     let group = Pid::from_raw(i32::try_from(child.id())?);
-    if stopped.as_ref().is_ok_and(Option::is_some) || stopped.is_err() {
-        killpg(group, Signal::SIGKILL).ok();
-        child.wait()?;
-    }
+    // also where the child ended by itself: somebody else may have killed it, and it alone
+    killpg(group, Signal::SIGKILL).ok();
+    child.wait()?;
+    until_gone(group);
     let stopped = stopped?;
     let stdout = take(&stdout);
     let stderr = take(&stderr);
@@ -159,12 +159,23 @@ fn take(receive: &Receiver<Vec<u8>>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Waits a moment for a group that was killed: nothing of it is to move files about any more.
+fn until_gone(group: Pid) {
+    for _ in 0..500 {
+        if killpg(group, None).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Makes every folder of the room one that can be emptied: a program may have forbidden it.
 fn sweep(room: &Path) {
-    use std::os::unix::fs::PermissionsExt;
     let mut folders = vec![room.to_owned()];
     while let Some(folder) = folders.pop() {
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).ok();
+        // never what a link names
+        let flag = FchmodatFlags::NoFollowSymlink;
+        fchmodat(AT_FDCWD, &folder, Mode::S_IRWXU, flag).ok();
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(entry.path());

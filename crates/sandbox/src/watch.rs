@@ -54,7 +54,7 @@ pub(crate) fn until_it_ends(
     }
 }
 
-/// Resident bytes of a process and all that descend from it.
+/// Bytes of memory, resident or swapped out, of a process and all that descend from it.
 fn occupied(root: u32, processes: u64) -> u64 {
     let mut bytes = 0;
     let mut rest = vec![root];
@@ -66,9 +66,13 @@ fn occupied(root: u32, processes: u64) -> u64 {
         }
         let folder = format!("/proc/{process}");
         let status = std::fs::read_to_string(format!("{folder}/status")).unwrap_or_default();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        if let Some(text) = resident.and_then(|rest| rest.split_whitespace().next()) {
-            bytes += text.parse::<u64>().unwrap_or(0) * 1024;
+        for line in status.lines() {
+            let rest = line
+                .strip_prefix("VmRSS:")
+                .or_else(|| line.strip_prefix("VmSwap:"));
+            if let Some(text) = rest.and_then(|rest| rest.split_whitespace().next()) {
+                bytes += text.parse::<u64>().unwrap_or(0) * 1024;
+            }
         }
         // children hang on the thread that made them
         for thread in std::fs::read_dir(format!("{folder}/task"))

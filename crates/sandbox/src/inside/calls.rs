@@ -85,6 +85,14 @@ fn allowed() -> Result<Rules> {
         libc::SYS_clone,
         vec![(0, MaskedEq(u64::from(namespaces.unsigned_abs())), 0)],
     )?;
+    // memory of a file, or of oneself alone: what is shared and of no file stays in use when it is
+    // no longer counted as resident
+    for flag in [libc::MAP_ANONYMOUS, libc::MAP_SHARED] {
+        with(
+            libc::SYS_mmap,
+            vec![(3, MaskedEq(u64::from(flag.unsigned_abs())), 0)],
+        )?;
+    }
     // limits of oneself
     with(libc::SYS_prlimit64, vec![(0, Eq, 0)])?;
     // pairs of connected sockets: a datagram socket could still be sent elsewhere by address
@@ -172,7 +180,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_recvfrom, libc::SYS_sendto, libc::SYS_shutdown,
     libc::SYS_getsockopt, libc::SYS_setsockopt, libc::SYS_getsockname, libc::SYS_getpeername,
     // memory
-    libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mprotect, libc::SYS_mremap, libc::SYS_brk,
+    libc::SYS_munmap, libc::SYS_mprotect, libc::SYS_mremap, libc::SYS_brk,
     libc::SYS_madvise, libc::SYS_mincore, libc::SYS_msync, libc::SYS_mlock, libc::SYS_mlock2,
     libc::SYS_munlock, libc::SYS_membarrier,
     // signals

@@ -67,14 +67,8 @@ const SYSTEM: &[&str] = &[
     "/etc/localtime",
     "/nix/store",
 ];
-/// Devices without memory of anybody.
-const DEVICES: &[&str] = &[
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-];
+/// Devices without memory of anybody; `/dev/zero`, mapped, would be memory that is not counted.
+const DEVICES: &[&str] = &["/dev/null", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// Gives up every file but those, the network over TCP, and signals to whoever is outside; says
 /// whether this kernel (Landlock 6, Linux 6.12) holds the signals.

@@ -1,4 +1,4 @@
-//! Forty programs that mean harm. Each prints `ESCAPED` where it got what it wanted, `HELD` where it
+//! Forty-three programs that mean harm. Each prints `ESCAPED` where it got what it wanted, `HELD` where it
 //! noticed that it did not; what it may do unnoticed, the scene sees.
 
 use sandbox::Bound;
@@ -117,6 +117,29 @@ for i in range(8):
 x = []
 for i in range(60): x.append(b'x' * (1 << 20) + bytes([i]))
 time.sleep(60)"),
+    endless("memory of an orphan", Bound::Memory, "
+import os, time
+if os.fork() == 0:
+    if os.fork() == 0:
+        x = []
+        for i in range(300): x.append(b'x' * (1 << 20) + bytes([i % 251]))
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+time.sleep(60)"),
+    held("memory that is shared and not counted", "
+import mmap
+kept = []
+def fill(fd):
+    for i in range(6):
+        kept.append(mmap.mmap(fd, 64 << 20))
+        for at in range(0, 64 << 20, 4096): kept[-1][at] = 1
+        kept[-1].madvise(mmap.MADV_DONTNEED)
+    print('ESCAPED', fd)
+for act in (lambda: fill(-1), lambda: fill(open('/dev/zero', 'r+b', buffering=0).fileno())):
+    try: act()
+    except OSError: pass
+print('HELD')"),
     any("a bomb of compressed zeros", "
 import zlib
 d = zlib.decompressobj()
@@ -186,6 +209,13 @@ for pid in (os.getppid(), 1, {tests}, {victim}, 'self', 'thread-self'):
         for act in (lambda p: open(p, 'rb').read(1), os.listdir):
             try: act(f'/proc/{pid}/{name}'); print('ESCAPED', pid, name)
             except OSError: pass
+print('HELD')"),
+    held("descriptors left open", "
+import os
+for fd in range(3, 21):
+    for act in (lambda: print('open', fd, os.pread(fd, 100, 0)), lambda: os.write(fd, b'dead')):
+        try: act()
+        except OSError: pass
 print('HELD')"),
     // writing outside
     held("writing outside", "

@@ -47,8 +47,8 @@ fn turn(namespaces: bool) -> Option<MutexGuard<'static, ()>> {
 
 #[test]
 #[ignore = "needs Python 3 and Landlock: --include-ignored, as .ci/run does"]
-fn forty_hostile_programs_are_contained() {
-    assert_eq!(hostile::PROGRAMS.len(), 40);
+fn hostile_programs_are_contained() {
+    assert_eq!(hostile::PROGRAMS.len(), 43);
     for user in users() {
         for namespaces in [true, false] {
             let _turn = turn(namespaces);
@@ -126,6 +126,38 @@ fn twenty_honest_programs_run() {
                 wrong.join("\n")
             );
             scene.has_not_changed("after honest programs");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Python 3 and Landlock: --include-ignored, as .ci/run does"]
+fn a_program_ends_with_whoever_watches_over_it() {
+    let program = "
+import subprocess, sys
+subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)', '{path}', 'begun'])";
+    for user in users() {
+        for namespaces in [true, false] {
+            for whom in ["/door", "--sandbox-first"] {
+                let _turn = turn(namespaces);
+                let scene = Scene::new(user);
+                let job = ("long", program, limits(namespaces, false));
+                let mut door = scene.start(std::iter::once(job));
+                scene.await_process("begun", true);
+                let victims = scene.processes(whom);
+                assert_eq!(victims.len(), 1, "{victims:?}");
+                scene::kill(victims[0].0);
+                let place = format!("{user:?}, namespaces {namespaces}, without {whom}");
+                if whom == "/door" {
+                    door.wait().unwrap();
+                    scene.await_process("", false);
+                } else {
+                    let output = door.wait_with_output().unwrap();
+                    let said = String::from_utf8(output.stdout).unwrap();
+                    assert!(said.contains("vanished"), "{place}: {said}");
+                    scene.has_not_changed(&place);
+                }
+            }
         }
     }
 }

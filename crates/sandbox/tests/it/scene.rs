@@ -107,6 +107,23 @@ impl Scene {
         &self,
         programs: impl Iterator<Item = (&'a str, &'a str, Limits)>,
     ) -> BTreeMap<String, Result<Outcome, String>> {
+        let output = self.start(programs).wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "the sandbox refused to work; these tests need Linux with Landlock, and Python 3 (see above)"
+        );
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Starts that process.
+    pub(crate) fn start<'a>(
+        &self,
+        programs: impl Iterator<Item = (&'a str, &'a str, Limits)>,
+    ) -> Child {
         let path = self.folder.path().display().to_string();
         let mut jobs = String::new();
         for (name, program, limits) in programs {
@@ -121,8 +138,11 @@ impl Scene {
             });
             jobs += &format!("{job}\n");
         }
-        let mut command = Command::new(&self.door);
+        // a shell, which leaves a secret file and one that can be written open for whoever comes
+        let mut command = Command::new("/bin/sh");
         command
+            .args(["-c", r#"exec 7<"$1/secret" 8>>"$1/canary" && exec "$0""#])
+            .args([self.door.as_path(), self.folder.path()])
             .env("TMPDIR", self.folder.path().join("tmp"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -132,16 +152,27 @@ impl Scene {
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         std::thread::spawn(move || stdin.write_all(jobs.as_bytes()).unwrap());
-        let output = child.wait_with_output().unwrap();
-        assert!(
-            output.status.success(),
-            "the sandbox refused to work; these tests need Linux with Landlock, and Python 3 (see above)"
-        );
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
+        child
+    }
+
+    /// Processes of this scene whose command line has this word, and their numbers.
+    pub(crate) fn processes(&self, word: &str) -> Vec<(u32, String)> {
+        let mark = self.folder.path().display().to_string();
+        commands()
+            .into_iter()
+            .filter(|(_, line)| line.contains(&mark) && line.contains(word))
             .collect()
+    }
+
+    /// Waits until there is such a process, or none.
+    pub(crate) fn await_process(&self, word: &str, there: bool) {
+        for _ in 0..250 {
+            if self.processes(word).is_empty() != there {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(40));
+        }
+        panic!("{word:?}, there: {there}: {:?}", self.processes(word));
     }
 
     /// Nothing was read, written, reached, killed or left behind.
@@ -193,13 +224,9 @@ impl Scene {
             "{place}: a process outside was killed"
         );
         // a group that was killed may need a moment to be gone
-        let mark = path.display().to_string();
         let mut left = Vec::new();
         for _ in 0..50 {
-            left = commands()
-                .into_iter()
-                .filter(|line| line.contains(&mark))
-                .collect();
+            left = self.processes("");
             if left.is_empty() {
                 break;
             }
@@ -219,11 +246,21 @@ impl Drop for Scene {
     }
 }
 
-/// The command lines of all processes.
-fn commands() -> Vec<String> {
+/// The command lines of all processes, by their numbers.
+fn commands() -> Vec<(u32, String)> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries
-        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            Some((number, String::from_utf8_lossy(&line).replace('\0', " ")))
+        })
         .collect()
+}
+
+/// Kills one process, as the kernel does when memory runs out.
+pub(crate) fn kill(process: u32) {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "kill -KILL $0", &process.to_string()]);
+    assert!(command.status().unwrap().success());
 }
