@@ -333,7 +333,7 @@ fn mistakes_are_sentences() {
     );
     check(
         &["nobody", "--tasks", "mmlu", "--data", "data"],
-        &["nobody", "no model directory"],
+        &["no artifact called \"nobody\""],
     );
     check(
         &[
