@@ -3,7 +3,7 @@
 //! A [`Caller`] takes a path and a body and gives the reply. [`Endpoint`] is the one that goes out, with
 //! retries; [`Recorded`] puts a transcript around any caller, so that what was asked once is never asked
 //! again and a finished transcript replays without a network; a [`Budget`] ends it by calls or tokens;
-//! [`in_order`] asks many things at once and hands the answers on in the order of the questions. [`chat`]
+//! [`in_order`] asks many things at once and hands the answers on in the order of the questions. [`chat()`]
 //! and [`complete`] are the two questions in types.
 //!
 //! Deliberately absent: an async runtime (a thread waits for each call), streaming, recipes, the
