@@ -2,12 +2,14 @@
 //!
 //! `P_i = Σ_c n_ic (n_ic − 1) / (n_i (n_i − 1))`, `κ = (P̄ − P̄ₑ) / (1 − P̄ₑ)` with `P̄ₑ = Σ_c p_c²`, p_c the
 //! share of class c among all votes (Fleiss, 1971; the numbers of votes may differ); Cohen's κ has
-//! `pₑ = Σ_c p_c q_c` (1960). Intervals are of 95 %, by drawing questions with replacement, seeded.
+//! `pₑ = Σ_c p_c q_c` (1960). Intervals are of 95 %, by drawing questions again (`estimate/bootstrap.rs`).
 //! Where every vote is for one class there is no κ: agreement is then no more than chance would give.
+
+use crate::estimate::bootstrap::{self, Strata};
 
 /// A figure and the interval around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
+pub struct Share {
     /// The figure.
     pub value: f64,
     /// Lower end of the interval.
@@ -74,49 +76,20 @@ fn kappa(agreed: f64, chance: f64) -> Option<f64> {
     (chance < 1.0 - 1e-12).then(|| (agreed - chance) / (1.0 - chance))
 }
 
-/// A figure of questions with its interval of 95 %: the figure of 1000 draws of as many questions
-/// with replacement. Draws that have no figure are left out.
-pub fn interval<T: Clone>(
-    questions: &[T],
-    seed: u64,
-    figure: impl Fn(&[T]) -> Option<f64>,
-) -> Option<Estimate> {
-    const DRAWS: usize = 1000;
+/// A figure of questions with its interval of 95 % over questions drawn again. Draws that have no figure
+/// are left out.
+pub fn interval<T: Clone>(questions: &[T], figure: impl Fn(&[T]) -> Option<f64>) -> Option<Share> {
     let value = figure(questions)?;
-    let mut state = seed;
-    let mut drawn = Vec::with_capacity(questions.len());
-    let mut figures = Vec::with_capacity(DRAWS);
-    for _ in 0..DRAWS {
-        drawn.clear();
-        for _ in 0..questions.len() {
-            let at = (u128::from(split_mix(&mut state)) * questions.len() as u128) >> 64;
-            drawn.push(questions[at as usize].clone());
-        }
-        figures.extend(figure(&drawn));
-    }
-    figures.sort_by(f64::total_cmp);
-    let at = |share: f64| figures[((figures.len() - 1) as f64 * share).round() as usize];
-    Some(match figures.is_empty() {
-        true => Estimate {
-            value,
-            low: value,
-            high: value,
-        },
-        false => Estimate {
-            value,
-            low: at(0.025),
-            high: at(0.975),
-        },
-    })
-}
-
-/// SplitMix64 (Steele et al., 2014): every seed is a good one.
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    let drawn = |indices: &[usize]| {
+        let drawn: Vec<T> = indices.iter().map(|at| questions[*at].clone()).collect();
+        figure(&drawn).unwrap_or(f64::NAN)
+    };
+    let figures = Strata::new(vec![questions.len()]).draws(drawn);
+    let (low, high) = match figures.is_empty() {
+        true => (value, value),
+        false => bootstrap::interval(&figures),
+    };
+    Some(Share { value, low, high })
 }
 
 #[cfg(test)]
@@ -167,15 +140,15 @@ mod tests {
         assert_eq!(equal_share(&[vec![1], vec![]]), None);
         assert_eq!(fleiss(&[vec![2, 2], vec![2, 2]]), None);
         assert_eq!(cohen(&[]), None);
-        assert_eq!(interval(&[1.0], 1, |_| None), None);
+        assert_eq!(interval(&[1.0], |_| None), None);
     }
 
     #[test]
     fn an_interval_holds_the_figure_and_is_the_same_again() {
         let mean = |of: &[f64]| Some(of.iter().sum::<f64>() / of.len() as f64);
         let of: Vec<f64> = (0..200).map(|at| f64::from(at % 2)).collect();
-        let found = interval(&of, 3, mean).unwrap();
-        assert_eq!(found, interval(&of, 3, mean).unwrap());
+        let found = interval(&of, mean).unwrap();
+        assert_eq!(found, interval(&of, mean).unwrap());
         assert_eq!(found.value, 0.5);
         // ± 1.96 · √(¼ / 200) = ± 0.069.
         assert!(

@@ -5,7 +5,7 @@
 //! undecided and counts for nothing. An answer that never came loses to one that did. How often both
 //! orders agree is the measure of a judge's bias by position.
 
-use super::agreement::{self, Estimate};
+use super::agreement::{self, Share};
 use super::{Verdict, verdict, votes};
 use crate::ask::{Answer, Ask, Request};
 use crate::task::{Setup, Task};
@@ -40,9 +40,9 @@ pub struct Comparison {
     pub undecided: usize,
     /// Share of points of the first model, a tie being half a point, over questions; `None` where no vote
     /// was decided.
-    pub rate: Option<Estimate>,
+    pub rate: Option<Share>,
     /// Share of votes that were the same in both orders.
-    pub consistent: Option<Estimate>,
+    pub consistent: Option<Share>,
     /// Cohen's κ between the orders.
     pub kappa: Option<f64>,
 }
@@ -171,8 +171,8 @@ pub fn compare(questions: &[Vec<Turn>]) -> Comparison {
         losses: count(Some(Verdict::Second)),
         ties: count(Some(Verdict::Tie)),
         undecided: count(None),
-        rate: agreement::interval(questions, 0, rate),
-        consistent: agreement::interval(&orders, 0, |orders| {
+        rate: agreement::interval(questions, rate),
+        consistent: agreement::interval(&orders, |orders| {
             let same = orders.iter().filter(|(a, b)| a == b).count();
             (!orders.is_empty()).then(|| same as f64 / orders.len() as f64)
         }),

@@ -244,7 +244,7 @@ impl Task for FunctionChat {
             return judge::unjudged(judged);
         }
         let votes: Vec<Vec<usize>> = judged.map(|judged| passes(judged).0).collect();
-        let Some(share) = agreement::interval(&votes, 0, agreement::equal_share) else {
+        let Some(share) = agreement::interval(&votes, agreement::equal_share) else {
             return vec![];
         };
         let kappa = agreement::fleiss(&votes);

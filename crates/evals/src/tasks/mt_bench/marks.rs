@@ -200,7 +200,7 @@ pub(super) fn remarks<'a>(judged: impl Iterator<Item = &'a Answer>) -> Vec<Strin
         ));
     }
     let classes: Vec<Vec<usize>> = votes.iter().map(|votes| classes(votes)).collect();
-    if let Some(share) = agreement::interval(&classes, 0, agreement::equal_share) {
+    if let Some(share) = agreement::interval(&classes, agreement::equal_share) {
         let percent = |share: f64| 100.0 * share;
         let mut remark = format!(
             "the judge's votes on one turn were equal in {:.1} % of pairs [{:.1}, {:.1}]",
@@ -208,7 +208,7 @@ pub(super) fn remarks<'a>(judged: impl Iterator<Item = &'a Answer>) -> Vec<Strin
             percent(share.low),
             percent(share.high)
         );
-        if let Some(kappa) = agreement::interval(&classes, 0, agreement::fleiss) {
+        if let Some(kappa) = agreement::interval(&classes, agreement::fleiss) {
             let _ = write!(
                 remark,
                 ", Fleiss' κ {:.2} [{:.2}, {:.2}]",

@@ -1,8 +1,8 @@
 //! Memory straight from the operating system.
 //!
 //! Weights that are only read stand on shelves: many buffers in one mapping that asks for pages of
-//! 2 MB. A matrix of a small model is shorter than such a page, and without them a processor that
-//! reads all weights for every token spends a tenth of its time on looking pages up.
+//! 2 MB. A matrix of a small model is shorter than such a page, and a token that reads all weights was
+//! written 1.2 to 1.4 times as fast with them (LOG.md).
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::{LARGE, Shelf, map, shelve, unmap};
