@@ -50,6 +50,14 @@ pub fn find(name: &str) -> Option<&'static Kind> {
         .find(|kind| kind.name == name)
 }
 
+/// Which of a benchmark's categories lists this subject.
+fn category_of(categories: &[(&'static str, &[&str])], subject: &str) -> Option<&'static str> {
+    let same = |name: &&str| name.eq_ignore_ascii_case(subject);
+    let mut all = categories.iter();
+    let found = all.find(|(_, subjects)| subjects.iter().any(same));
+    found.map(|(category, _)| *category)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

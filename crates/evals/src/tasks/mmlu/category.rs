@@ -83,9 +83,5 @@ const CATEGORIES: [(&str, &[&str]); 4] = [
 
 /// The category of a subject.
 pub(super) fn of(subject: &str) -> Option<&'static str> {
-    let same = |name: &&str| name.eq_ignore_ascii_case(subject);
-    let found = CATEGORIES
-        .iter()
-        .find(|(_, subjects)| subjects.iter().any(same));
-    found.map(|(category, _)| *category)
+    super::super::category_of(&CATEGORIES, subject)
 }
