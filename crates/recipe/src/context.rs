@@ -58,6 +58,8 @@ pub struct Resources {
     pub cancel: Cancel,
     /// For provenance.
     pub about: About,
+    /// Whether to wait for a step that another run is making, and not to end with an error.
+    pub patient: bool,
     values: BTreeMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 

@@ -30,8 +30,8 @@ pub(crate) fn key(
     short(canonical(&asked).as_bytes())
 }
 
-/// The seed of a step depends on the recipe's seed and the step's name only, so that
-/// inserting a step disturbs no other.
+/// The seed of a step depends on the recipe's seed, or the one that the step names itself, and the
+/// step's name only, so that inserting a step disturbs no other.
 pub(crate) fn seed(recipe_seed: u64, step: &str) -> u64 {
     let mut hasher = blake3::Hasher::new_derive_key("kanana recipe: seed of a step");
     hasher.update(&recipe_seed.to_le_bytes());

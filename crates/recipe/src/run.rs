@@ -5,6 +5,7 @@
 //! run the stage, hash what it wrote, write the manifest, drop the partial state.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use disk::Lock;
@@ -20,7 +21,7 @@ use crate::{Cancelled, Context, Plan, Quantity, Reporter, Resources, State, Step
 /// Runs every step whose artifact is not there. A second run does nothing.
 ///
 /// Each artifact is locked while it is made: where another run holds one, this one ends
-/// with an error that says which process. An error ends the run at once; what is finished
+/// with an error that says which process, or waits where `resources` say to. An error ends the run at once; what is finished
 /// stays, what is partial is gone on from next time.
 pub fn run(
     plan: &Plan,
@@ -60,6 +61,9 @@ pub fn run(
     Ok(())
 }
 
+/// How long to wait before looking again whether another run is done with a step.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 struct Attempt<'a> {
     plan: &'a Plan,
     store: &'a Store,
@@ -84,7 +88,7 @@ impl Attempt<'_> {
             reporter.step_cached(step, self.number, self.total);
             return Ok(());
         }
-        let Some(_lock) = Lock::try_new(&lock_path)? else {
+        let Some(_lock) = self.lock(&lock_path, resources)? else {
             bail!(
                 "the step \"{}\" is being made by another run ({}): wait for it, or stop it; two \
                  runs cannot write one artifact, {}",
@@ -108,6 +112,23 @@ impl Attempt<'_> {
         let manifest = manifest.map_err(|error| self.explain(error))?;
         reporter.step_finished(step, &manifest, watch.seconds());
         Ok(())
+    }
+
+    /// The lock, or `None` where another run has it and this one will not wait.
+    fn lock(&self, path: &Path, resources: &Resources) -> Result<Option<Lock>> {
+        loop {
+            let lock = Lock::try_new(path)?;
+            if lock.is_some() || !resources.patient {
+                return Ok(lock);
+            }
+            if resources.cancel.is_cancelled() {
+                return Err(Cancelled).context(format!(
+                    "stopped while waiting for the step \"{}\", which another run is making",
+                    self.step.name
+                ));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 
     fn cached(&self) -> Result<bool> {

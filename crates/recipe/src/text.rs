@@ -46,6 +46,8 @@ pub(crate) type Expected = BTreeMap<String, f64>;
 pub(crate) struct StepText {
     pub(crate) name: String,
     pub(crate) stage: String,
+    /// In place of the recipe's seed, for what several recipes share.
+    pub(crate) seed: Option<u64>,
     #[serde(default)]
     pub(crate) inputs: BTreeMap<String, Names>,
     #[serde(default)]

@@ -185,7 +185,7 @@ impl Draft {
             .iter()
             .map(|(binding, bound)| (binding.clone(), records(bound)))
             .collect();
-        let seed = key::seed(recipe.seed, &self.text.name);
+        let seed = key::seed(self.text.seed.unwrap_or(recipe.seed), &self.text.name);
         let asked = inputs
             .iter()
             .map(|(name, inputs)| (name.clone(), inputs.asked()));

@@ -565,3 +565,17 @@ fn what_is_expected_is_a_count() {
         "{said}"
     );
 }
+
+#[test]
+fn a_step_may_name_its_own_seed() {
+    let place = Place::new();
+    let of = |recipe: &str, step: &str| place.plan(recipe).unwrap().step(step).unwrap().seed;
+    let own = RECIPE.replacen("name = \"b\"", "name = \"b\"\nseed = 8", 1);
+    let other = RECIPE.replace("seed = 7", "seed = 8");
+    assert_eq!(of(&own, "b"), of(&other, "b"));
+    assert_eq!(of(&own, "ground"), of(RECIPE, "ground"));
+    // What several recipes share is made once, whatever their seeds.
+    let shared = other.replacen("name = \"b\"", "name = \"b\"\nseed = 7", 1);
+    let key = |recipe: &str| place.plan(recipe).unwrap().step("b").unwrap().key.clone();
+    assert_eq!(key(&shared), key(RECIPE));
+}

@@ -223,6 +223,57 @@ fn two_runs_cannot_write_one_artifact() {
 }
 
 #[test]
+fn a_patient_run_waits_for_what_another_makes() {
+    let place = Arc::new(Place::new());
+    let ground = Arc::new(Mutex::new(None));
+    let started = Arc::new(std::sync::Barrier::new(2));
+    let hook: Hook = Box::new({
+        let started = started.clone();
+        move |_, round| {
+            if round == 3 {
+                started.wait();
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+        }
+    });
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let plan = place.plan(RECIPE).unwrap();
+            let resources = Resources::new().with(hook);
+            run(&plan, &place.store, &mut Silent, &resources).unwrap();
+        });
+        started.wait();
+        let mut resources = Resources::new().with(Ground::default());
+        resources.patient = true;
+        let plan = place.plan(RECIPE).unwrap();
+        run(&plan, &place.store, &mut Silent, &resources).unwrap();
+        let mine = resources.get::<Ground>().unwrap().0.lock().unwrap().clone();
+        *ground.lock().unwrap() = Some(mine);
+    });
+    let mine = ground.lock().unwrap().take().unwrap();
+    assert!(mine.is_empty(), "it made what another was making: {mine:?}");
+}
+
+#[test]
+fn a_patient_run_can_be_stopped_while_it_waits() {
+    let place = Place::new();
+    let plan = place.plan(RECIPE).unwrap();
+    let step = plan.step("ground").unwrap();
+    let lock = place.store.lock_path(&step.folder());
+    let _held = disk::Lock::try_new(&lock).unwrap().unwrap();
+    let mut resources = Resources::new();
+    resources.patient = true;
+    let cancel = resources.cancel.clone();
+    let stop = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        cancel.cancel();
+    });
+    let error = run(&plan, &place.store, &mut Silent, &resources).unwrap_err();
+    stop.join().unwrap();
+    assert!(error.is::<Cancelled>(), "{error:#}");
+}
+
+#[test]
 fn a_failing_stage_is_told_with_its_place() {
     let place = Place::new();
     let recipe = RECIPE.replace("hello", "fail");
