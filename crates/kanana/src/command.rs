@@ -4,10 +4,12 @@
 
 mod card;
 mod chat;
+mod claims;
 mod convert;
 mod cost;
 mod eval;
 mod evals;
+mod experiment;
 mod fault;
 mod filters;
 mod gc;
@@ -88,6 +90,10 @@ enum Command {
     Eval(Box<eval::Eval>),
     /// List the benchmarks that `eval` can run, with what they need and whether it is there
     Evals(evals::Evals),
+    /// Run an experiment: every arm with every seed, then a page with intervals and a verdict
+    Experiment(experiment::ExperimentCommand),
+    /// Print the index of claims: what the report says, and what the experiments found
+    Claims(claims::ClaimsCommand),
     /// Convert a model between a Hugging Face directory and a GGUF file
     Convert(convert::Convert),
     /// Say what a model is: shape, parameters, memory by context, tokenizer
@@ -118,6 +124,8 @@ impl Line {
             Command::Cost(command) => command.run(),
             Command::Eval(command) => command.run(&self.machine),
             Command::Evals(command) => command.run(),
+            Command::Experiment(command) => command.run(self.machine),
+            Command::Claims(command) => command.run(),
             Command::Convert(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Logits(command) => command.run(&self.machine),

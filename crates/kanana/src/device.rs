@@ -34,6 +34,14 @@ impl Machine {
         Ok(Arc::new(Cpu::new(options)))
     }
 
+    /// This machine's part where `jobs` work at once.
+    pub(crate) fn share(&self, jobs: usize) -> Machine {
+        Machine {
+            threads: Some((self.threads() / jobs).max(1)),
+            ..self.clone()
+        }
+    }
+
     /// Threads for work that is not the decoder's.
     pub(crate) fn threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);

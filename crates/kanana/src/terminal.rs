@@ -174,19 +174,29 @@ impl Reporter for Bar {
     }
 }
 
+/// The reporter for one of several runs at once: lines that say whose they are.
+pub(crate) fn beside(whose: String) -> Box<dyn Reporter> {
+    Box::new(Lines {
+        whose,
+        ..Lines::default()
+    })
+}
+
 /// For a file or a pipe: a line for each step, and one every ten seconds on long work.
 #[derive(Default)]
 struct Lines {
     json: bool,
+    /// Before every line, where several runs write at once.
+    whose: String,
     last: f64,
 }
 
 impl Lines {
     fn line(&self, text: &str, event: impl FnOnce() -> Value) {
-        if self.json {
-            say(&event().to_string())
-        } else {
-            note(text)
+        match (self.json, self.whose.as_str()) {
+            (true, _) => say(&event().to_string()),
+            (false, "") => note(text),
+            (false, whose) => note(&format!("{whose}: {}", text.trim_start())),
         }
     }
 }

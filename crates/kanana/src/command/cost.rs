@@ -4,7 +4,7 @@
 //! expect. Nothing is run and nothing needs to be there. The formulas are those of the report's
 //! section on compute; see `account`, and `hardware` for memory and time.
 
-mod account;
+pub(super) mod account;
 mod draw;
 mod hardware;
 mod published;

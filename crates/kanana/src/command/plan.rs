@@ -78,7 +78,7 @@ fn left(steps: &[Step], speed: f64, machine: &str) -> String {
 }
 
 /// All that a step computes, a teacher's part included.
-fn flops(step: &Step) -> Option<f64> {
+pub(super) fn flops(step: &Step) -> Option<f64> {
     let counted = step.quantities.iter();
     let counted: Vec<f64> = counted
         .filter(|quantity| quantity.name.ends_with("FLOPs"))

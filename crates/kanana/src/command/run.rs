@@ -50,9 +50,20 @@ pub(super) fn make(
     machine: Machine,
     access: Access,
 ) -> Result<()> {
+    let cancel = stoppable()?;
+    let resources = resources(cancel, machine, access);
+    match recipe::run(plan, store, &mut *reporter, &resources) {
+        Err(error) if error.is::<Cancelled>() => {
+            Err(error.context("stopped; the same command goes on from here"))
+        }
+        other => other,
+    }
+}
+
+/// A flag that Ctrl-C raises. The second Ctrl-C ends the process where it stands; the store survives that too.
+pub(super) fn stoppable() -> Result<Cancel> {
     let cancel = Cancel::new();
     let asked = cancel.clone();
-    // The second Ctrl-C ends the process where it stands; the store survives that too.
     ctrlc::set_handler(move || {
         if asked.is_cancelled() {
             std::process::exit(130);
@@ -60,6 +71,11 @@ pub(super) fn make(
         asked.cancel();
         terminal::note("\nstopping where the run can go on; press Ctrl-C again to stop at once");
     })?;
+    Ok(cancel)
+}
+
+/// What the binary hands to stages.
+pub(super) fn resources(cancel: Cancel, machine: Machine, access: Access) -> Resources {
     let mut resources = Resources::new();
     resources.cancel = cancel;
     resources.about = About {
@@ -67,13 +83,7 @@ pub(super) fn make(
         machine: machine.describe().into(),
         command: command_line(),
     };
-    let resources = resources.with(machine).with(access);
-    match recipe::run(plan, store, &mut *reporter, &resources) {
-        Err(error) if error.is::<Cancelled>() => {
-            Err(error.context("stopped; the same command goes on from here"))
-        }
-        other => other,
-    }
+    resources.with(machine).with(access)
 }
 
 /// What was typed, for provenance.

@@ -9,6 +9,7 @@ mod curation;
 mod decontaminate;
 mod distill;
 mod eval;
+mod experiment;
 mod guard;
 mod kill;
 mod label;

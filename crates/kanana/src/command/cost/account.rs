@@ -20,13 +20,13 @@ use std::ops::{Add, AddAssign};
 
 /// One cost, counted in three ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Flops {
+pub(in crate::command) struct Flops {
     /// By the sizes that models go by.
-    pub(super) nominal: f64,
+    pub(in crate::command) nominal: f64,
     /// By the parameters of the shapes.
-    pub(super) counted: f64,
+    pub(in crate::command) counted: f64,
     /// By every operation of the shapes.
-    pub(super) exact: f64,
+    pub(in crate::command) exact: f64,
 }
 
 impl Flops {
@@ -39,12 +39,12 @@ impl Flops {
     }
 
     /// What part of `whole` this is, each way.
-    pub(super) fn share(self, whole: Flops) -> Flops {
+    pub(in crate::command) fn share(self, whole: Flops) -> Flops {
         self.map(whole, |part, whole| part / whole)
     }
 
     /// What part of `whole` is saved when only this is spent.
-    pub(super) fn saving(self, whole: Flops) -> Flops {
+    pub(in crate::command) fn saving(self, whole: Flops) -> Flops {
         self.map(whole, |spent, whole| 1.0 - spent / whole)
     }
 }
@@ -64,12 +64,12 @@ impl AddAssign for Flops {
 
 /// How large a model is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Size {
+pub(in crate::command) struct Size {
     /// What it goes by, where the recipe says.
-    pub(super) nominal: Option<f64>,
-    pub(super) parameters: f64,
+    pub(in crate::command) nominal: Option<f64>,
+    pub(in crate::command) parameters: f64,
     #[serde(skip)]
-    pub(super) shape: Option<Shape>,
+    pub(in crate::command) shape: Option<Shape>,
 }
 
 impl Size {
@@ -105,75 +105,75 @@ impl Size {
 
 /// What one step costs.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct StepCost {
-    pub(super) name: String,
-    pub(super) stage: String,
+pub(in crate::command) struct StepCost {
+    pub(in crate::command) name: String,
+    pub(in crate::command) stage: String,
     /// Of the model that is trained, or of the teacher where only that runs.
-    pub(super) size: Size,
-    pub(super) tokens: f64,
+    pub(in crate::command) size: Size,
+    pub(in crate::command) tokens: f64,
     /// Whether a model is trained, and not only a teacher asked.
-    pub(super) trains: bool,
-    pub(super) training: Flops,
-    pub(super) teacher: Flops,
-    pub(super) teacher_size: Option<Size>,
-    pub(super) sequence: Option<f64>,
-    pub(super) recompute: f64,
+    pub(in crate::command) trains: bool,
+    pub(in crate::command) training: Flops,
+    pub(in crate::command) teacher: Flops,
+    pub(in crate::command) teacher_size: Option<Size>,
+    pub(in crate::command) sequence: Option<f64>,
+    pub(in crate::command) recompute: f64,
 }
 
 /// Models against training each of them from scratch.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Comparison {
+pub(in crate::command) struct Comparison {
     /// The stage that they were derived by; empty for all together.
-    pub(super) derived_by: String,
-    pub(super) models: Vec<String>,
+    pub(in crate::command) derived_by: String,
+    pub(in crate::command) models: Vec<String>,
     /// All training in their lineages.
-    pub(super) spent: Flops,
+    pub(in crate::command) spent: Flops,
     /// Of that, what came after the last surgery on a trained model.
-    pub(super) after_surgery: Flops,
+    pub(in crate::command) after_surgery: Flops,
     /// Teachers' forward passes in their lineages.
-    pub(super) teachers: Flops,
-    pub(super) from_scratch: Flops,
-    pub(super) saving: Flops,
-    pub(super) saving_with_teachers: Flops,
+    pub(in crate::command) teachers: Flops,
+    pub(in crate::command) from_scratch: Flops,
+    pub(in crate::command) saving: Flops,
+    pub(in crate::command) saving_with_teachers: Flops,
     /// `after_surgery` as a part of `from_scratch`.
-    pub(super) after_surgery_share: Flops,
+    pub(in crate::command) after_surgery_share: Flops,
 }
 
 /// One model that is not trained any further, or that the recipe compares.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct ModelCost {
-    pub(super) name: String,
-    pub(super) size: Size,
+pub(in crate::command) struct ModelCost {
+    pub(in crate::command) name: String,
+    pub(in crate::command) size: Size,
     /// Training since the last surgery on a trained model; nothing where there was none.
-    pub(super) own: Flops,
+    pub(in crate::command) own: Flops,
     /// All training in its lineage.
-    pub(super) lineage: Flops,
+    pub(in crate::command) lineage: Flops,
     /// Teachers' forward passes in its lineage.
-    pub(super) teachers: Flops,
-    pub(super) from_scratch: Option<Flops>,
+    pub(in crate::command) teachers: Flops,
+    pub(in crate::command) from_scratch: Option<Flops>,
 }
 
 /// All steps of one stage.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct StageCost {
-    pub(super) stage: String,
-    pub(super) steps: usize,
-    pub(super) tokens: f64,
-    pub(super) training: Flops,
-    pub(super) teacher: Flops,
+pub(in crate::command) struct StageCost {
+    pub(in crate::command) stage: String,
+    pub(in crate::command) steps: usize,
+    pub(in crate::command) tokens: f64,
+    pub(in crate::command) training: Flops,
+    pub(in crate::command) teacher: Flops,
 }
 
 /// Everything that a recipe costs.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Account {
-    pub(super) steps: Vec<StepCost>,
-    pub(super) stages: Vec<StageCost>,
-    pub(super) models: Vec<ModelCost>,
-    pub(super) comparisons: Vec<Comparison>,
-    pub(super) training: Flops,
-    pub(super) teachers: Flops,
+pub(in crate::command) struct Account {
+    pub(in crate::command) steps: Vec<StepCost>,
+    pub(in crate::command) stages: Vec<StageCost>,
+    pub(in crate::command) models: Vec<ModelCost>,
+    pub(in crate::command) comparisons: Vec<Comparison>,
+    pub(in crate::command) training: Flops,
+    pub(in crate::command) teachers: Flops,
     /// Steps that train a model or ask a teacher whose size or tokens nobody knows.
-    pub(super) unknown: Vec<String>,
+    pub(in crate::command) unknown: Vec<String>,
 }
 
 /// What is known of a step while its followers are looked at; numbers are places among the costs.
@@ -189,7 +189,7 @@ struct Known {
 
 impl Account {
     /// The costs of a plan. An error where a model is to be compared with training that costs nothing.
-    pub(super) fn of(plan: &Plan) -> Result<Account> {
+    pub(in crate::command) fn of(plan: &Plan) -> Result<Account> {
         let mut known = given(plan);
         let mut steps: Vec<StepCost> = Vec::new();
         let mut unknown = Vec::new();
@@ -253,7 +253,7 @@ impl Account {
     }
 
     /// What to say of steps that cannot be counted whole, after a sentence.
-    pub(super) fn unknown_sentence(&self) -> String {
+    pub(in crate::command) fn unknown_sentence(&self) -> String {
         match self.unknown.is_empty() {
             true => String::new(),
             false => format!(

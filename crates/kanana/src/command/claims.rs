@@ -1,0 +1,56 @@
+//! `kanana claims`: the index of claims, from the list of them and what the experiments found.
+
+use crate::terminal;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use lab::{Claims, Findings};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Print the index of claims.
+#[derive(Args)]
+pub(crate) struct ClaimsCommand {
+    /// The list of claims
+    #[arg(default_value = "recipes/claims.toml", value_name = "FILE")]
+    file: PathBuf,
+    /// The folder of findings, one JSON file an experiment
+    #[arg(long, default_value = "docs/experiments", value_name = "FOLDER")]
+    findings: PathBuf,
+    /// Write the page here, and do not print it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl ClaimsCommand {
+    pub(crate) fn run(self) -> Result<()> {
+        let claims = Claims::read(&self.file)?;
+        let mut findings = BTreeMap::new();
+        for name in claims.experiments() {
+            let path = self.findings.join(format!("{name}.json"));
+            if path.is_file() {
+                findings.insert(name.to_owned(), read(&path)?);
+            }
+        }
+        let page = claims.markdown(&findings);
+        match &self.out {
+            Some(path) => disk::write(path, page.as_bytes())
+                .with_context(|| format!("cannot write {}", path.display())),
+            None => {
+                terminal::say(page.trim_end());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Findings> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the findings {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| {
+        format!(
+            "{} holds no findings of an experiment: run it again with --findings {}",
+            path.display(),
+            path.display()
+        )
+    })
+}

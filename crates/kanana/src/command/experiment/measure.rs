@@ -1,0 +1,128 @@
+//! Takes the outcomes out of the artifacts that the arms made.
+
+use super::design::{Design, Run};
+use anyhow::{Context as _, Result};
+use lab::{CurveFindings, Findings, Line, Outcome};
+use recipe::{Plan, Store};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// By arm and outcome, the values in the order of the seeds.
+type Values = BTreeMap<(String, String), Vec<Option<f64>>>;
+
+/// Everything that the experiment found.
+///
+/// # Errors
+/// A file that is not there, or a place in it that holds no number, with the arm and the seed.
+pub(super) fn findings(design: &Design<'_>, store: &Store) -> Result<Findings> {
+    let experiment = design.experiment;
+    let plans: Vec<Plan> = design
+        .runs
+        .iter()
+        .map(|run| run.plan(design.bindings, store))
+        .collect::<Result<_>>()?;
+    let mut values = Values::new();
+    // First what is read off, then what another arm's value is needed for.
+    for curved in [false, true] {
+        for outcome in experiment
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.until.is_some() == curved)
+        {
+            for (run, plan) in design.runs.iter().zip(&plans) {
+                let value = measure(design, run, plan, outcome, &values);
+                let arm = &experiment.arms[run.arm].name;
+                let value = value.with_context(|| {
+                    format!(
+                        "the outcome \"{}\" of the arm \"{arm}\" with seed {} cannot be read",
+                        outcome.name, experiment.seeds[run.seed]
+                    )
+                })?;
+                let all = values.entry((arm.clone(), outcome.name.clone()));
+                all.or_insert_with(|| vec![None; experiment.seeds.len()])[run.seed] = value;
+            }
+        }
+    }
+    let curves = curves(design, &plans)?;
+    Ok(Findings::new(experiment, &design.spent, &values, curves))
+}
+
+fn measure(
+    design: &Design<'_>,
+    run: &Run,
+    plan: &Plan,
+    outcome: &Outcome,
+    known: &Values,
+) -> Result<Option<f64>> {
+    let Some(file) = file(plan, &outcome.step, &outcome.file)? else {
+        return Ok(None);
+    };
+    let Some(until) = &outcome.until else {
+        return outcome.measure(&file, None);
+    };
+    let reach = known
+        .get(&(until.arm.clone(), until.outcome.clone()))
+        .and_then(|values| values[run.seed]);
+    let along = outcome.measure(&file, reach)?;
+    if !until.spent {
+        return Ok(along);
+    }
+    let arm = design.experiment.arms[run.arm].name.clone();
+    let each = design.flops_a_token.get(&(arm, outcome.step.clone()));
+    let each = each.with_context(|| {
+        format!(
+            "the step \"{}\" trains nothing, so a way along it costs nothing",
+            outcome.step
+        )
+    })?;
+    Ok(along.map(|along| along * each))
+}
+
+/// A file of a step's artifact; nothing where the arm has no such step.
+fn file(plan: &Plan, step: &str, name: &str) -> Result<Option<Value>> {
+    let Some(step) = plan.step(step) else {
+        return Ok(None);
+    };
+    let path = step.path.join(name);
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!(
+            "the step \"{}\" wrote no {}: cannot read {}",
+            step.name,
+            name,
+            path.display()
+        )
+    })?;
+    let value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+    Ok(Some(value))
+}
+
+fn curves(design: &Design<'_>, plans: &[Plan]) -> Result<Vec<CurveFindings>> {
+    let experiment = design.experiment;
+    let mut all = Vec::new();
+    for picture in &experiment.pictures {
+        let mut lines = Vec::new();
+        for (place, arm) in experiment.arms.iter().enumerate() {
+            let mut seeds = Vec::new();
+            for (_, plan) in design
+                .runs
+                .iter()
+                .zip(plans)
+                .filter(|(run, _)| run.arm == place)
+            {
+                if let Some(file) = file(plan, &picture.step, &picture.file)? {
+                    seeds.push(picture.curve.points(&file)?);
+                }
+            }
+            if !seeds.is_empty() {
+                lines.push(Line::new(&arm.name, &seeds));
+            }
+        }
+        all.push(CurveFindings {
+            name: picture.name.clone(),
+            along: picture.along.clone(),
+            lines,
+        });
+    }
+    Ok(all)
+}

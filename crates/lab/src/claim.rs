@@ -1,0 +1,239 @@
+//! The index of claims: what is said of the report, what it says itself, what was measured, or why it cannot be.
+//!
+//! `claims.toml` has one `[[claim]]` a row; the figures come from the findings of the experiments it names, so that
+//! a table can never say other numbers than the experiments do.
+
+use crate::{Drawn, Findings, Unit};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// All claims.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    #[serde(rename = "claim")]
+    claims: Vec<Claim>,
+}
+
+/// One claim.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// What is claimed.
+    pub says: String,
+    /// What the report itself says of it.
+    pub report: String,
+    /// Experiments about it, by name.
+    #[serde(default)]
+    pub experiments: Vec<String>,
+    /// What is known of it here without an experiment, or why it cannot be tested.
+    #[serde(default)]
+    pub note: String,
+}
+
+impl Claims {
+    /// Reads the file of claims.
+    ///
+    /// # Errors
+    /// What is wrong, with the file.
+    pub fn read(path: &Path) -> Result<Claims> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the claims {}", path.display()))?;
+        let claims: Claims =
+            toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        for claim in &claims.claims {
+            ensure!(
+                !claim.experiments.is_empty() || !claim.note.is_empty(),
+                "{}: the claim \"{}\" names no experiment and no `note` that says why there is none",
+                path.display(),
+                claim.says
+            );
+        }
+        Ok(claims)
+    }
+
+    /// The experiments that claims name, once each, in their order.
+    pub fn experiments(&self) -> Vec<&str> {
+        let mut seen = BTreeSet::new();
+        let all = self.claims.iter().flat_map(|claim| &claim.experiments);
+        all.map(String::as_str)
+            .filter(|name| seen.insert(*name))
+            .collect()
+    }
+
+    /// The page, in Markdown. `findings` by the experiment's name; what is missing is said to be not run.
+    pub fn markdown(&self, findings: &BTreeMap<String, Findings>) -> String {
+        let mut page = String::from(HEAD);
+        for (number, claim) in self.claims.iter().enumerate() {
+            let mut found: Vec<String> = claim
+                .experiments
+                .iter()
+                .map(|name| {
+                    let verdict = findings
+                        .get(name)
+                        .map_or_else(|| "not run yet".to_owned(), Findings::verdict);
+                    format!("[{name}](#{name}): {verdict}")
+                })
+                .collect();
+            if !claim.note.is_empty() {
+                found.push(claim.note.clone());
+            }
+            let _ = writeln!(
+                page,
+                "| {} | {} | {} | {} |",
+                number + 1,
+                cell(&claim.says),
+                cell(&claim.report),
+                cell(&found.join(". "))
+            );
+        }
+        page.push_str(MIDDLE);
+        for name in self.experiments() {
+            let _ = write!(page, "\n### {name}\n\n");
+            match findings.get(name) {
+                Some(findings) => page.push_str(&one(name, findings)),
+                None => {
+                    let _ = writeln!(
+                        page,
+                        "Not run yet: `kanana experiment recipes/experiments/{name}.toml`."
+                    );
+                }
+            }
+        }
+        page
+    }
+}
+
+const HEAD: &str = "# Claims\n\n\
+What is said of the Kanana report, what the report says itself, and what comes out here. Printed by `kanana claims \
+--markdown` from `recipes/claims.toml` and the findings in `docs/experiments`.\n\n\
+| # | claim | the report | here |\n|---|---|---|---|\n";
+
+const MIDDLE: &str = "\n## Experiments\n\n\
+Differences are means over seeds, paired, with 95 % intervals (Student's t), each interval by itself: of twenty \
+comparisons of nothing with nothing one is expected to look like something. Worlds, models and budgets are small; \
+\"not visible at this scale\" says that this design cannot tell, and no more.\n";
+
+/// One experiment's section.
+fn one(name: &str, findings: &Findings) -> String {
+    let mut text = format!(
+        "{}\n\nThe report: {}\n\n`kanana experiment recipes/experiments/{name}.toml`, {} seeds.\n\n",
+        findings.question,
+        findings.report,
+        findings.seeds.len()
+    );
+    text.push_str("| arm | differences | tokens | training FLOPs | teachers' FLOPs |\n|---|---|---|---|---|\n");
+    for arm in &findings.arms {
+        let says = match arm.says.is_empty() {
+            true => arm.differences.join("; "),
+            false => arm.says.clone(),
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            cell(&arm.name),
+            cell(&says),
+            quantity(arm.spent.tokens),
+            quantity(arm.spent.flops),
+            quantity(arm.spent.teacher_flops)
+        );
+    }
+    text.push_str("\n| outcome |");
+    for arm in &findings.arms {
+        let _ = write!(text, " {} |", cell(&arm.name));
+    }
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(findings.arms.len()));
+    text.push('\n');
+    for outcome in &findings.outcomes {
+        let _ = write!(text, "| {} |", cell(&outcome.name));
+        for measured in &outcome.arms {
+            let value = measured.interval.map_or_else(
+                || "–".to_owned(),
+                |interval| {
+                    format!(
+                        "{} ({} to {})",
+                        outcome.unit.written(interval.mean),
+                        outcome.unit.written(interval.low),
+                        outcome.unit.written(interval.high)
+                    )
+                },
+            );
+            let _ = write!(text, " {value} |");
+        }
+        text.push('\n');
+    }
+    text.push_str("\n| comparison | outcome | difference | the report expects | verdict |\n|---|---|---|---|---|\n");
+    for drawn in &findings.contrasts {
+        let unit = findings
+            .outcomes
+            .iter()
+            .find(|outcome| outcome.name == drawn.outcome)
+            .map_or(Unit::Number, |outcome| outcome.unit);
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            cell(&drawn.name),
+            cell(&drawn.outcome),
+            difference(drawn, unit),
+            drawn.expect.map_or("–", crate::Expected::words),
+            drawn.verdict.words()
+        );
+    }
+    if !findings.notes.is_empty() {
+        let _ = write!(text, "\n{}\n", findings.notes);
+    }
+    text
+}
+
+/// A difference as it is written in a table.
+fn difference(drawn: &Drawn, unit: Unit) -> String {
+    drawn.difference.map_or_else(
+        || format!("– ({} seeds have all values)", drawn.seeds),
+        |interval| {
+            format!(
+                "{} ({} to {})",
+                unit.signed(interval.mean),
+                unit.signed(interval.low),
+                unit.signed(interval.high)
+            )
+        },
+    )
+}
+
+impl Unit {
+    /// A value for people.
+    pub fn written(self, value: f64) -> String {
+        match self {
+            Unit::Number => format!("{value:.4}"),
+            Unit::Share => format!("{:.1} %", value * 100.0),
+            Unit::Quantity => quantity(value),
+        }
+    }
+
+    /// A difference for people.
+    pub fn signed(self, value: f64) -> String {
+        let sign = if value < 0.0 { "−" } else { "+" };
+        format!("{sign}{}", self.written(value.abs()))
+    }
+}
+
+/// Large numbers with three digits: `1.23e15` above a million of millions, else with a letter.
+fn quantity(value: f64) -> String {
+    match value.abs() {
+        size if size == 0.0 => "0".to_owned(),
+        size if size >= 1e12 => format!("{value:.2e}"),
+        size if size >= 1e9 => format!("{:.2}G", value / 1e9),
+        size if size >= 1e6 => format!("{:.2}M", value / 1e6),
+        size if size >= 1e3 => format!("{:.1}k", value / 1e3),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// Text inside a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}

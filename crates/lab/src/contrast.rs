@@ -1,0 +1,144 @@
+//! A contrast: one or several arms against as many others in an outcome, and what the report says of it.
+
+use crate::statistics::Interval;
+use serde::{Deserialize, Serialize};
+
+/// One contrast as it is written. Several arms on each side are taken pair by pair, and a seed's difference is the
+/// mean over its pairs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contrast {
+    /// What it shows, in a few words; the names of the arms where nothing is said.
+    #[serde(default)]
+    pub name: String,
+    /// The arms on one side.
+    pub of: Vec<String>,
+    /// The arms on the other.
+    pub against: Vec<String>,
+    /// The outcomes to compare.
+    pub outcomes: Vec<String>,
+    /// What the report says comes out; where it says nothing, only the figure is given.
+    pub expect: Option<Expected>,
+    /// The smallest difference that would count. Where the whole interval is nearer to nothing, there is no effect
+    /// worth the name; without it, an interval around nothing only says that none was seen.
+    pub smallest: Option<f64>,
+}
+
+/// What should come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expected {
+    /// `of` is higher than `against`.
+    Higher,
+    /// `of` is lower.
+    Lower,
+    /// Nothing sets them apart.
+    Equal,
+}
+
+impl Expected {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Expected::Higher => "higher",
+            Expected::Lower => "lower",
+            Expected::Equal => "equal",
+        }
+    }
+}
+
+/// What came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As the report says.
+    Reproduced,
+    /// Against what the report says, or smaller than what would count.
+    NotReproduced,
+    /// The interval holds nothing as well as something.
+    NotVisible,
+    /// Nothing was expected: it is higher.
+    Higher,
+    /// Nothing was expected: it is lower.
+    Lower,
+}
+
+impl Verdict {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Reproduced => "reproduced",
+            Verdict::NotReproduced => "not reproduced",
+            Verdict::NotVisible => "not visible at this scale",
+            Verdict::Higher => "higher",
+            Verdict::Lower => "lower",
+        }
+    }
+
+    /// What the interval of the differences says.
+    pub fn of(interval: Interval, expect: Option<Expected>, smallest: Option<f64>) -> Verdict {
+        let Interval { low, high, .. } = interval;
+        let nothing = smallest.is_some_and(|smallest| -smallest < low && high < smallest);
+        match expect {
+            None if low > 0.0 => Verdict::Higher,
+            None if high < 0.0 => Verdict::Lower,
+            Some(Expected::Higher) if nothing => Verdict::NotReproduced,
+            Some(Expected::Lower) if nothing => Verdict::NotReproduced,
+            Some(Expected::Higher) if low > 0.0 => Verdict::Reproduced,
+            Some(Expected::Higher) if high < 0.0 => Verdict::NotReproduced,
+            Some(Expected::Lower) if high < 0.0 => Verdict::Reproduced,
+            Some(Expected::Lower) if low > 0.0 => Verdict::NotReproduced,
+            // That two things are equal is shown by an interval that is narrow, not by one that is wide.
+            Some(Expected::Equal) if nothing => Verdict::Reproduced,
+            Some(Expected::Equal) if low > 0.0 || high < 0.0 => Verdict::NotReproduced,
+            _ => Verdict::NotVisible,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        low: f64,
+        high: f64,
+        expect: Option<Expected>,
+        smallest: Option<f64>,
+        expected: Verdict,
+    ) {
+        let interval = Interval {
+            mean: (low + high) / 2.0,
+            low,
+            high,
+        };
+        let found = Verdict::of(interval, expect, smallest);
+        assert_eq!(found, expected, "{low} to {high}, {expect:?}, {smallest:?}");
+    }
+
+    #[test]
+    fn a_verdict_is_read_off_the_interval() {
+        use Expected::{Equal, Higher, Lower};
+        check(0.1, 0.3, Some(Higher), None, Verdict::Reproduced);
+        check(-0.3, -0.1, Some(Higher), None, Verdict::NotReproduced);
+        check(-0.1, 0.3, Some(Higher), None, Verdict::NotVisible);
+        check(-0.3, -0.1, Some(Lower), None, Verdict::Reproduced);
+        check(0.1, 0.3, Some(Lower), None, Verdict::NotReproduced);
+        // Surely smaller than what would count.
+        check(
+            -0.01,
+            0.02,
+            Some(Higher),
+            Some(0.05),
+            Verdict::NotReproduced,
+        );
+        check(0.01, 0.02, Some(Lower), Some(0.05), Verdict::NotReproduced);
+        check(-0.01, 0.02, Some(Equal), Some(0.05), Verdict::Reproduced);
+        check(-0.1, 0.2, Some(Equal), Some(0.05), Verdict::NotVisible);
+        check(0.1, 0.2, Some(Equal), Some(0.05), Verdict::NotReproduced);
+        check(-0.1, 0.2, Some(Equal), None, Verdict::NotVisible);
+        check(0.1, 0.2, None, None, Verdict::Higher);
+        check(-0.2, -0.1, None, None, Verdict::Lower);
+        check(-0.2, 0.1, None, None, Verdict::NotVisible);
+    }
+}

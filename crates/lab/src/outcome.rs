@@ -1,0 +1,255 @@
+//! What is measured: a number at a place of a JSON file that a step wrote.
+//!
+//! A place is a JSON pointer with two words more: `last` is the last element of a list, and `key=value` the
+//! element of a list of objects that has this value there (`/validations/last/groups/name=ko/score/loss`).
+//! Where a curve is named too, the outcome is how far along it a value is first reached, between two points
+//! by a straight line: "tokens until the loss that the other arm ends with".
+
+use anyhow::{Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One outcome as it is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// What it is called.
+    pub name: String,
+    /// The step whose artifact has it.
+    pub step: String,
+    /// The file of the artifact.
+    pub file: String,
+    /// The place in the file.
+    #[serde(default)]
+    pub at: String,
+    /// In place of `at`: a curve, and how far along it something is reached.
+    pub until: Option<Until>,
+    /// Which way is better.
+    #[serde(default)]
+    pub better: Better,
+    /// How it is written.
+    #[serde(default)]
+    pub unit: Unit,
+    /// What chance gives, drawn as a line.
+    pub chance: Option<f64>,
+}
+
+/// How far along a curve a value is first reached.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Until {
+    /// The curve, in the outcome's file.
+    pub curve: Curve,
+    /// The arm whose outcome is to be reached, with the same seed.
+    pub arm: String,
+    /// That outcome.
+    pub outcome: String,
+    /// What one unit along the curve costs is multiplied in, as the budget counts it.
+    #[serde(default)]
+    pub spent: bool,
+}
+
+/// A list of points in a file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curve {
+    /// Where the list is.
+    pub list: String,
+    /// Where in each element the way along is.
+    pub x: String,
+    /// Where in each element the value is.
+    pub y: String,
+}
+
+/// A curve to draw, one line an arm.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Picture {
+    /// Its title, which says what goes up.
+    pub name: String,
+    /// What goes along.
+    pub along: String,
+    /// The step whose artifact has it.
+    pub step: String,
+    /// The file of the artifact.
+    pub file: String,
+    /// The curve.
+    pub curve: Curve,
+}
+
+impl Curve {
+    /// Its points in a file.
+    ///
+    /// # Errors
+    /// A place that is not there, or that holds no number.
+    pub fn points(&self, file: &Value) -> Result<Vec<(f64, f64)>> {
+        let Value::Array(list) = find(file, &self.list)? else {
+            bail!("{} is no list of points", self.list);
+        };
+        let point = |point: &Value| Ok((number(point, &self.x)?, number(point, &self.y)?));
+        list.iter().map(point).collect()
+    }
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Better {
+    /// More is better.
+    #[default]
+    Higher,
+    /// Less is better.
+    Lower,
+}
+
+/// How a number is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// With four decimals.
+    #[default]
+    Number,
+    /// A share, in per cent.
+    Share,
+    /// Something large, with a letter: 1.2M.
+    Quantity,
+}
+
+impl Outcome {
+    /// The number in `file`. For a curve, `reach` is the value to reach; `None` where it is never reached.
+    ///
+    /// # Errors
+    /// A place that is not there, or that holds no number.
+    pub fn measure(&self, file: &Value, reach: Option<f64>) -> Result<Option<f64>> {
+        let Some(until) = &self.until else {
+            return number(file, &self.at).map(Some);
+        };
+        let reach = reach.ok_or_else(|| {
+            anyhow!("the outcome \"{}\" has nothing to reach: \"{}\" of the arm \"{}\" was not measured",
+                self.name, until.outcome, until.arm)
+        })?;
+        let points = until.curve.points(file)?;
+        Ok(first_reach(&points, reach, self.falls()))
+    }
+
+    /// Whether the curve falls towards what is to be reached: a loss does.
+    fn falls(&self) -> bool {
+        self.better == Better::Lower
+    }
+}
+
+/// Where a curve first comes to `value`.
+fn first_reach(points: &[(f64, f64)], value: f64, falls: bool) -> Option<f64> {
+    let there = |y: f64| if falls { y <= value } else { y >= value };
+    let first = points.iter().position(|(_, y)| there(*y))?;
+    let (x, y) = points[first];
+    let Some((before, at)) = first.checked_sub(1).map(|place| points[place]) else {
+        return Some(x);
+    };
+    Some(before + (x - before) * (at - value) / (at - y))
+}
+
+/// The number at a place.
+pub(crate) fn number(file: &Value, place: &str) -> Result<f64> {
+    let value = find(file, place)?;
+    let number = value.as_f64().filter(|number| number.is_finite());
+    number.ok_or_else(|| anyhow!("{place} holds {value}: wanted a number"))
+}
+
+fn find<'a>(file: &'a Value, place: &str) -> Result<&'a Value> {
+    let mut here = file;
+    let mut walked = String::new();
+    let words = place
+        .split('/')
+        .skip(1)
+        .map(|word| word.replace("~1", "/").replace("~0", "~"));
+    for word in words {
+        let next = match here {
+            Value::Object(map) => map.get(&word),
+            Value::Array(list) if word == "last" => list.last(),
+            Value::Array(list) => match word.split_once('=') {
+                Some((key, value)) => list
+                    .iter()
+                    .find(|one| one.get(key).and_then(Value::as_str) == Some(value)),
+                None => word.parse::<usize>().ok().and_then(|place| list.get(place)),
+            },
+            _ => None,
+        };
+        here = next.ok_or_else(|| {
+            let there = match here {
+                Value::Object(map) => format!("there are {}", some(map.keys().cloned())),
+                Value::Array(list) if list.is_empty() => "the list is empty".to_owned(),
+                Value::Array(list) => format!(
+                    "there is a list of {}: a number, `last` or `key=value` is wanted",
+                    list.len()
+                ),
+                other => format!("there is {other}"),
+            };
+            anyhow!("{place}: nothing called \"{word}\" at \"{walked}\"; {there}")
+        })?;
+        walked.push('/');
+        walked.push_str(&word);
+    }
+    Ok(here)
+}
+
+/// A few of many names.
+fn some(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.collect();
+    if names.len() > 12 {
+        names.truncate(12);
+        names.push("…".to_owned());
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(place: &str, expected: &str) {
+        let file = json!({
+            "acc": 0.5,
+            "그룹": [{ "name": "ko", "score": { "loss": 2.0 } }, { "name": "en", "score": { "loss": 3.0 } }],
+            "a/b": 1, "none": [], "word": "x",
+        });
+        let found = match number(&file, place) {
+            Ok(number) => number.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(found.contains(expected), "{place}: {found}");
+    }
+
+    #[test]
+    fn a_place_is_a_pointer_with_two_words_more() {
+        check("/acc", "0.5");
+        check("/그룹/0/score/loss", "2");
+        check("/그룹/last/score/loss", "3");
+        check("/그룹/name=ko/score/loss", "2");
+        check("/a~1b", "1");
+        check(
+            "/그룹/name=ja/score",
+            "nothing called \"name=ja\" at \"/그룹\"; there is a list of 2",
+        );
+        check("/accuracy", "there are acc, ");
+        check("/none/last", "the list is empty");
+        check("/word", "holds \"x\": wanted a number");
+        check("/acc/x", "there is 0.5");
+    }
+
+    #[test]
+    fn a_value_is_reached_between_two_points() {
+        let falling = [(0.0, 4.0), (10.0, 2.0), (20.0, 1.0)];
+        for (value, falls, expected) in [
+            (3.0, true, Some(5.0)),
+            (2.0, true, Some(10.0)),
+            (1.5, true, Some(15.0)),
+            (0.5, true, None),
+            (5.0, true, Some(0.0)),
+            (4.0, false, Some(0.0)),
+        ] {
+            assert_eq!(first_reach(&falling, value, falls), expected, "{value}");
+        }
+    }
+}
