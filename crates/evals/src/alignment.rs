@@ -12,7 +12,9 @@
 //! Intervals are of 95 %. Those of retrieval are the project's bootstrap, over texts that are looked for
 //! among all others. That of CKA is the jackknife's for functions of U-statistics (Arvesen 1969): a
 //! bootstrap draws a pair twice, a text resembles itself, and the interval leaves the figure (tested).
-//! The control: the same rows with the pairs shuffled, [`SHUFFLES`] times.
+//! The control: the same rows with the pairs shuffled, [`SHUFFLES`] times, among all or within groups.
+//! Within groups it says what knowing the group alone gives: sentences of one form lie together in any
+//! model, trained or not, and both figures see it.
 //!
 //! Few channels of large activation weigh in both as much as they do in the rows; nothing is whitened.
 
@@ -24,6 +26,7 @@ use crate::estimate::bootstrap::Random;
 use anyhow::{Result, ensure};
 use rows::Rows;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Fewer pairs say nothing: the jackknife's figures are then all edge.
 pub const LEAST: usize = 10;
@@ -111,11 +114,17 @@ pub fn chance(pairs: usize) -> Chance {
 }
 
 /// How far `first` and `second` agree, both `[pairs, columns]`, row i of one being the translation of
-/// row i of the other; `seed` shuffles the control.
+/// row i of the other; `seed` shuffles the control, within `groups` (one for each pair) or among all.
 ///
 /// # Errors
 /// Too few pairs, rows that do not pair up, or numbers that are none.
-pub fn align(first: &[f32], second: &[f32], columns: usize, seed: u64) -> Result<Alignment> {
+pub fn align(
+    first: &[f32],
+    second: &[f32],
+    columns: usize,
+    groups: Option<&[usize]>,
+    seed: u64,
+) -> Result<Alignment> {
     ensure!(
         columns > 0 && first.len() == second.len() && first.len().is_multiple_of(columns),
         "wanted as many rows of {columns} numbers in one language as in the other, found {} numbers \
@@ -137,7 +146,11 @@ pub fn align(first: &[f32], second: &[f32], columns: usize, seed: u64) -> Result
         Rows::centred(first, columns),
         Rows::centred(second, columns),
     );
-    let orders = shuffles(pairs, seed);
+    ensure!(
+        groups.is_none_or(|groups| groups.len() == pairs),
+        "wanted a group for each of {pairs} pairs"
+    );
+    let orders = shuffles(pairs, groups, seed);
     let (cka, cka_biased) = cka::agree(&first, &second, &orders);
     let cosines = first.unit().products(&second.unit());
     Ok(Alignment {
@@ -148,13 +161,24 @@ pub fn align(first: &[f32], second: &[f32], columns: usize, seed: u64) -> Result
     })
 }
 
-/// Orders of so many things, drawn by a seed.
-fn shuffles(pairs: usize, seed: u64) -> Vec<Vec<u32>> {
+/// Orders of so many things, drawn by a seed; none leaves its group.
+fn shuffles(pairs: usize, groups: Option<&[usize]>, seed: u64) -> Vec<Vec<u32>> {
+    let mut members: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    for pair in 0..pairs {
+        let group = groups.map_or(0, |groups| groups[pair]);
+        members.entry(group).or_default().push(pair as u32);
+    }
     let mut random = Random::new(seed);
     let mut order = || {
-        let mut order: Vec<u32> = (0..pairs as u32).collect();
-        for last in (1..pairs).rev() {
-            order.swap(last, random.below(last + 1));
+        let mut order = vec![0; pairs];
+        for members in members.values() {
+            let mut shuffled = members.clone();
+            for last in (1..shuffled.len()).rev() {
+                shuffled.swap(last, random.below(last + 1));
+            }
+            for (place, other) in members.iter().zip(shuffled) {
+                order[*place as usize] = other;
+            }
         }
         order
     };

@@ -37,7 +37,7 @@ fn figures_are_those_of_numpy() {
     let golden: Vec<Golden> = serde_json::from_str(text).unwrap();
     assert_eq!(golden.len(), 4);
     for case in golden {
-        let found = align(&case.first, &case.second, case.columns, 1).unwrap();
+        let found = align(&case.first, &case.second, case.columns, None, 1).unwrap();
         let cka = found.cka.unwrap();
         near(cka.value, case.cka, "CKA");
         let half = 1.959_964 * case.cka_error;
@@ -63,18 +63,21 @@ fn turned_scaled_and_moved_rows_are_the_same_and_unrelated_ones_are_not() {
         .map(|x| 3.0 * x + 5.0)
         .collect();
     for other in [&rows, &turned] {
-        let found = align(&rows, other, d, 1).unwrap();
+        let found = align(&rows, other, d, None, 1).unwrap();
         let cka = found.cka.unwrap();
         assert!((cka.value - 1.0).abs() < 1e-6 && cka.high <= 1.0, "{cka:?}");
         assert!((found.cka_biased.unwrap().value - 1.0).abs() < 1e-6);
         assert!(cka.shuffled.high < 0.2, "{cka:?}");
     }
-    assert_eq!(align(&rows, &rows, d, 1).unwrap().forth.recall.value, 1.0);
+    assert_eq!(
+        align(&rows, &rows, d, None, 1).unwrap().forth.recall.value,
+        1.0
+    );
 
     // More columns than pairs: the biased figure is high for nothing at all, the other is not.
     let (n, d) = (40, 200);
     let (a, b) = (noise(&mut random, n * d), noise(&mut random, n * d));
-    let found = align(&a, &b, d, 1).unwrap();
+    let found = align(&a, &b, d, None, 1).unwrap();
     let (cka, biased) = (found.cka.unwrap(), found.cka_biased.unwrap());
     assert!(
         cka.value.abs() < 0.15 && cka.low < 0.0 && cka.high > 0.0,
@@ -99,7 +102,7 @@ fn planted_translations_are_found() {
     }
     // A language of its own: moved as a whole, which centring takes back.
     second.iter_mut().for_each(|x| *x += 40.0);
-    let found = align(&first, &second, d, 1).unwrap();
+    let found = align(&first, &second, d, None, 1).unwrap();
     for way in [found.forth, found.back] {
         let recall = way.recall;
         assert!((recall.value - 1.0 / 3.0).abs() < 0.06, "{recall:?}");
@@ -118,8 +121,36 @@ fn planted_translations_are_found() {
         );
         assert!(recall.shuffled.high < recall.low);
     }
-    assert_eq!(found, align(&first, &second, d, 1).unwrap());
-    assert_ne!(found, align(&first, &second, d, 2).unwrap());
+    assert_eq!(found, align(&first, &second, d, None, 1).unwrap());
+    assert_ne!(found, align(&first, &second, d, None, 2).unwrap());
+}
+
+/// Sentences of three forms: what lies together is the form and nothing else.
+#[test]
+fn what_groups_alone_give_is_in_a_control_that_keeps_them() {
+    let (n, d) = (60, 8);
+    let mut random = Random::new(4);
+    let groups: Vec<usize> = (0..n).map(|pair| pair % 3).collect();
+    let mut side = || -> Vec<f32> {
+        let centres = noise(&mut random, 3 * d);
+        let centre = |pair: usize| &centres[pair % 3 * d..][..d];
+        let noise = noise(&mut random, n * d);
+        let rows = noise.chunks_exact(d).enumerate();
+        rows.flat_map(|(pair, row)| row.iter().zip(centre(pair)).map(|(x, c)| 0.5 * x + 2.0 * c))
+            .collect()
+    };
+    let (first, second) = (side(), side());
+    let among_all = align(&first, &second, d, None, 1).unwrap().cka.unwrap();
+    let within = align(&first, &second, d, Some(&groups), 1).unwrap();
+    let cka = within.cka.unwrap();
+    assert_eq!(cka.value, among_all.value);
+    assert!(
+        cka.value > 0.3 && among_all.shuffled.mean < 0.05,
+        "{among_all:?}"
+    );
+    assert!((cka.shuffled.mean - cka.value).abs() < 0.05, "{cka:?}");
+    let error = align(&first, &second, d, Some(&groups[1..]), 1).unwrap_err();
+    assert!(error.to_string().contains("a group for each"), "{error}");
 }
 
 #[test]
@@ -128,7 +159,7 @@ fn equals_are_worth_what_guessing_among_them_is() {
     let mut random = Random::new(6);
     let some = noise(&mut random, n * d);
     let alike = [2.0_f32, -1.0, 0.5].repeat(n);
-    let found = align(&some, &alike, d, 1).unwrap();
+    let found = align(&some, &alike, d, None, 1).unwrap();
     assert_eq!((found.cka, found.cka_biased), (None, None));
     let chance = chance(n);
     near(found.forth.recall.value, chance.recall, "recall");
@@ -150,12 +181,12 @@ fn what_cannot_be_measured_is_refused_in_a_sentence() {
         (&rows[..], &rows[..30], "as many rows"),
         (&rows[..31], &rows[..31], "as many rows"),
     ] {
-        let error = align(first, second, 3, 1).unwrap_err().to_string();
+        let error = align(first, second, 3, None, 1).unwrap_err().to_string();
         assert!(error.contains(sentence), "{error}");
     }
     let mut broken = rows.clone();
     broken[7] = f32::NAN;
-    let error = align(&rows, &broken, 3, 1).unwrap_err().to_string();
+    let error = align(&rows, &broken, 3, None, 1).unwrap_err().to_string();
     assert!(error.contains("not finite"), "{error}");
 }
 
