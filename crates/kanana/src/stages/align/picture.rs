@@ -24,7 +24,7 @@ pub(super) fn draw(found: &Found) -> Page {
          texts look for their translations among all {second} ones by cosine, and the other way \
          round: chance finds {}. CKA says how far the texts of the two languages lie in one shape, \
          0 for nothing in common and 1 for the same up to rotation and scale, without the bias of few \
-         pairs. Intervals are of 95 %, over pairs.",
+         pairs. Intervals are of 95 %, over pairs; in tables they stand in brackets.",
         found.pairs,
         page::percent(found.chance.recall, 1)
     ));
@@ -222,7 +222,7 @@ fn cells_of(at: &Figures, lines: &[Line; 3]) -> impl Iterator<Item = Cell> {
         Cell::from((line.of)(at).map(|figure| {
             let [value, low, high] =
                 [figure.value, figure.low, figure.high].map(|number| page::fixed(number, 3));
-            format!("{value} ({low} to {high})")
+            format!("{value} ({low}, {high})")
         }))
     });
     let controls = [forth, cka].map(|line| (line.of)(at).map(|figure| figure.shuffled.mean));
