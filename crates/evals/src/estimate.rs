@@ -124,8 +124,8 @@ pub fn estimate<'a>(
         Aggregate::MacroF1 => Some(bootstrap::deviation(&draws)),
     };
     let mut interval = bootstrap::interval(&draws);
-    if metric.aggregate == Aggregate::Mean && (all_are(&items, 0.0) || all_are(&items, 1.0)) {
-        interval = wilson(value, items.len());
+    if metric.aggregate == Aggregate::Mean {
+        interval = where_all_are_alike(&items, value).unwrap_or(interval);
     }
     Some(Estimate {
         metric: metric.clone(),
@@ -137,8 +137,25 @@ pub fn estimate<'a>(
     })
 }
 
-fn all_are(items: &[Item], value: f64) -> bool {
-    items.iter().all(|item| item.value == value)
+/// The mean of values that each stand for one question of one group, and its interval; of none NaN.
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+    let item = |value| Item {
+        value,
+        weight: 1.0,
+        classes: (0, 0),
+    };
+    let items: Vec<Item> = values.map(item).collect();
+    let figure = |indices: &[usize]| figure(Aggregate::Mean, &items, indices);
+    let value = figure(&(0..items.len()).collect::<Vec<_>>());
+    let (low, high) = where_all_are_alike(&items, value)
+        .unwrap_or_else(|| bootstrap::interval(&Strata::new(vec![items.len()]).draws(figure)));
+    (value, low, high)
+}
+
+/// Wilson's interval where the bootstrap would see no spread.
+fn where_all_are_alike(items: &[Item], mean: f64) -> Option<(f64, f64)> {
+    let all_are = |value: f64| items.iter().all(|item| item.value == value);
+    (all_are(0.0) || all_are(1.0)).then(|| wilson(mean, items.len()))
 }
 
 /// The standard error of a mean.

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: models, tokens, HTTP; the benchmarks' data, which is read from a folder.
 
+pub mod alignment;
 mod ask;
 mod choose;
 mod code;

@@ -69,12 +69,31 @@ impl Kind for Questions {
     }
 }
 
-/// A fictional world: a corpus, and the questions about it.
+/// Pairs of translations: the facts of a world, or lines of JSON that hold both texts, in a file or the
+/// files of a folder.
+pub(crate) struct Pairs;
+
+impl Pairs {
+    /// What is true in a world, from which its pairs follow.
+    pub(crate) const FACTS: &'static str = "facts.jsonl";
+}
+
+impl Kind for Pairs {
+    const NAME: &'static str = "pairs";
+    fn check(path: &Path) -> Result<()> {
+        match path.join(Self::FACTS).is_file() {
+            true => Ok(()),
+            false => corpus::Source::discover(path).map(drop),
+        }
+    }
+}
+
+/// A fictional world: a corpus, the questions about it, and its facts in two languages.
 pub(crate) struct World;
 
 impl Kind for World {
     const NAME: &'static str = "world";
-    const ALSO: &'static [&'static str] = &[Corpus::NAME, Questions::NAME];
+    const ALSO: &'static [&'static str] = &[Corpus::NAME, Questions::NAME, Pairs::NAME];
     fn check(path: &Path) -> Result<()> {
         Corpus::check(path)?;
         Questions::check(path)
@@ -220,6 +239,26 @@ impl Kind for Scores {
     }
 }
 
+/// How far two languages meet inside models: `alignment.json`, and the same as pictures.
+pub(crate) struct Alignment;
+
+impl Alignment {
+    pub(crate) const FILE: &'static str = "alignment.json";
+    pub(crate) const PAGE: &'static str = "alignment.html";
+    /// The same for a terminal.
+    pub(crate) const TEXT: &'static str = "alignment.txt";
+}
+
+impl Kind for Alignment {
+    const NAME: &'static str = "alignment";
+    fn check(path: &Path) -> Result<()> {
+        let file = path.join(Self::FILE);
+        std::fs::metadata(&file)
+            .with_context(|| format!("wanted an alignment in {}", file.display()))?;
+        Ok(())
+    }
+}
+
 /// One self-contained HTML page.
 pub(crate) struct Page;
 
@@ -239,5 +278,14 @@ impl Kind for Page {
             file.display()
         );
         Ok(())
+    }
+}
+
+/// The page that an artifact of this kind has, and the same for a terminal.
+pub(crate) fn pictures(kind: &str) -> Option<[&'static str; 2]> {
+    match kind {
+        Page::NAME => Some([Page::FILE, Page::TEXT]),
+        Alignment::NAME => Some([Alignment::PAGE, Alignment::TEXT]),
+        _ => None,
     }
 }

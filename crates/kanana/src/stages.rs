@@ -1,5 +1,6 @@
 //! The shelf of stages, in the order of the life cycle: one file each, one line here.
 
+mod align;
 mod classify;
 mod compare;
 mod crawl;
@@ -44,6 +45,7 @@ pub(crate) fn registry() -> Registry {
         // what comes from outside
         .kind::<kinds::Files>()
         .kind::<kinds::Questions>()
+        .kind::<kinds::Pairs>()
         // data
         .with::<world::World>()
         .with::<crawl::Crawl>()
@@ -74,6 +76,7 @@ pub(crate) fn registry() -> Registry {
         .with::<guard::Guard>()
         // out
         .with::<evaluate::Evaluate>()
+        .with::<align::Align>()
         .with::<compare::Compare>()
         .with::<report::Report>()
 }

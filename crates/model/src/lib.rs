@@ -6,6 +6,7 @@
 //!
 //! Surgery: [`gather`] takes indices along the table's axes, [`upscale`] lists layers to repeat,
 //! [`importance`] says what is worth keeping, [`search`] which smaller shapes fit a budget.
+//! [`Pooler`] reads what a decoder makes of whole texts, layer by layer.
 //!
 //! Deliberately absent: optimizers, data, recipes, sampling; and randomness after `init`.
 //!
@@ -27,6 +28,7 @@ mod init;
 pub mod merge;
 mod numbers;
 mod paged;
+mod pool;
 mod rope;
 pub mod search;
 mod shape;
@@ -42,6 +44,7 @@ pub use decoder::{Decoder, SpecialTokens, Storage, Use};
 pub use init::Initial;
 pub use numbers::Numbers;
 pub use paged::PagedCache;
+pub use pool::{Pool, Pooler};
 pub use rope::{Rope, Scaling};
 pub use shape::Shape;
 pub use site::{Place, Site};

@@ -146,7 +146,8 @@ impl Shape {
 
     /// FLOPs of one token, forward only, when segments are `context` long: two for every weight of
     /// a product (the head counts, looking up an embedding does not), and 4·h·e for every key seen,
-    /// of which a causal token sees (context + 1) / 2 on average.
+    /// of which a causal token sees (context + 1) / 2 on average. `tests/operations` counts what a step
+    /// does, and says what is left out.
     pub fn forward_flops_per_token(&self, context: usize) -> f64 {
         let products: usize = table(self)
             .iter()

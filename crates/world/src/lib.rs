@@ -16,6 +16,7 @@ mod fact;
 pub mod josa;
 mod name;
 mod numeral;
+mod pair;
 mod phrase;
 mod question;
 mod random;
@@ -28,6 +29,7 @@ mod web;
 mod word;
 
 pub use fact::{Fact, FactId, Language, Quality, Tellings, Told};
+pub use pair::Pair;
 pub use relation::Relation;
 pub use settings::{Settings, SettingsError};
 pub use web::{Grade, Personal, Planted, Role, WebPage, WebSettings, web_pages};

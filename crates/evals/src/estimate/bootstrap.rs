@@ -34,7 +34,7 @@ impl Strata {
     pub(crate) fn draws(&self, mut statistic: impl FnMut(&[usize]) -> f64) -> Vec<f64> {
         let items: usize = self.sizes.iter().sum();
         let resamples = (WORK / items.max(1)).clamp(RESAMPLES.0, RESAMPLES.1);
-        let mut random = Random(0x6b61_6e61_6e61);
+        let mut random = Random::new(0x6b61_6e61_6e61);
         let mut indices = vec![0; items];
         let mut draws = Vec::with_capacity(resamples);
         for _ in 0..resamples {
@@ -69,9 +69,14 @@ pub(crate) fn deviation(draws: &[f64]) -> f64 {
     (squares / (n - 1.0)).sqrt()
 }
 
-struct Random(u64);
+/// A stream of numbers that follows from its seed.
+pub(crate) struct Random(u64);
 
 impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -81,7 +86,7 @@ impl Random {
     }
 
     /// A number from 0 to `n` − 1.
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 }

@@ -7,7 +7,7 @@ use crate::kinds;
 use crate::terminal::{self, TensorBoard};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use recipe::{About, Cancel, Cancelled, Kind as _, Plan, Reporter, Resources, Store};
+use recipe::{About, Cancel, Cancelled, Plan, Reporter, Resources, Store};
 use remote::Access;
 use std::path::PathBuf;
 
@@ -94,19 +94,18 @@ fn command_line() -> String {
 
 /// Prints the pages of a finished run, and where to open them.
 fn pages(plan: &Plan) -> Result<()> {
-    for step in plan
-        .steps()
-        .iter()
-        .filter(|step| step.kind == kinds::Page::NAME)
-    {
-        let text = step.path.join(kinds::Page::TEXT);
+    for step in plan.steps() {
+        let Some([page, text]) = kinds::pictures(&step.kind) else {
+            continue;
+        };
+        let text = step.path.join(text);
         terminal::say(
             &std::fs::read_to_string(&text)
                 .with_context(|| format!("cannot read {}", text.display()))?,
         );
         terminal::note(&format!(
             "The page, with pictures: {}",
-            step.path.join(kinds::Page::FILE).display()
+            step.path.join(page).display()
         ));
     }
     Ok(())

@@ -34,7 +34,7 @@ impl Stage for World {
 
     fn run(&self, (): (), context: &mut Context<'_>, out: &mut Writer<kinds::World>) -> Result<()> {
         let world = world::World::new(context.seed(), &self.0)?;
-        lines(out, "facts.jsonl", world.facts())?;
+        lines(out, kinds::Pairs::FACTS, world.facts())?;
         lines(out, Questions::FILE, world.questions())?;
 
         let total = world.documents().len() as u64;

@@ -1,5 +1,6 @@
 //! One binary of integration tests: the house, the program as its user types it, its disasters.
 
+mod align;
 mod bad_input;
 mod chat;
 mod classify;
