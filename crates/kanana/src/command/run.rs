@@ -3,6 +3,7 @@
 use super::Chosen;
 use super::remote::Remote;
 use crate::device::Machine;
+use crate::extractor::Extractors;
 use crate::kinds;
 use crate::terminal::{self, TensorBoard};
 use anyhow::{Context as _, Result};
@@ -67,7 +68,7 @@ pub(super) fn make(
         machine: machine.describe().into(),
         command: command_line(),
     };
-    let resources = resources.with(machine).with(access);
+    let resources = resources.with(machine).with(access).with(Extractors);
     match recipe::run(plan, store, &mut *reporter, &resources) {
         Err(error) if error.is::<Cancelled>() => {
             Err(error.context("stopped; the same command goes on from here"))

@@ -20,3 +20,4 @@ mod stages;
 mod surgery;
 mod tidy;
 mod trial;
+mod watchdog;
