@@ -398,4 +398,6 @@ impl Harvested {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
