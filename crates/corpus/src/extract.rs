@@ -159,13 +159,12 @@ pub fn main_text(html: &str, mode: Mode, caps: &Caps) -> Result<Extracted, Refus
             blocks,
             about,
         } = prepared;
-        let content = match mode {
-            Mode::Quality => quality(&document, is_korean(html, &about)),
-            Mode::Fast => fast(document),
+        let text = match mode {
+            Mode::Quality => quality(&document, is_korean(html, &about))
+                .map(|content| markdown::markdown(&content, &blocks)),
+            Mode::Fast => fast(document, &blocks),
         };
-        let text = content
-            .map(|content| markdown::markdown(&content, &blocks))
-            .map_err(|detail| Refused::new(Refusal::NoText, detail))?;
+        let text = text.map_err(|detail| Refused::new(Refusal::NoText, detail))?;
         Ok(Extracted { text, about })
     }));
     let extracted = outcome.unwrap_or_else(|panic| {
@@ -257,15 +256,20 @@ fn spaced(html: &str) -> String {
     out
 }
 
-fn fast(document: dom_query::Document) -> Result<String, String> {
+fn fast(document: dom_query::Document, blocks: &[String]) -> Result<String, String> {
     let config = dom_smoothie::Config {
         disable_json_ld: true,
+        // Nobody reads them any more, so that nobody needs to take them away.
+        keep_classes: true,
         ..dom_smoothie::Config::default()
     };
-    dom_smoothie::Readability::with_document(document, None, Some(config))
-        .and_then(|mut page| page.parse())
-        .map(|article| article.content.to_string())
-        .map_err(|error| error.to_string())
+    let mut page = dom_smoothie::Readability::with_document(document, None, Some(config))
+        .map_err(|error| error.to_string())?;
+    page.parse().map_err(|error| error.to_string())?;
+    // The tree that it leaves is read as it is: its HTML would have to be parsed once more.
+    let main = page.doc.select_single("#readability-page-1");
+    let main = main.nodes().first().ok_or("it left no article")?;
+    Ok(markdown::of_tree(main, blocks))
 }
 
 #[cfg(test)]
