@@ -3,6 +3,7 @@
 //! Before each page the limit of processor time is set so many seconds ahead of what is used up, in whole seconds
 //! as the kernel counts them: a page has at least what it is allowed, and less than two more.
 
+use std::ffi::OsStr;
 use std::io::{self, BufReader, BufWriter, Write as _};
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
@@ -17,11 +18,12 @@ pub(super) const WORD: &str = "\u{1}pages";
 /// The way in: near the beginning of `main`. Started as a child that reads pages, this does so and does not
 /// return; started otherwise it does nothing.
 pub(crate) fn door() {
-    let mut words = std::env::args().skip(1);
-    if words.next().as_deref() != Some(WORD) {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().as_deref() != Some(OsStr::new(WORD)) {
         return;
     }
-    let order = serde_json::from_str(&words.next().unwrap_or_default());
+    let order = words.next().unwrap_or_default();
+    let order = serde_json::from_str(&order.to_string_lossy());
     let served = order
         .map_err(io::Error::from)
         .and_then(|order| serve(&order));
