@@ -1,8 +1,9 @@
 //! Curation without recipes, to be measured and compared: `benches/curation` runs it.
 //!
 //! `curation rules FILE`, `sketch FILE`, `pii FILE`, `all FILE`: each document of JSON lines, one thread, CPU time of
-//! this process; `language FILE` prints what each is in; `verdicts FILE` prints the reasons that each rule alone would drop it for, as English; `plant MB` prints a
-//! corpus of that size with planted near-duplicates.
+//! this process; `language FILE` prints what each is in; `verdicts FILE` prints the reasons that each rule alone would
+//! drop it for, as English; `plant MB` prints a corpus of that size with planted near-duplicates, `quote MB` one in
+//! which every third document quotes the one before as well.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufWriter, Write as _};
@@ -16,8 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [mode, operand] = words.as_slice() else {
         return Err("wanted a mode and a file (or, for plant, megabytes)".into());
     };
-    if mode == "plant" {
-        return plant(operand.parse()?);
+    if mode == "plant" || mode == "quote" {
+        return plant(operand.parse()?, mode == "quote");
     }
     let file = std::io::BufReader::new(std::fs::File::open(operand)?);
     let documents = file
@@ -98,8 +99,13 @@ fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
     Ok(ticks / 100.0)
 }
 
+/// Words of a document.
+const WORDS: u64 = 300;
+/// Which of them are another's in a document that quotes.
+const QUOTED: std::ops::Range<u64> = 100..160;
+
 /// Documents of about 2 kB in two languages; every fifth is a copy of an earlier one with one word in fifty replaced.
-fn plant(megabytes: usize) -> Result<(), Box<dyn Error>> {
+fn plant(megabytes: usize, quotes: bool) -> Result<(), Box<dyn Error>> {
     let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
     let mut written = 0;
     let mut number = 0u64;
@@ -110,13 +116,17 @@ fn plant(megabytes: usize) -> Result<(), Box<dyn Error>> {
         } else {
             number
         };
-        let korean = of % 2 == 0;
-        let mut draw = of.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let quoted = (quotes && !copied && number % 3 == 1).then(|| words_of(number - 1));
         let mut text = String::with_capacity(2200);
-        for place in 0..300u64 {
-            let mut word = next(&mut draw);
+        for (place, mut word) in (0..).zip(words_of(of)) {
+            let mut korean = of % 2 == 0;
             if copied && (place + number) % 50 == 7 {
                 word = word.wrapping_add(number | 1);
+            }
+            if let Some(quoted) = &quoted
+                && QUOTED.contains(&place)
+            {
+                (word, korean) = (quoted[place as usize], !korean);
             }
             push(&mut text, word, korean);
             text.push_str(if place % 12 == 11 { ".\n" } else { " " });
@@ -130,6 +140,11 @@ fn plant(megabytes: usize) -> Result<(), Box<dyn Error>> {
         number += 1;
     }
     Ok(())
+}
+
+fn words_of(document: u64) -> Vec<u64> {
+    let mut draw = document.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..WORDS).map(|_| next(&mut draw)).collect()
 }
 
 fn push(text: &mut String, word: u64, korean: bool) {
