@@ -7,8 +7,9 @@
 //! waits instead of computing has [`SLACK`] times as long on the clock. Either way it is killed, the page is
 //! `timed_out`, and the next page has a child of its own.
 //!
-//! A child that dies of something else may have been killed from outside, so the page is tried [`ATTEMPTS`] times
-//! before it is `crashed`. That a child cannot be started at all is an error: it says nothing of a page.
+//! A child that dies of something else is tried again with another one: [`ATTEMPTS`] times, and [`KILLS`] times where it
+//! was killed from outside, which need not be the page's fault. Then the page is `crashed`. That a child cannot be
+//! started at all is an error: it says nothing of a page.
 //!
 //! This is the only place where time decides what an artifact holds. A page that ends in time gives the bytes that
 //! [`corpus::Here`] gives. Deliberately absent: a limit of memory, which would depend on the allocator; pages that
@@ -23,17 +24,19 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use corpus::{Caps, Extracted, Extractor, Here, Mode, Refusal, Refused};
 use serde::{Deserialize, Serialize};
 
-use child::{Child, End};
+use child::{Child, End, WANTED};
 pub(crate) use worker::door;
 
 /// How many times as long a page may take on the clock as in processor time.
 const SLACK: u64 = 10;
 /// How often a page is tried whose child died.
 const ATTEMPTS: usize = 3;
+/// How often one is tried whose child was killed.
+const KILLS: usize = 10;
 
 /// What a child is told when it starts.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -119,9 +122,14 @@ impl Watched {
         if let Some(child) = idle {
             return Ok(child);
         }
-        let mut command = Command::new(&self.program);
-        command.args(&self.words);
-        Child::start(command)
+        for _ in 0..KILLS {
+            let mut command = Command::new(&self.program);
+            command.args(&self.words);
+            if let Some(child) = Child::start(command)? {
+                return Ok(child);
+            }
+        }
+        bail!("{WANTED}: it was killed {KILLS} times before it was ready. Is memory running out?")
     }
 }
 
@@ -129,8 +137,9 @@ impl Extractor for Watched {
     fn main_text(&self, html: &str, mode: Mode, caps: &Caps) -> Result<Result<Extracted, Refused>> {
         let caps = caps.clone();
         let question = serde_json::to_vec(&Question { mode, caps })?;
-        let mut last = String::new();
-        for _ in 0..ATTEMPTS {
+        let crashed = |detail| Ok(Err(Refused::new(Refusal::Crashed, detail)));
+        let (mut deaths, mut kills) = (0, 0);
+        loop {
             let mut child = self.child()?;
             match child.ask(&question, html, self.wall) {
                 Ok(answer) => {
@@ -149,12 +158,25 @@ impl Extractor for Watched {
                     let detail = format!("no answer within {} s", self.wall.as_secs());
                     return Ok(Err(Refused::new(Refusal::TimedOut, detail)));
                 }
-                Err(End::Died(how)) => last = how,
+                Err(End::Died(how)) => {
+                    deaths += 1;
+                    if deaths == ATTEMPTS {
+                        let times = "times, the last time of";
+                        return crashed(format!(
+                            "the process that read it died {ATTEMPTS} {times} {how}"
+                        ));
+                    }
+                }
+                Err(End::Killed) => {
+                    kills += 1;
+                    if kills == KILLS {
+                        return crashed(format!(
+                            "the process that read it was killed {KILLS} times, as a system does whose memory runs out"
+                        ));
+                    }
+                }
             }
         }
-        let detail =
-            format!("the process that read it died {ATTEMPTS} times, the last time of {last}");
-        Ok(Err(Refused::new(Refusal::Crashed, detail)))
     }
 }
 

@@ -19,6 +19,10 @@ pub(super) const READY: &[u8] = b"ready";
 /// How long it may take to start, on the busiest of machines.
 const START: Duration = Duration::from_secs(120);
 
+/// What a child that cannot be started means.
+pub(super) const WANTED: &str =
+    "a process that reads pages could not be started (with `page_seconds = 0` none is needed)";
+
 /// Why there is no answer. Whatever it is, the child is gone.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -28,6 +32,8 @@ pub(super) enum End {
     Waiting,
     /// It died of this.
     Died(String),
+    /// Somebody killed it: the user, or the system where memory ran out.
+    Killed,
 }
 
 /// A running child.
@@ -39,12 +45,11 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts it and waits until it is ready.
+    /// Starts it and waits until it is ready; `None` where somebody kills it meanwhile.
     ///
     /// # Errors
     /// It cannot be started, or does not get ready.
-    pub(super) fn start(mut command: Command) -> Result<Self> {
-        const WANTED: &str = "a process that reads pages could not be started (with `page_seconds = 0` none is needed)";
+    pub(super) fn start(mut command: Command) -> Result<Option<Self>> {
         let process = command
             .env_clear()
             .stdin(Stdio::piped())
@@ -71,11 +76,12 @@ impl Child {
             .spawn(move || carry(&questions, to, from, &answer))
             .context(WANTED)?;
         match child.answers.recv_timeout(START) {
-            Ok(Ok(said)) if said == READY => Ok(child),
+            Ok(Ok(said)) if said == READY => Ok(Some(child)),
             Ok(Ok(_)) => bail!("{WANTED}: it is another program"),
-            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
-                bail!("{WANTED}: it ended at once, by {}", child.end())
-            }
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => match child.fate() {
+                End::Killed => Ok(None),
+                _ => bail!("{WANTED}: it ended at once, by {}", child.end()),
+            },
             Err(RecvTimeoutError::Timeout) => bail!("{WANTED}: it did not get ready"),
         }
     }
@@ -98,13 +104,18 @@ impl Child {
                 self.end();
                 Err(End::Waiting)
             }
-            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
-                let signal = self.signal();
-                if signal == Some(Signal::SIGXCPU as i32) {
-                    return Err(End::Computing);
-                }
-                Err(End::Died(self.end()))
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => Err(self.fate()),
+        }
+    }
+
+    /// What became of one that says no more.
+    fn fate(&mut self) -> End {
+        match self.signal().and_then(|signal| signal.try_into().ok()) {
+            Some(Signal::SIGXCPU) => End::Computing,
+            Some(Signal::SIGKILL | Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP) => {
+                End::Killed
             }
+            _ => End::Died(self.end()),
         }
     }
 

@@ -44,6 +44,8 @@ fn a_child_that_dies_again_and_again_is_the_pages_fault() {
         refused.detail,
         "the process that read it died 3 times, the last time of SIGSEGV"
     );
+    let refused = self::refused("kill -KILL $$");
+    assert!(refused.detail.contains("killed 10 times"), "{refused:?}");
     // One that ends by itself, or says half a word.
     for script in ["exit 0", "exit 3", r"printf '\007\000'"] {
         assert_eq!(self::refused(script).refusal, Refusal::Crashed, "{script}");
@@ -69,4 +71,7 @@ fn what_cannot_be_started_is_an_error_and_no_verdict() {
     let mut brief = watched("");
     brief.words[1] = "exit 1".to_owned();
     check(brief, "ended at once");
+    let mut killed = watched("");
+    killed.words[1] = "kill -KILL $$".to_owned();
+    check(killed, "killed 10 times before it was ready");
 }

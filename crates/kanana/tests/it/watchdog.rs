@@ -141,13 +141,14 @@ fn readers_killed_at_random_moments_change_nothing_and_none_is_left() {
         .expect("starts");
     let mut kills = 0_u64;
     while running.try_wait().expect("a process").is_none() {
-        // One of them and then the other, at moments that depend on the machine.
+        // One of them and then the other, at moments that depend on the machine, and more and more seldom: a page
+        // whose readers are all killed is refused in the end.
         let children = children(running.id());
         if let Some(child) = children.get(kills as usize % children.len().max(1)) {
             let killed = Command::new("kill").args(["-9", child]).output();
             kills += u64::from(killed.is_ok_and(|said| said.status.success()));
         }
-        sleep(Duration::from_millis(30 + 7 * (kills % 11)));
+        sleep(Duration::from_millis(20 + 15 * kills));
     }
     assert!(kills > 0, "no reader was seen");
     assert!(taken(&trial) == wanted, "after {kills} kills");
