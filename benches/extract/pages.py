@@ -106,7 +106,7 @@ def sphinx(theme, documents, folder):
 
 def titled(text, name):
     """The first heading and what follows it: blogs take the title apart."""
-    found = re.match(r"\s*#[ \t]+(.+?)[ \t]*#*\n", text)
+    found = re.match(r"\s*#{1,6}[ \t]+(.+?)[ \t]*#*\n", text)
     return (found[1], text[found.end():]) if found else (name, text)
 
 
@@ -126,7 +126,7 @@ def hexo(theme, documents, folder, npm):
         head = json.dumps({"title": title, "date": "2024-05-18 10:00:00", "tags": ["문서"]}, ensure_ascii=False)
         (posts / f"{name}.md").write_text(f"---\n{head[1:-1]}\n---\n{rest}".replace('"title": ', "title: ", 1)
                                           .replace(', "date": ', "\ndate: ", 1).replace(', "tags": ', "\ntags: ", 1))
-    subprocess.run([npm / "node_modules/.bin/hexo", "--cwd", folder, "--silent", "generate"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([npm / "node_modules/.bin/hexo", "generate", "--silent", "--cwd", folder], check=True, stdout=subprocess.DEVNULL)
     return lambda name: folder / "public" / name / "index.html"
 
 
