@@ -83,8 +83,8 @@ fn soup(grammar: &'static str) -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
-/// Reads a file of this name to its end and makes documents of its pages, both ways.
-fn check(name: &str, bytes: &[u8]) {
+/// Reads a file of this name to its end and makes documents of its pages, both ways; how many there are.
+fn check(name: &str, bytes: &[u8]) -> usize {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), name, bytes);
     let source = Source::discover_pages(folder.path()).unwrap();
@@ -93,7 +93,7 @@ fn check(name: &str, bytes: &[u8]) {
         longest: 1 << 20,
         rows: ReadSettings::default(),
     };
-    let mut met = 0;
+    let (mut met, mut documents) = (0, 0);
     pages(
         &source.files[0],
         &page_settings,
@@ -115,7 +115,10 @@ fn check(name: &str, bytes: &[u8]) {
                 };
                 let made = document::make(page.clone(), &settings, &Lists::default(), &Here);
                 let length = match made {
-                    Ok(made) => made.document.text.len(),
+                    Ok(made) => {
+                        documents += 1;
+                        made.document.text.len()
+                    }
                     Err(Stopped::Refused(refused)) => {
                         assert!(
                             refused.refusal != Refusal::ExtractorFailed,
@@ -139,6 +142,7 @@ fn check(name: &str, bytes: &[u8]) {
         "{met} pages in {} bytes",
         bytes.len()
     );
+    documents
 }
 
 #[allow(clippy::disallowed_methods)] // hundreds of files that nobody needs to be on a disk
@@ -214,11 +218,14 @@ fn record(headers: &str, body: &[u8]) -> Vec<u8> {
 /// Records of all codings.
 fn crawl() -> Vec<Vec<u8>> {
     let (euc, _, _) = encoding_rs::EUC_KR.encode(HTML);
+    let size = format!("{:x}\r\n", euc.len() - 5);
+    let (first, last) = euc.split_at(5);
     let chunked = [
-        b"20\r\n".as_slice(),
-        &euc[..32],
-        b"\r\n5;a=b\r\n",
-        &euc[32..37],
+        b"5;a=b\r\n",
+        first,
+        b"\r\n",
+        size.as_bytes(),
+        last,
         b"\r\n0\r\n\r\n",
     ]
     .concat();
@@ -255,6 +262,17 @@ fn paper(main: &str, second: &str) -> Vec<u8> {
     gzip(&tarball(&members))
 }
 
+/// A month of papers: this one, one of a single file, and a stray member with a long name.
+fn archive(paper: &[u8]) -> Vec<u8> {
+    let single = gzip(PAPER.as_bytes());
+    let long = format!("{}.tex", "깊/".repeat(60));
+    let papers = [
+        ("2101/2101.00001.gz", paper),
+        ("2101/math0301001.gz", &single),
+    ];
+    tarball(&[papers[0], papers[1], (&long, b"x")])
+}
+
 /// What a tar says its checksum is, made true again, so that lies in its fields are believed.
 fn believed(mut bytes: Vec<u8>) -> Vec<u8> {
     for block in bytes.chunks_exact_mut(512) {
@@ -266,6 +284,24 @@ fn believed(mut bytes: Vec<u8>) -> Vec<u8> {
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     }
     bytes
+}
+
+/// What is broken below is sound to begin with.
+#[test]
+fn sound_files_are_documents() {
+    let sound = [
+        ("a.warc", crawl().concat(), 5),
+        ("a.html", HTML.as_bytes().to_vec(), 1),
+        ("ko-pages-articles.xml", DUMP.as_bytes().to_vec(), 1),
+        (
+            "arXiv_src_2101_001.tar",
+            archive(&paper(PAPER, "둘째 글")),
+            2,
+        ),
+    ];
+    for (name, bytes, documents) in sound {
+        assert_eq!(check(name, &bytes), 2 * documents, "{name}");
+    }
 }
 
 proptest! {
@@ -326,7 +362,7 @@ proptest! {
     fn broken_archives(edits in edits(), inner in any::<bool>(), checked in any::<bool>()) {
         let paper = paper(PAPER, "둘째 \\input{main} 글");
         let paper = if inner { broken(paper, &edits) } else { paper };
-        let bytes = tarball(&[("2101/2101.00001.gz", &paper), ("2101/math0301001.gz", &gzip(PAPER.as_bytes())), (&format!("{}.tex", "깊/".repeat(60)), b"x")]);
+        let bytes = archive(&paper);
         let bytes = if inner { bytes } else { broken(bytes, &edits) };
         check("arXiv_src_2101_001.tar", &if checked { believed(bytes) } else { bytes });
     }
