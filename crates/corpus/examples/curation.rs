@@ -1,7 +1,7 @@
 //! Curation without recipes, to be measured and compared: `benches/curation` runs it.
 //!
 //! `curation rules FILE`, `sketch FILE`, `pii FILE`, `all FILE`: each document of JSON lines, one thread, CPU time of
-//! this process; `language FILE` prints what each is in; `verdicts FILE` prints the reasons that each rule alone would
+//! this process; `language FILE [MODEL]` prints what each is in, and what a model of languages says; `verdicts FILE` prints the reasons that each rule alone would
 //! drop it for, as English; `plant MB` prints a corpus of that size with planted near-duplicates, `quote MB` one in
 //! which every third document quotes the one before as well.
 
@@ -10,11 +10,11 @@ use std::io::{BufRead as _, BufWriter, Write as _};
 
 use corpus::filter::{self, Page};
 use corpus::pii::{Kind, mask};
-use corpus::{DedupSettings, Document, FilterSettings, Given, Language, Sketcher};
+use corpus::{DedupSettings, Document, FilterSettings, Given, Language, LanguageModel, Sketcher};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [mode, operand] = words.as_slice() else {
+    let [mode, operand, more @ ..] = words.as_slice() else {
         return Err("wanted a mode and a file (or, for plant, megabytes)".into());
     };
     if mode == "plant" || mode == "quote" {
@@ -28,11 +28,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = FilterSettings::default();
     let mut out = BufWriter::new(std::io::stdout().lock());
     if mode == "language" {
+        let model = more.first().map(|path| LanguageModel::open(path.as_ref()));
+        let model = model.transpose()?;
         for document in &documents {
-            let found = corpus::identify(&document.text);
-            let (language, shares) = (found.language.name(), found.shares);
-            let answer =
-                serde_json::json!({ "id": document.id, "language": language, "shares": shares });
+            let found = corpus::identify_by(&document.text, model.as_ref());
+            let guess = model.as_ref().and_then(|model| model.guess(&document.text));
+            let answer = serde_json::json!({
+                "id": document.id,
+                "language": found.language.name(),
+                "shares": found.shares,
+                "guess": guess.map(|guess| (guess.name, guess.score)),
+            });
             writeln!(out, "{answer}")?;
         }
         return Ok(());
@@ -116,7 +122,8 @@ fn plant(megabytes: usize, quotes: bool) -> Result<(), Box<dyn Error>> {
         } else {
             number
         };
-        let quoted = (quotes && !copied && number % 3 == 1).then(|| words_of(number - 1));
+        // A copy quotes what its original does.
+        let quoted = (quotes && of % 3 == 1).then(|| words_of(of - 1));
         let mut text = String::with_capacity(2200);
         for (place, mut word) in (0..).zip(words_of(of)) {
             let mut korean = of % 2 == 0;
