@@ -4,6 +4,9 @@
     python3 -m venv VENV && VENV/bin/pip install zstandard markdown-it-py mkdocs mkdocs-material mkdocs-cinder \
         sphinx myst-parser furo sphinx-rtd-theme pydata-sphinx-theme sphinx-book-theme
     VENV/bin/python benches/extract/pages.py KO_DOCS.jsonl.zst OUT      # a few minutes
+    cd NPM && npm install hexo hexo-renderer-marked hexo-renderer-ejs hexo-renderer-stylus hexo-theme-landscape \
+        hexo-theme-next hexo-theme-fluid honkit vitepress                # for the themes of npm
+    VENV/bin/python benches/extract/pages.py KO_DOCS.jsonl.zst OUT --npm NPM
 
 Every theme renders its own part of the documents, as one site with the theme's navigation, search and
 footers. Documents with much raw HTML or JSX are left out, because no Markdown renderer agrees with
@@ -11,6 +14,7 @@ another about them. OUT/pages.jsonl gets {id, set, html, gold: [[class, text], .
 """
 
 import argparse
+import functools
 import hashlib
 import io
 import json
@@ -27,6 +31,8 @@ MKDOCS = ["mkdocs", "readthedocs", "material", "cinder"]
 SPHINX = ["alabaster", "furo", "sphinx_rtd_theme", "pydata_sphinx_theme", "sphinx_book_theme"]
 # Looked at while the extractor was tuned; the others were not rendered before the end.
 TUNED = ["mkdocs", "material", "alabaster", "sphinx_rtd_theme"]
+# Rendered by Node; none was looked at while the extractor was tuned.
+NPM = ["landscape", "next", "fluid", "honkit", "vitepress"]
 PARSER = MarkdownIt("commonmark").enable("table")
 
 
@@ -98,13 +104,75 @@ def sphinx(theme, documents, folder):
     return lambda name: folder / "site" / f"{name}.html"
 
 
+def titled(text, name):
+    """The first heading and what follows it: blogs take the title apart."""
+    found = re.match(r"\s*#{1,6}[ \t]+(.+?)[ \t]*#*\n", text)
+    return (found[1], text[found.end():]) if found else (name, text)
+
+
+def hexo(theme, documents, folder, npm):
+    """A blog: each document is a post, its first heading the title."""
+    posts = folder / "source" / "_posts"
+    posts.mkdir(parents=True)
+    (folder / "node_modules").symlink_to(npm / "node_modules")
+    packages = json.loads((npm / "package.json").read_text())
+    version = json.loads((npm / "node_modules" / "hexo" / "package.json").read_text())["version"]
+    (folder / "package.json").write_text(json.dumps({**packages, "hexo": {"version": version}}))
+    (folder / "_config.yml").write_text(
+        f"title: 한국어 기술 문서\nauthor: 한국어 문서 모임\nlanguage: ko\nurl: http://예.kr\npermalink: :title/\ntheme: {theme}\n"
+        "syntax_highlighter: highlight.js\nhighlight: {line_number: true}\n")
+    for name, text in documents:
+        title, rest = titled(text, name)
+        head = json.dumps({"title": title, "date": "2024-05-18 10:00:00", "tags": ["문서"]}, ensure_ascii=False)
+        (posts / f"{name}.md").write_text(f"---\n{head[1:-1]}\n---\n{rest}".replace('"title": ', "title: ", 1)
+                                          .replace(', "date": ', "\ndate: ", 1).replace(', "tags": ', "\ntags: ", 1))
+    subprocess.run([npm / "node_modules/.bin/hexo", "generate", "--silent", "--cwd", folder], check=True, stdout=subprocess.DEVNULL)
+    return lambda name: folder / "public" / name / "index.html"
+
+
+def honkit(_, documents, folder, npm):
+    """A book with its contents at the side."""
+    docs = folder / "docs"
+    docs.mkdir(parents=True)
+    for name, text in documents:
+        (docs / f"{name}.md").write_text(text)
+    (docs / "README.md").write_text("# 문서\n\n한국어 기술 문서를 모은 곳입니다.\n")
+    listing = "\n".join(f"* [{titled(text, name)[0]}]({name}.md)" for name, text in documents)
+    (docs / "SUMMARY.md").write_text(f"# 목차\n\n{listing}\n")
+    (docs / "book.json").write_text(json.dumps({"title": "한국어 기술 문서", "language": "ko"}))
+    subprocess.run([npm / "node_modules/.bin/honkit", "build", docs, folder / "site", "--log", "error"], check=True, stdout=subprocess.DEVNULL)
+    return lambda name: folder / "site" / f"{name}.html"
+
+
+def vitepress(_, documents, folder, npm):
+    """What the documents of many projects in JavaScript are made with."""
+    (folder / ".vitepress").mkdir(parents=True)
+    (folder / "node_modules").symlink_to(npm / "node_modules")
+    for name, text in documents:
+        (folder / f"{name}.md").write_text(text)
+    (folder / "index.md").write_text("# 문서\n\n한국어 기술 문서를 모은 곳입니다.\n")
+    sidebar = [{"text": titled(text, name)[0], "link": f"/{name}"} for name, text in documents]
+    config = {"title": "한국어 기술 문서", "lang": "ko-KR", "ignoreDeadLinks": True,
+              "themeConfig": {"sidebar": sidebar, "nav": sidebar[:3], "footer": {"copyright": "저작권 2024 한국어 문서 모임"}}}
+    (folder / ".vitepress" / "config.mjs").write_text(f"export default {json.dumps(config, ensure_ascii=False)}\n")
+    subprocess.run([npm / "node_modules/.bin/vitepress", "build", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return lambda name: folder / ".vitepress" / "dist" / f"{name}.html"
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("docs", type=Path)
     options.add_argument("out", type=Path)
     options.add_argument("--each", type=int, default=25, help="pages of a theme")
-    options.add_argument("--themes", nargs="*", default=MKDOCS + SPHINX)
+    options.add_argument("--themes", nargs="*")
+    options.add_argument("--npm", type=Path, help="the folder with the packages of npm")
     options = options.parse_args()
+    themes = options.themes or MKDOCS + SPHINX + (NPM if options.npm else [])
+    renderers = {theme: mkdocs for theme in MKDOCS} | {theme: sphinx for theme in SPHINX}
+    if options.npm:
+        npm = options.npm.resolve()
+        of = {"honkit": honkit, "vitepress": vitepress}
+        renderers |= {theme: functools.partial(of.get(theme, hexo), npm=npm) for theme in NPM}
     stream = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(options.docs.open("rb")))
     documents = []
     for row in map(json.loads, stream):
@@ -116,13 +184,13 @@ def main():
     print(len(documents), "documents are plain enough", file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
     with open(options.out / "pages.jsonl", "w") as out:
-        for theme in options.themes:
-            number = (MKDOCS + SPHINX).index(theme)
+        for theme in themes:
+            number = (MKDOCS + SPHINX + NPM).index(theme)
             folder = options.out / theme
             shutil.rmtree(folder, ignore_errors=True)
             start = number * options.each
             part = [documents[at % len(documents)] for at in range(start, start + options.each)]
-            where = (mkdocs if theme in MKDOCS else sphinx)(theme, part, folder)
+            where = renderers[theme](theme, part, folder.resolve())
             kept = 0
             for name, text in part:
                 html = where(name).read_text()

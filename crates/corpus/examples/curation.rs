@@ -1,23 +1,24 @@
 //! Curation without recipes, to be measured and compared: `benches/curation` runs it.
 //!
 //! `curation rules FILE`, `sketch FILE`, `pii FILE`, `all FILE`: each document of JSON lines, one thread, CPU time of
-//! this process; `language FILE` prints what each is in; `verdicts FILE` prints the reasons that each rule alone would drop it for, as English; `plant MB` prints a
-//! corpus of that size with planted near-duplicates.
+//! this process; `language FILE [MODEL]` prints what each is in, and what a model of languages says; `verdicts FILE` prints the reasons that each rule alone would
+//! drop it for, as English; `plant MB` prints a corpus of that size with planted near-duplicates, `quote MB` one in
+//! which every third document quotes the one before as well.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufWriter, Write as _};
 
 use corpus::filter::{self, Page};
 use corpus::pii::{Kind, mask};
-use corpus::{DedupSettings, Document, FilterSettings, Given, Language, Sketcher};
+use corpus::{DedupSettings, Document, FilterSettings, Given, Language, LanguageModel, Sketcher};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [mode, operand] = words.as_slice() else {
+    let [mode, operand, more @ ..] = words.as_slice() else {
         return Err("wanted a mode and a file (or, for plant, megabytes)".into());
     };
-    if mode == "plant" {
-        return plant(operand.parse()?);
+    if mode == "plant" || mode == "quote" {
+        return plant(operand.parse()?, mode == "quote");
     }
     let file = std::io::BufReader::new(std::fs::File::open(operand)?);
     let documents = file
@@ -27,11 +28,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = FilterSettings::default();
     let mut out = BufWriter::new(std::io::stdout().lock());
     if mode == "language" {
+        let model = more.first().map(|path| LanguageModel::open(path.as_ref()));
+        let model = model.transpose()?;
         for document in &documents {
-            let found = corpus::identify(&document.text);
-            let (language, shares) = (found.language.name(), found.shares);
-            let answer =
-                serde_json::json!({ "id": document.id, "language": language, "shares": shares });
+            let found = corpus::identify_by(&document.text, model.as_ref());
+            let guess = model.as_ref().and_then(|model| model.guess(&document.text));
+            let answer = serde_json::json!({
+                "id": document.id,
+                "language": found.language.name(),
+                "shares": found.shares,
+                "guess": guess.map(|guess| (guess.name, guess.score)),
+            });
             writeln!(out, "{answer}")?;
         }
         return Ok(());
@@ -98,8 +105,13 @@ fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
     Ok(ticks / 100.0)
 }
 
+/// Words of a document.
+const WORDS: u64 = 300;
+/// Which of them are another's in a document that quotes.
+const QUOTED: std::ops::Range<u64> = 100..160;
+
 /// Documents of about 2 kB in two languages; every fifth is a copy of an earlier one with one word in fifty replaced.
-fn plant(megabytes: usize) -> Result<(), Box<dyn Error>> {
+fn plant(megabytes: usize, quotes: bool) -> Result<(), Box<dyn Error>> {
     let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
     let mut written = 0;
     let mut number = 0u64;
@@ -110,13 +122,18 @@ fn plant(megabytes: usize) -> Result<(), Box<dyn Error>> {
         } else {
             number
         };
-        let korean = of % 2 == 0;
-        let mut draw = of.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        // A copy quotes what its original does.
+        let quoted = (quotes && of % 3 == 1).then(|| words_of(of - 1));
         let mut text = String::with_capacity(2200);
-        for place in 0..300u64 {
-            let mut word = next(&mut draw);
+        for (place, mut word) in (0..).zip(words_of(of)) {
+            let mut korean = of % 2 == 0;
             if copied && (place + number) % 50 == 7 {
                 word = word.wrapping_add(number | 1);
+            }
+            if let Some(quoted) = &quoted
+                && QUOTED.contains(&place)
+            {
+                (word, korean) = (quoted[place as usize], !korean);
             }
             push(&mut text, word, korean);
             text.push_str(if place % 12 == 11 { ".\n" } else { " " });
@@ -130,6 +147,11 @@ fn plant(megabytes: usize) -> Result<(), Box<dyn Error>> {
         number += 1;
     }
     Ok(())
+}
+
+fn words_of(document: u64) -> Vec<u64> {
+    let mut draw = document.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..WORDS).map(|_| next(&mut draw)).collect()
 }
 
 fn push(text: &mut String, word: u64, korean: bool) {

@@ -11,6 +11,7 @@
 mod clusters;
 mod cuts;
 mod fate;
+mod pairs;
 mod paragraphs;
 mod passages;
 mod seen;

@@ -6,12 +6,14 @@
 //! its fallbacks (Barbaresi 2021), *fast* asks `dom_smoothie`, Mozilla's Readability.
 //!
 //! The whole is a function of the bytes and the settings: no clock, no network, and a panic of an
-//! extractor is a refusal like any other. Deliberately absent: rendering, JavaScript, images.
+//! extractor is a refusal like any other. What bounds its time is outside of it: see [`Extractor`].
+//! Deliberately absent: rendering, JavaScript, images.
 
 mod about;
 mod blocks;
 mod caps;
 pub(crate) mod charset;
+mod extractor;
 mod formula;
 mod markdown;
 mod prepare;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::about::About;
 pub use self::caps::Caps;
+pub use self::extractor::{Extractor, Here};
 
 /// How the main text is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,10 @@ pub enum Refusal {
     NoText,
     /// The extractor gave up or panicked.
     ExtractorFailed,
+    /// The process that the extractor ran in died of the page.
+    Crashed,
+    /// The extractor took longer than a page may take.
+    TimedOut,
     /// The domain is on the user's list.
     BlockedDomain,
     /// The address holds a word of the user's list.
@@ -89,6 +96,8 @@ impl Refusal {
             Self::TooDeep => "too_deep",
             Self::NoText => "no_text",
             Self::ExtractorFailed => "extractor_failed",
+            Self::Crashed => "crashed",
+            Self::TimedOut => "timed_out",
             Self::BlockedDomain => "blocked_domain",
             Self::BlockedWord => "blocked_word",
             Self::DomainFull => "domain_full",
@@ -119,7 +128,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(crate) fn new(refusal: Refusal, detail: impl Into<String>) -> Self {
+    /// A refusal and what was found, in words.
+    pub fn new(refusal: Refusal, detail: impl Into<String>) -> Self {
         Self {
             refusal,
             detail: detail.into(),
@@ -128,7 +138,7 @@ impl Refused {
 }
 
 /// The main text of a page, and what the page says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extracted {
     /// Markdown, not yet normalised.
     pub text: String,
@@ -149,13 +159,12 @@ pub fn main_text(html: &str, mode: Mode, caps: &Caps) -> Result<Extracted, Refus
             blocks,
             about,
         } = prepared;
-        let content = match mode {
-            Mode::Quality => quality(&document, is_korean(html, &about)),
-            Mode::Fast => fast(document),
+        let text = match mode {
+            Mode::Quality => quality(&document, is_korean(html, &about))
+                .map(|content| markdown::markdown(&content, &blocks)),
+            Mode::Fast => fast(document, &blocks),
         };
-        let text = content
-            .map(|content| markdown::markdown(&content, &blocks))
-            .map_err(|detail| Refused::new(Refusal::NoText, detail))?;
+        let text = text.map_err(|detail| Refused::new(Refusal::NoText, detail))?;
         Ok(Extracted { text, about })
     }));
     let extracted = outcome.unwrap_or_else(|panic| {
@@ -247,15 +256,20 @@ fn spaced(html: &str) -> String {
     out
 }
 
-fn fast(document: dom_query::Document) -> Result<String, String> {
+fn fast(document: dom_query::Document, blocks: &[String]) -> Result<String, String> {
     let config = dom_smoothie::Config {
         disable_json_ld: true,
+        // Nobody reads them any more, so that nobody needs to take them away.
+        keep_classes: true,
         ..dom_smoothie::Config::default()
     };
-    dom_smoothie::Readability::with_document(document, None, Some(config))
-        .and_then(|mut page| page.parse())
-        .map(|article| article.content.to_string())
-        .map_err(|error| error.to_string())
+    let mut page = dom_smoothie::Readability::with_document(document, None, Some(config))
+        .map_err(|error| error.to_string())?;
+    page.parse().map_err(|error| error.to_string())?;
+    // The tree that it leaves is read as it is: its HTML would have to be parsed once more.
+    let main = page.doc.select_single("#readability-page-1");
+    let main = main.nodes().first().ok_or("it left no article")?;
+    Ok(markdown::of_tree(main, blocks))
 }
 
 #[cfg(test)]

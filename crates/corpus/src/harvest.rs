@@ -27,10 +27,11 @@ use serde_json::{Map, Value};
 
 pub use self::admission::{Admission, Lists, Unlicensed, domain_of};
 use self::chunk::{Account, Chunks, Place};
+use self::document::{Made, Stopped};
 use crate::pages::{PageSettings, pages};
 use crate::{
-    BadLine, BadLines, Caps, Entry, Mode, Page, ReadSettings, Refusal, Refused, Repairs, Skipped,
-    Source, Statistics,
+    BadLine, BadLines, Caps, Entry, Extractor, Mode, Page, ReadSettings, Refusal, Refused, Repairs,
+    Skipped, Source, Statistics,
 };
 
 /// How raw pages become documents.
@@ -43,6 +44,9 @@ pub struct HarvestSettings {
     pub mode: Mode,
     /// Limits of a page.
     pub caps: Caps,
+    /// Seconds of processor time that finding the main text of one page may take, for whoever brings the
+    /// [`Extractor`]; with 0 any.
+    pub page_seconds: u64,
     /// Whether texts are brought into their one spelling: see `normalise`.
     pub normalise: bool,
     /// Which pages may come in.
@@ -67,6 +71,7 @@ impl Default for HarvestSettings {
             only: None,
             mode: Mode::default(),
             caps: Caps::default(),
+            page_seconds: 60,
             normalise: true,
             admit: Admission::default(),
             html_field: "html".to_owned(),
@@ -127,18 +132,20 @@ struct Worked {
     file: String,
     url: Option<String>,
     id: String,
-    outcome: Result<document::Made, Refused>,
+    outcome: Result<Made, Stopped>,
 }
 
 /// Harvests a source into `out`, by way of `partial`, where an earlier attempt may have left chunks.
-/// By so many `threads`, whose number changes no byte. `progress` hears bytes read and bytes in all; its error stops the harvest.
+/// By so many `threads`, whose number changes no byte; main texts are found by `extractor`. `progress` hears bytes
+/// read and bytes in all; its error stops the harvest.
 ///
 /// # Errors
-/// The disk's; too large a share of unreadable records; a source without one document.
+/// The disk's; the extractor's; too large a share of unreadable records; a source without one document.
 pub fn harvest(
     source: &Source,
     settings: &HarvestSettings,
     lists: &Lists,
+    extractor: &dyn Extractor,
     (partial, out): (&Path, &Path),
     threads: usize,
     progress: &mut dyn FnMut(u64, u64) -> Result<()>,
@@ -155,6 +162,12 @@ pub fn harvest(
             text_field: settings.html_field.clone(),
             ..ReadSettings::default()
         },
+    };
+    let maker = Maker {
+        settings,
+        lists,
+        extractor,
+        pool,
     };
     let mut batch = Batch::default();
     for (number, file) in source.files.iter().enumerate() {
@@ -183,7 +196,7 @@ pub fn harvest(
             );
             if batch.is_full() {
                 progress(crate::pages::bytes_read(&read).min(total), total)?;
-                work(&mut batch, settings, lists, &pool, &mut chunks)?;
+                maker.work(&mut batch, &mut chunks)?;
             }
             Ok(())
         })?;
@@ -192,7 +205,7 @@ pub fn harvest(
             records: 0,
         };
     }
-    work(&mut batch, settings, lists, &pool, &mut chunks)?;
+    maker.work(&mut batch, &mut chunks)?;
     progress(total, total)?;
     let mut account = chunks.finish(out)?;
     account.files = source.files.iter().map(|file| file.name.clone()).collect();
@@ -222,41 +235,48 @@ impl Batch {
     }
 }
 
-/// Works on a batch with all threads, then settles in order what depends on the order.
-fn work(
-    batch: &mut Batch,
-    settings: &HarvestSettings,
-    lists: &Lists,
-    pool: &rayon::ThreadPool,
-    chunks: &mut Chunks,
-) -> Result<()> {
-    let mut waiting = std::mem::take(&mut batch.waiting).into_iter();
-    let bytes = std::mem::take(&mut batch.bytes) as u64;
-    let make = |(file, page): (String, Result<Page, BadLine>)| {
-        let page = page?;
+/// What makes documents of pages.
+struct Maker<'a> {
+    settings: &'a HarvestSettings,
+    lists: &'a Lists,
+    extractor: &'a dyn Extractor,
+    pool: rayon::ThreadPool,
+}
+
+impl Maker<'_> {
+    /// Works on a batch with all threads, then settles in order what depends on the order.
+    fn work(&self, batch: &mut Batch, chunks: &mut Chunks) -> Result<()> {
+        let mut waiting = std::mem::take(&mut batch.waiting).into_iter();
+        let bytes = std::mem::take(&mut batch.bytes) as u64;
+        // Piece by piece, because what was packed small may be a thousand times as large when it is text.
+        loop {
+            let piece: Vec<_> = waiting.by_ref().take(PIECE_PAGES).collect();
+            if piece.is_empty() {
+                break;
+            }
+            let made = |(file, page): (String, Result<Page, BadLine>)| Ok(self.made(file, page?));
+            let worked: Vec<Result<Worked, BadLine>> = self
+                .pool
+                .install(|| piece.into_par_iter().map(made).collect());
+            settle(worked, self.settings, chunks)?;
+        }
+        chunks.advance(bytes, batch.place)
+    }
+
+    fn made(&self, file: String, page: Page) -> Worked {
         let (id, url) = (page.id.clone(), page.url.clone());
         // A page that a parser of ours does not survive is refused as any other.
-        let make = AssertUnwindSafe(|| document::make(page, settings, lists));
+        let make =
+            AssertUnwindSafe(|| document::make(page, self.settings, self.lists, self.extractor));
         let outcome = catch_unwind(make)
-            .unwrap_or_else(|_| Err(Refused::new(Refusal::ExtractorFailed, "it panicked")));
-        Ok(Worked {
+            .unwrap_or_else(|_| Err(Refused::new(Refusal::ExtractorFailed, "it panicked").into()));
+        Worked {
             file,
             url,
             id,
             outcome,
-        })
-    };
-    // Piece by piece, because what was packed small may be a thousand times as large when it is text.
-    loop {
-        let piece: Vec<_> = waiting.by_ref().take(PIECE_PAGES).collect();
-        if piece.is_empty() {
-            break;
         }
-        let worked: Vec<Result<Worked, BadLine>> =
-            pool.install(|| piece.into_par_iter().map(make).collect());
-        settle(worked, settings, chunks)?;
     }
-    chunks.advance(bytes, batch.place)
 }
 
 /// What depends on the pages before: admits, refuses and writes in order.
@@ -273,9 +293,13 @@ fn settle(
                 continue;
             }
         };
-        let made = page
-            .outcome
-            .and_then(|made| chunks.admit(made, page.url.as_deref(), settings));
+        let made = match page.outcome {
+            Ok(made) => chunks.admit(made, page.url.as_deref(), settings),
+            Err(Stopped::Refused(refused)) => Err(refused),
+            Err(Stopped::Failed(error)) => {
+                return Err(error.context(format!("{} of {} was not read", page.id, page.file)));
+            }
+        };
         match made {
             Ok(made) => chunks.document(&made)?,
             Err(refused) => chunks.refuse(&RefusedPage {
@@ -373,5 +397,7 @@ impl Harvested {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

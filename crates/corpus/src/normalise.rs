@@ -75,7 +75,10 @@ pub fn normalise(text: &str) -> (String, Repairs) {
 fn once(text: &str, repairs: &mut Repairs) -> String {
     let repaired = mojibake::repair(text, &mut repairs.mojibake);
     let mapped = map(repaired.as_deref().unwrap_or(text), repairs);
-    let composed = if is_nfc_quick(mapped.chars()) == IsNormalized::Yes {
+    // ASCII and whole syllables are in form C, whatever stands beside them; what is not is not left out.
+    let doubtful = |letter: &char| !letter.is_ascii() && !('가'..='힣').contains(letter);
+    let doubtful = mapped.chars().filter(doubtful);
+    let composed = if is_nfc_quick(doubtful) == IsNormalized::Yes {
         mapped
     } else {
         let composed: String = mapped.nfc().collect();
@@ -91,18 +94,29 @@ fn once(text: &str, repairs: &mut Repairs) -> String {
 /// Everything that is one character at a time.
 fn map(text: &str, repairs: &mut Repairs) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut letters = text.chars().peekable();
+    let mut rest = text;
     let mut halfwidth = String::new();
-    while let Some(letter) = letters.next() {
+    loop {
+        if halfwidth.is_empty() {
+            let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+            let (before, after) = rest.split_at(rest.bytes().take_while(plain).count());
+            out.push_str(before);
+            rest = after;
+        }
+        let mut letters = rest.chars();
+        let Some(letter) = letters.next() else {
+            break;
+        };
+        rest = letters.as_str();
         if !halfwidth.is_empty() && !hangul::is_halfwidth(letter) {
             hangul::compose_halfwidth(&halfwidth, &mut out);
             halfwidth.clear();
         }
         match letter {
-            ' '..='~' | '\n' | '\t' => out.push(letter),
+            ' '..='~' | '\n' | '\t' | '가'..='힣' => out.push(letter),
             '\r' => {
                 repairs.control += 1;
-                if letters.peek() != Some(&'\n') {
+                if !rest.starts_with('\n') {
                     out.push('\n');
                 }
             }
@@ -142,7 +156,7 @@ fn map(text: &str, repairs: &mut Repairs) -> String {
                 let shapes = |letter: Option<char>| {
                     letter.is_some_and(|letter| !letter.is_ascii() && !hangul::is_hangul(letter))
                 };
-                if shapes(out.chars().next_back()) && shapes(letters.peek().copied()) {
+                if shapes(out.chars().next_back()) && shapes(rest.chars().next()) {
                     out.push(letter);
                 } else {
                     repairs.invisible += 1;
@@ -192,13 +206,12 @@ fn white_space(text: &str) -> String {
         if fence.is_none() && !bounds {
             let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
             out.push_str(&line[..indent]);
-            let mut space = false;
-            for letter in line[indent..].chars() {
-                if letter != ' ' || !space {
-                    out.push(letter);
-                }
-                space = letter == ' ';
+            let mut rest = &line[indent..];
+            while let Some(at) = rest.find("  ") {
+                out.push_str(&rest[..=at]);
+                rest = rest[at..].trim_start_matches(' ');
             }
+            out.push_str(rest);
         } else {
             out.push_str(line);
         }

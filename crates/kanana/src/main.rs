@@ -4,6 +4,7 @@ mod command;
 mod device;
 mod environment;
 mod evaluation;
+mod extractor;
 mod forecast;
 mod kinds;
 mod stages;
@@ -16,6 +17,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // code that a model wrote runs in children of this program
     sandbox::door();
+    // and so do the extractors of pages
+    extractor::door();
     let line = command::Line::parse();
     match line.run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,7 +2,8 @@
 //!
 //! As in CCNet (Wenzek et al. 2020, arXiv 1911.00359, section 3.1) a paragraph is a line, and equal is equal
 //! after folding; unlike there, lines shorter than a limit are left alone, so that "네." and "Yes." may be said
-//! twice. Keys are shuffled like those of documents; a paragraph to be cut takes 8 bytes of memory.
+//! twice. Keys are shuffled like those of documents, and so are the lines to be cut, which lie in a mapped file then
+//! (`pairs.rs`): memory is a run of the shuffle, and 8 bytes for each place of the line that has the most.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::path::Path;
 use anyhow::Result;
 use rayon::prelude::*;
 
+use super::pairs::Pairs;
 use super::shingles::NO_WORDS;
 use super::shuffle::{DiskShuffle, Record, Shuffle as _};
 use super::sketch::SHINGLER;
@@ -19,10 +21,12 @@ use crate::curate::{piece, pool};
 
 /// Lines to cut, by document and then by line.
 #[derive(Default)]
-pub(super) struct Paragraphs(Vec<(u32, u32)>);
+pub(super) struct Paragraphs(Pairs);
 
 /// Bits of a value that number the line; later lines of a longer document are left alone.
 const LINE_BITS: u32 = 20;
+/// Records in memory at once, 16 bytes each: a run of a shuffle.
+const RUN: usize = 2 << 20;
 
 impl Paragraphs {
     /// Looks for lines of at least `least` characters that a kept document before has too.
@@ -36,7 +40,7 @@ impl Paragraphs {
     ) -> Result<Self> {
         // What an earlier attempt left is made again: it is quick, and one thing less that could be wrong.
         disk::remove_dir(folder)?;
-        let mut shuffle = DiskShuffle::open(folder)?;
+        let mut shuffle = DiskShuffle::open(&folder.join("lines"))?;
         let pool = pool(threads)?;
         let (mut first, mut records, mut waiting) = (0u64, [Vec::<Record>::new()], 0);
         for number in 0..corpus.index().shards.len() {
@@ -58,47 +62,50 @@ impl Paragraphs {
                 first += piece.len() as u64;
                 waiting += piece.len();
                 found.into_iter().for_each(|found| records[0].extend(found));
-                if waiting >= run_documents {
+                if waiting >= run_documents || records[0].len() >= RUN {
                     shuffle.add(&mut records)?;
                     waiting = 0;
                 }
             }
         }
         shuffle.add(&mut records)?;
-        let mut cuts = Vec::new();
+        let mut found = DiskShuffle::open(&folder.join("found"))?;
         shuffle.groups(0, &mut |_, places| {
-            let split = |place: &u64| {
-                (
-                    (place >> LINE_BITS) as u32,
-                    (place & ((1 << LINE_BITS) - 1)) as u32,
-                )
-            };
             // A refrain stays: what is cut is what an earlier document has.
             let first = places[0] >> LINE_BITS;
-            let later = places[1..]
-                .iter()
-                .filter(|place| **place >> LINE_BITS != first);
-            cuts.extend(later.map(split));
-            Ok(())
+            for place in &places[1..] {
+                let (document, line) = (place >> LINE_BITS, place & ((1 << LINE_BITS) - 1));
+                if document != first {
+                    records[0].push((document, line));
+                }
+            }
+            match records[0].len() {
+                0..RUN => Ok(()),
+                _ => found.add(&mut records),
+            }
         })?;
-        cuts.sort_unstable();
+        found.add(&mut records)?;
+        let cuts = Pairs::write(&folder.with_extension("cuts"), |put| {
+            found.groups(0, &mut |document, lines| {
+                lines.iter().try_for_each(|line| put(document, *line))
+            })
+        })?;
         disk::remove_dir(folder)?;
         Ok(Self(cuts))
     }
 
     /// The lines of a document that are to be cut, in bytes of its text, with their line breaks.
     pub(super) fn of(&self, document: usize, text: &str) -> Vec<Range<usize>> {
-        let start = self.0.partition_point(|(of, _)| (*of as usize) < document);
-        let mine = self.0[start..]
-            .iter()
-            .take_while(|(of, _)| *of as usize == document);
-        let mut lines = mine.map(|(_, line)| *line).peekable();
+        let document = document as u64;
+        let mine = self.0.from(|[of, _]| *of < document).iter();
+        let mine = mine.take_while(|[of, _]| *of == document);
+        let mut lines = mine.map(|[_, line]| *line).peekable();
         let (mut ranges, mut at) = (Vec::new(), 0);
         for (number, line) in text.split_inclusive('\n').enumerate() {
             if lines.peek().is_none() {
                 break;
             }
-            if lines.next_if_eq(&(number as u32)).is_some() {
+            if lines.next_if_eq(&(number as u64)).is_some() {
                 ranges.push(at..at + line.len());
             }
             at += line.len();

@@ -8,7 +8,8 @@
 //!
 //! An anchor is compared with at most [`RIVALS`] passages that stay, [`OWN`] of one document: text that stands
 //! in more surroundings than that, and in each is shorter than the limit, may hide a later repetition around
-//! it. A passage that is cut takes 16 bytes of memory.
+//! it. Memory: a run of the shuffle, 8 bytes a document, and 8 for each place of the anchor that has the most. What is
+//! to be cut lies in a mapped file as well (`pairs.rs`).
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -18,6 +19,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::Clustered;
+use super::pairs::Pairs;
 use super::shuffle::{DiskShuffle, Record, Shuffle as _};
 use super::winnow::Winnow;
 use crate::Corpus;
@@ -39,7 +41,7 @@ pub(super) struct Passages {
     /// Where each document's text begins, and one more: where the last one ends.
     starts: Vec<u64>,
     /// From and to, in order, none touching another.
-    cuts: Vec<(u64, u64)>,
+    cuts: Pairs,
 }
 
 impl Passages {
@@ -74,15 +76,22 @@ impl Passages {
             }
         })?;
         found.add(&mut run)?;
-        let mut cuts: Vec<(u64, u64)> = Vec::new();
-        found.groups(0, &mut |from, ends| {
-            let to = ends[ends.len() - 1];
-            match cuts.last_mut() {
-                // Between two documents lies a byte that is in neither.
-                Some(last) if from <= last.1 => last.1 = last.1.max(to),
-                _ => cuts.push((from, to)),
-            }
-            Ok(())
+        let cuts = Pairs::write(&folder.with_extension("cuts"), |put| {
+            let mut last: Option<(u64, u64)> = None;
+            found.groups(0, &mut |from, ends| {
+                let to = ends[ends.len() - 1];
+                match &mut last {
+                    // Between two documents lies a byte that is in neither.
+                    Some((_, end)) if from <= *end => *end = to.max(*end),
+                    _ => {
+                        if let Some((from, to)) = last.replace((from, to)) {
+                            put(from, to)?;
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+            last.map_or(Ok(()), |(from, to)| put(from, to))
         })?;
         disk::remove_dir(folder)?;
         Ok(Passages { starts, cuts })
@@ -95,11 +104,9 @@ impl Passages {
             return Vec::new();
         };
         let end = start + text.len() as u64;
-        let first = self.cuts.partition_point(|(from, _)| from < start);
-        let mine = self.cuts[first..]
-            .iter()
-            .take_while(|(from, _)| *from < end);
-        mine.map(|(from, to)| whole_words(text, (from - start) as usize..(to - start) as usize))
+        let cuts = self.cuts.from(|[from, _]| from < start).iter();
+        let mine = cuts.take_while(|[from, _]| *from < end);
+        mine.map(|[from, to]| whole_words(text, (from - start) as usize..(to - start) as usize))
             .filter(|range| !range.is_empty())
             .collect()
     }

@@ -1,9 +1,10 @@
 //! What a page says of itself: title, language, licence, date, its proper address.
 
 use dom_query::NodeRef;
+use serde::{Deserialize, Serialize};
 
 /// What was found; nothing where the page says nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The title: Open Graph's, or the one in the head.
     pub title: Option<String>,

@@ -11,12 +11,16 @@ use super::prepare::{CLOSE, MIDDLE, OPEN};
 
 /// An extractor's HTML as Markdown.
 pub(super) fn markdown(html: &str, blocks: &[String]) -> String {
-    let document = Document::fragment(html);
+    of_tree(&Document::fragment(html).root(), blocks)
+}
+
+/// What an extractor left of a tree as Markdown.
+pub(super) fn of_tree(node: &NodeRef<'_>, blocks: &[String]) -> String {
     let mut render = Render {
         blocks,
         ..Render::default()
     };
-    render.children(&document.root(), 0);
+    render.children(node, 0);
     render.flush();
     render.finish()
 }

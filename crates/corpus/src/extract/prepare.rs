@@ -147,6 +147,7 @@ fn judge(node: &NodeRef<'_>, about: &mut About) -> Option<Edit> {
         "math" => Some(Edit::Inline(formula::mathml(node))),
         "pre" => code(node),
         "table" => table(node),
+        "figure" => figure(node),
         "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => heading(name, node),
         // An anchor marks a place and says nothing; in a heading it costs extractors the heading.
         "a" if node.first_child().is_none() && !node.has_attr("href") => Some(Edit::Remove),
@@ -212,6 +213,30 @@ fn heading(name: &str, node: &NodeRef<'_>) -> Option<Edit> {
         block: format!("{} {}", "#".repeat(level), flat.text),
         words: flat.text,
     })
+}
+
+/// A figure that shows one piece of code, as blogs set it: extractors drop figures with all that is in them.
+fn figure(node: &NodeRef<'_>) -> Option<Edit> {
+    let mut codes = 0;
+    let mut shown = None;
+    for inside in node.descendants_it() {
+        match blocks::element(&inside).as_deref() {
+            Some("img" | "video" | "p") => return None,
+            Some("pre") => codes += 1,
+            Some("table") => {}
+            _ => continue,
+        }
+        shown = shown.or(Some(inside));
+    }
+    let shown = shown?;
+    match (shown.has_name("pre"), codes) {
+        (true, 1) => code(&shown),
+        // With its line numbers beside it.
+        (false, 1 | 2) => {
+            blocks::listing(&shown).map(|(block, words)| Edit::Block { block, words })
+        }
+        _ => None,
+    }
 }
 
 fn table(node: &NodeRef<'_>) -> Option<Edit> {

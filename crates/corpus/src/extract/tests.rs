@@ -49,6 +49,23 @@ fn both_modes_keep_the_shape_of_a_korean_page() {
     }
 }
 
+/// As Hexo sets code, with its line numbers, and as others do without.
+#[test]
+fn code_in_a_figure_is_kept() {
+    let numbered = r#"<figure class="highlight python"><table><tr><td class="gutter"><pre><span class="line">1</span><br><span class="line">2</span><br></pre></td><td class="code"><pre><span class="line">def salt(water):</span><br><span class="line">    return water * 0.1</span><br></pre></td></tr></table></figure>"#;
+    let plain =
+        "<figure><pre><code>def salt(water):\n    return water * 0.1\n</code></pre></figure>";
+    let (before, rest) = PAGE.split_once("<div class=\"highlight-python\">").unwrap();
+    let (_, after) = rest.split_once("</div></div>").unwrap();
+    for mode in [Mode::Quality, Mode::Fast] {
+        for figure in [numbered, plain] {
+            let text = text(&format!("{before}{figure}{after}"), mode);
+            let code = "\ndef salt(water):\n    return water * 0.1\n```";
+            assert!(text.contains(code), "{mode:?}: {text}");
+        }
+    }
+}
+
 #[test]
 fn a_page_is_asked_about_itself() {
     let about = main_text(PAGE, Mode::Fast, &Caps::default()).unwrap().about;

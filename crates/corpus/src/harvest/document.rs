@@ -5,7 +5,7 @@ use crate::harvest::admission::licence_name;
 use crate::harvest::{HarvestSettings, Lists};
 use crate::pages::http;
 use crate::{
-    About, Body, Document, Page, Refusal, Refused, Repairs, main_text, normalise, tex, wikitext,
+    About, Body, Document, Extractor, Page, Refusal, Refused, Repairs, normalise, tex, wikitext,
 };
 
 /// A document, and what was done to make it.
@@ -13,6 +13,20 @@ pub(super) struct Made {
     pub(super) document: Document,
     pub(super) repairs: Repairs,
     pub(super) encoding: Option<&'static str>,
+}
+
+/// Why a page gave no document.
+pub(super) enum Stopped {
+    /// The page is refused.
+    Refused(Refused),
+    /// The machine failed, which says nothing of the page.
+    Failed(anyhow::Error),
+}
+
+impl From<Refused> for Stopped {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
 }
 
 /// A text and what is known of it, before it is normalised.
@@ -28,8 +42,13 @@ struct Taken {
 /// Makes the document of a page.
 ///
 /// # Errors
-/// The refusal.
-pub(super) fn make(page: Page, settings: &HarvestSettings, lists: &Lists) -> Result<Made, Refused> {
+/// The refusal, or what the extractor's machine failed of.
+pub(super) fn make(
+    page: Page,
+    settings: &HarvestSettings,
+    lists: &Lists,
+    extractor: &dyn Extractor,
+) -> Result<Made, Stopped> {
     let Page {
         id,
         url,
@@ -38,10 +57,10 @@ pub(super) fn make(page: Page, settings: &HarvestSettings, lists: &Lists) -> Res
         body,
     } = page;
     lists.judge(&id, url.as_deref(), &settings.admit)?;
-    let taken = take(body, settings)?;
+    let taken = take(body, settings, extractor)?;
     if settings.admit.heed_robots && taken.about.opts_out {
         let detail = "it asks robots to stay away";
-        return Err(Refused::new(Refusal::OptedOut, detail));
+        return Err(Refused::new(Refusal::OptedOut, detail).into());
     }
     let mut document = Document {
         id,
@@ -84,7 +103,7 @@ pub(super) fn make(page: Page, settings: &HarvestSettings, lists: &Lists) -> Res
         false => taken.text,
     };
     if document.text.trim().is_empty() {
-        return Err(Refused::new(Refusal::NoText, "the page holds no text"));
+        return Err(Refused::new(Refusal::NoText, "the page holds no text").into());
     }
     Ok(Made {
         document,
@@ -93,14 +112,18 @@ pub(super) fn make(page: Page, settings: &HarvestSettings, lists: &Lists) -> Res
     })
 }
 
-fn take(body: Body, settings: &HarvestSettings) -> Result<Taken, Refused> {
+fn take(
+    body: Body,
+    settings: &HarvestSettings,
+    extractor: &dyn Extractor,
+) -> Result<Taken, Stopped> {
     match body {
-        Body::Refused(refused) => Err(refused),
+        Body::Refused(refused) => Err(refused.into()),
         Body::Text(text) => Ok(Taken {
             text,
             ..Taken::default()
         }),
-        Body::Html(bytes) => html(&bytes, None, settings),
+        Body::Html(bytes) => html(&bytes, None, settings, extractor),
         Body::Http(block) => {
             let response = http::response(&block, settings.caps.bytes)?;
             let kind = response.content_type.as_str();
@@ -108,9 +131,10 @@ fn take(body: Body, settings: &HarvestSettings) -> Result<Taken, Refused> {
                 if kind.is_empty() && !looks_like_html(&response.body) {
                     let detail =
                         "the server did not say what it is, and it does not look like HTML";
-                    return Err(Refused::new(Refusal::NotAPage, detail));
+                    return Err(Refused::new(Refusal::NotAPage, detail).into());
                 }
-                html(&response.body, response.charset.as_deref(), settings)?
+                let charset = response.charset.as_deref();
+                html(&response.body, charset, settings, extractor)?
             } else if kind == "text/plain" {
                 let decoded = charset::decode(&response.body, response.charset.as_deref());
                 Taken {
@@ -119,7 +143,7 @@ fn take(body: Body, settings: &HarvestSettings) -> Result<Taken, Refused> {
                     ..Taken::default()
                 }
             } else {
-                return Err(Refused::new(Refusal::NotAPage, kind.to_owned()));
+                return Err(Refused::new(Refusal::NotAPage, kind.to_owned()).into());
             };
             taken.date = response.last_modified;
             Ok(taken)
@@ -147,17 +171,24 @@ fn take(body: Body, settings: &HarvestSettings) -> Result<Taken, Refused> {
     }
 }
 
-fn html(bytes: &[u8], header: Option<&str>, settings: &HarvestSettings) -> Result<Taken, Refused> {
+fn html(
+    bytes: &[u8],
+    header: Option<&str>,
+    settings: &HarvestSettings,
+    extractor: &dyn Extractor,
+) -> Result<Taken, Stopped> {
     if bytes.len() as u64 > settings.caps.bytes {
         let detail = format!(
             "{} bytes, and at most {} are read",
             bytes.len(),
             settings.caps.bytes
         );
-        return Err(Refused::new(Refusal::TooLarge, detail));
+        return Err(Refused::new(Refusal::TooLarge, detail).into());
     }
     let decoded = charset::decode(bytes, header);
-    let extracted = main_text(&decoded.text, settings.mode, &settings.caps)?;
+    let extracted = extractor
+        .main_text(&decoded.text, settings.mode, &settings.caps)
+        .map_err(Stopped::Failed)??;
     Ok(Taken {
         text: extracted.text,
         about: extracted.about,

@@ -76,6 +76,7 @@ impl Trial {
             &source,
             &self.settings,
             lists,
+            &crate::Here,
             (&partial, &out),
             self.threads,
             &mut |_, _| Ok(()),
@@ -313,6 +314,7 @@ fn a_shard_that_disappears_is_named_and_what_was_done_is_kept() {
             &source,
             &trial.settings,
             &Lists::default(),
+            &crate::Here,
             (&partial, &out),
             trial.threads,
             &mut |_, _| Ok(()),
@@ -334,6 +336,67 @@ fn a_crawl_of_nothing_but_refusals_says_so() {
     let error = trial.run("out", &Lists::default()).unwrap_err().to_string();
     assert!(
         error.contains("1 pages were met and all of them refused (no_text 1)"),
+        "{error}"
+    );
+}
+
+/// Dies of one page in two ways, as something outside might.
+struct Frail;
+
+impl Extractor for Frail {
+    fn main_text(
+        &self,
+        html: &str,
+        mode: Mode,
+        caps: &Caps,
+    ) -> Result<Result<crate::Extracted, Refused>> {
+        ensure!(!html.contains("기계가 고장"), "no process could be started");
+        if html.contains("끝나지 않는") {
+            return Ok(Err(Refused::new(
+                Refusal::TimedOut,
+                "more than 3 s of processor time",
+            )));
+        }
+        crate::Here.main_text(html, mode, caps)
+    }
+}
+
+#[test]
+fn what_an_extractor_outside_refuses_is_a_verdict_and_what_its_machine_fails_of_an_error() {
+    let trial = Trial::new();
+    trial.put("a.html", page("좋은 글", ""));
+    trial.put("b.html", page("끝나지 않는 글", ""));
+    let source = Source::discover_pages(&trial.path("in")).unwrap();
+    let (partial, out) = (trial.path("partial"), trial.path("out"));
+    std::fs::create_dir(&out).unwrap();
+    let run = |source: &Source| {
+        let folders = (partial.as_path(), out.as_path());
+        let (settings, lists) = (&trial.settings, Lists::default());
+        harvest(source, settings, &lists, &Frail, folders, 2, &mut |_, _| {
+            Ok(())
+        })
+    };
+    let account = run(&source).unwrap();
+    assert_eq!(
+        account.refused,
+        [(Refusal::TimedOut, 1)].into_iter().collect()
+    );
+    let mut refused = Vec::new();
+    visit_refused(&out, |entry| {
+        refused.push((entry.id.clone(), entry.reason.clone()));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(
+        refused,
+        [("b.html".to_owned(), Some("timed_out".to_owned()))]
+    );
+    trial.put("c.html", page("기계가 고장 난 글", ""));
+    std::fs::remove_dir_all(&partial).unwrap();
+    let source = Source::discover_pages(&trial.path("in")).unwrap();
+    let error = format!("{:#}", run(&source).unwrap_err());
+    assert!(
+        error.contains("c.html") && error.contains("no process could be started"),
         "{error}"
     );
 }

@@ -39,6 +39,7 @@ pub(super) fn repair(text: &str, count: &mut u64) -> Option<String> {
 fn byte_1252(letter: char) -> Option<u8> {
     match u32::from(letter) {
         code @ (0x00..=0x7F | 0xA0..=0xFF | 0x81 | 0x8D | 0x8F | 0x90 | 0x9D) => Some(code as u8),
+        0x2123.. => None, // ™ is the last
         _ => {
             let mut buffer = [0; 4];
             let (bytes, _, lost) = WINDOWS_1252.encode(letter.encode_utf8(&mut buffer));
@@ -49,6 +50,8 @@ fn byte_1252(letter: char) -> Option<u8> {
 
 /// `í•œ` is 한. Every sequence of its own is judged, so good text around it stays.
 fn utf8_as_latin(text: &str, count: &mut u64) -> Option<String> {
+    // What is certain begins with one of Ã and á to ó, which all begin with this byte.
+    memchr::memchr(0xC3, text.as_bytes())?;
     let letters: Vec<char> = text.chars().collect();
     let bytes: Vec<Option<u8>> = letters.iter().map(|letter| byte_1252(*letter)).collect();
     let mut found: Vec<(usize, usize, char)> = Vec::new();
@@ -155,13 +158,23 @@ fn korean_as_latin(text: &str, count: &mut u64) -> Option<String> {
     })
 }
 
+fn is_hanja(letter: char) -> bool {
+    matches!(letter, '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}')
+}
+
 /// UTF-8 read as CP949: Hangul's own bytes there are never valid UTF-8, so nothing honest matches.
+///
+/// The first byte of a run that is UTF-8 after all is one of E2, E3 and EA to ED, and where these lead, CP949 has
+/// nothing but Hanja: only runs that begin with one are looked at.
 fn utf8_as_korean(text: &str, count: &mut u64) -> Option<String> {
+    if !text.chars().any(is_hanja) {
+        return None;
+    }
     let mut out = String::with_capacity(text.len());
     let mut changed = false;
     let mut run = String::new();
     let mut flush = |run: &mut String, out: &mut String| {
-        if run.chars().count() >= 3 {
+        if run.starts_with(is_hanja) && run.chars().count() >= 3 {
             let (bytes, _, lost) = EUC_KR.encode(run);
             if !lost
                 && let Ok(decoded) = std::str::from_utf8(&bytes)

@@ -6,8 +6,11 @@ use std::rc::Rc;
 /// How often macros are expanded in one paper, and how deep in each other.
 const EXPANSIONS: usize = 200_000;
 const DEPTH: usize = 40;
-/// Characters that an expanded paper may have.
+/// Characters that an expanded paper may have; and how much longer than its source macros may make one: what a real
+/// paper's write is less than itself, and every letter more is one that the renderer reads again and again.
 const LONGEST: usize = 24 << 20;
+const ROOM: usize = 1 << 20;
+const TIMES: usize = 4;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Macro {
@@ -167,6 +170,7 @@ impl Macros {
         // Both are bounded: how often, and into how much; an argument may double with every expansion.
         let mut budget = EXPANSIONS;
         let mut produced = 0usize;
+        let most = LONGEST.min(ROOM + TIMES * text.len());
         let mut verbatim: Option<String> = None;
         while let Some(letter) = reader.next() {
             if out.len() > LONGEST {
@@ -189,7 +193,7 @@ impl Macros {
             }
             let known = self.table.get(&name).cloned();
             match known {
-                Some(found) if budget > 0 && produced < LONGEST && reader.depth() < DEPTH => {
+                Some(found) if budget > 0 && produced < most && reader.depth() < DEPTH => {
                     budget -= 1;
                     out.pop();
                     let body = arguments(&found, &mut reader);

@@ -1,5 +1,7 @@
-//! Breaking the disk on purpose, so that tests can show that nothing is lost. Hidden from help.
+//! Breaking the disk and the readers of pages on purpose, so that tests can show that nothing is lost. Hidden from
+//! help.
 
+use crate::extractor::{self, Spoil};
 use anyhow::Result;
 use clap::Args;
 
@@ -12,6 +14,12 @@ pub(crate) struct Fault {
     /// Let the k-th write, rename or fsync fail as a full disk does
     #[arg(long, global = true, hide = true, value_name = "K")]
     disk_full_at: Option<u64>,
+    /// Let the reading of a page with this word in it never end
+    #[arg(long, global = true, hide = true, value_name = "WORD")]
+    hang_on: Option<String>,
+    /// Let the process that reads a page with this word in it die
+    #[arg(long, global = true, hide = true, value_name = "WORD")]
+    crash_on: Option<String>,
 }
 
 impl Fault {
@@ -20,6 +28,10 @@ impl Fault {
         if let Some(k) = self.abort_at {
             disk::fault::arm_abort(k);
         }
+        extractor::arm(Spoil {
+            hang_on: self.hang_on.clone(),
+            crash_on: self.crash_on.clone(),
+        });
         Ok(self
             .disk_full_at
             .map(|k| disk::fault::arm_error(k, std::io::ErrorKind::StorageFull)))

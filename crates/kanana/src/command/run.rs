@@ -3,6 +3,7 @@
 use super::Chosen;
 use super::remote::Remote;
 use crate::device::Machine;
+use crate::extractor::Extractors;
 use crate::kinds;
 use crate::terminal::{self, TensorBoard};
 use anyhow::{Context as _, Result};
@@ -83,7 +84,7 @@ pub(super) fn resources(cancel: Cancel, machine: Machine, access: Access) -> Res
         machine: machine.describe().into(),
         command: command_line(),
     };
-    resources.with(machine).with(access)
+    resources.with(machine).with(access).with(Extractors)
 }
 
 /// What was typed, for provenance.

@@ -6,9 +6,11 @@
 //! Writes: a corpus of Markdown, `refused-*.jsonl.zst` (every page that is not in it, with the reason)
 //! and `extracted.json` (the account). The report's section 3.1 is why formulas, headings and the
 //! order of sections are kept. It judges form and permission only: language, quality and duplicates
-//! are for later stages.
+//! are for later stages. A page of HTML that takes longer than `page_seconds` is `timed_out`: who reads it is
+//! handed in by the runner (`extractor.rs`), and this stage sees no clock.
 
 use crate::device::Machine;
+use crate::extractor::Extractors;
 use crate::kinds::{Corpus, Crawl, Files};
 use anyhow::{Result, ensure};
 use corpus::{HarvestSettings, Lists, Source};
@@ -49,6 +51,11 @@ impl Stage for Extract {
             caps.depth
         );
         ensure!(
+            self.0.page_seconds <= 86_400,
+            "page_seconds = {}: wanted at most 86400, a day, or 0 for no limit",
+            self.0.page_seconds
+        );
+        ensure!(
             caps.bytes > 0 && caps.nodes > 0,
             "caps of 0 refuse every page: leave them out, or say how large a page may be"
         );
@@ -76,11 +83,15 @@ impl Stage for Extract {
             Some(lists) => Lists::load(lists.path())?,
             None => Lists::default(),
         };
+        let extractor = context
+            .resource::<Extractors>()?
+            .within(self.0.page_seconds)?;
         let partial = context.partial()?.to_path_buf();
         let account = corpus::harvest(
             &source,
             &self.0,
             &lists,
+            &*extractor,
             (&partial, out.path()),
             context.resource::<Machine>()?.threads(),
             &mut |done, total| context.reached(done, total, "bytes", ""),

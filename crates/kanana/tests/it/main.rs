@@ -22,3 +22,4 @@ mod stages;
 mod surgery;
 mod tidy;
 mod trial;
+mod watchdog;
