@@ -2,7 +2,6 @@
 
 mod align;
 mod classify;
-mod compare;
 mod crawl;
 mod decontaminate;
 mod dedup;
@@ -77,6 +76,5 @@ pub(crate) fn registry() -> Registry {
         // out
         .with::<evaluate::Evaluate>()
         .with::<align::Align>()
-        .with::<compare::Compare>()
         .with::<report::Report>()
 }
