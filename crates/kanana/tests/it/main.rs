@@ -1,6 +1,7 @@
 //! One binary of integration tests: the house, the program as its user types it, its disasters.
 
 mod bad_input;
+mod benchmarks;
 mod chat;
 mod classify;
 mod convert;
