@@ -91,7 +91,7 @@ impl Pull {
         }
         disk::create_dir(&self.data)?;
         let lock = self.data.join(LOCK);
-        let Some(_alone) = Lock::try_new(&lock)? else {
+        let Some(alone) = Lock::try_new(&lock)? else {
             bail!(
                 "{} is being filled by {}: wait for it",
                 self.data.display(),
@@ -148,6 +148,7 @@ impl Pull {
         }
         disk::rename(&into, &place)?;
         disk::remove_dir(&pending)?;
+        alone.remove()?;
         bar.end(&format!(
             "{}: {questions} questions, {}B fetched now",
             source.task,

@@ -329,7 +329,7 @@ fn answers_come_one_by_one_and_it_stops_between_them() {
         local(1, false).until(move || seen.load(std::sync::atomic::Ordering::SeqCst) >= 3);
     // 40 questions of which each fills a good part of a step.
     let requests: Vec<Request> = (0..40)
-        .map(|at| choose(&format!("{at}: {}", "마을 ".repeat(25)), &[" 가", " 나"]))
+        .map(|at| choose(&format!("{at}: {}", "마을 ".repeat(80)), &[" 가", " 나"]))
         .collect();
     let draw = Draw::default();
     let put: Vec<Put<'_>> = requests

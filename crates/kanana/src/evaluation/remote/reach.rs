@@ -124,8 +124,9 @@ mod tests {
         assert!(reach.pair("abc", " de").unwrap().is_none());
         let cut = reach.pair("abcdefghij", "kl").unwrap().unwrap();
         assert_eq!(cut.ids, reach.tokenizer.encode("efghijkl"));
-        assert_eq!((cut.start, cut.left_out), (6, 4));
-        assert!(cut.note().contains("first 4 tokens"));
+        // The token that begins every text goes first.
+        assert_eq!((cut.start, cut.left_out), (6, 5));
+        assert!(cut.note().contains("first 5 tokens"));
         // A token must be left that the option's first one is predicted from.
         assert!(reach.pair("abc", "0123456").unwrap().is_some());
         assert!(reach.pair("abc", "01234567").is_err());
@@ -134,7 +135,7 @@ mod tests {
     #[test]
     fn a_prompt_leaves_room_for_its_answer() {
         let reach = reach(9);
-        assert!(reach.prompt("abcde", 3).is_none());
+        assert!(reach.prompt("abcd", 3).is_none());
         let cut = reach.prompt("abcdef", 3).unwrap();
         assert_eq!(cut.ids, reach.tokenizer.encode("bcdef"));
         // A limit beyond the context leaves half of it.

@@ -332,7 +332,7 @@ fn a_server_that_dies_in_the_middle_loses_nothing() {
 /// A server whose tokens are bytes and which reads nine at once, with what it is worth to know of them.
 fn short_sighted(asked: &Asked) -> Act {
     let prompts = match &asked.body["prompt"] {
-        Value::Array(several) => several.clone(),
+        Value::Array(several) if !several[0].is_number() => several.clone(),
         one => vec![one.clone()],
     };
     let mut choices = vec![];
@@ -384,7 +384,7 @@ fn what_the_server_cannot_read_whole_is_cut_at_its_left_and_said() {
         matches!(&plain[0].answer, Answer::Failed(why) if why.contains("too many tokens")),
         "{plain:?}"
     );
-    server.asked();
+    let before = server.asked().len();
     let reach = Reach::new(trained.tokenizer, 9);
     let mut remote = remote(&server, 1).reaching(Some(reach));
     assert!(remote.identity().contains("cut to 9 tokens"));
@@ -401,7 +401,7 @@ fn what_the_server_cannot_read_whole_is_cut_at_its_left_and_said() {
         [(of(&tokens[1..2]), 1), (of(&tokens[1..]), 2)]
     );
     assert!(
-        all[1].note.contains("first 4 tokens were left out"),
+        all[1].note.contains("first 5 tokens were left out"),
         "{}",
         all[1].note
     );
@@ -411,11 +411,11 @@ fn what_the_server_cannot_read_whole_is_cut_at_its_left_and_said() {
         all[2]
     );
     assert!(
-        all[3].note.contains("first 3 tokens were left out"),
+        all[3].note.contains("first 4 tokens were left out"),
         "{}",
         all[3].note
     );
-    let asked = server.asked();
+    let asked = &server.asked()[before..];
     assert_eq!(
         asked[0].body["prompt"],
         json!(["abcde"]),
