@@ -327,9 +327,13 @@ fn answers_come_one_by_one_and_it_stops_between_them() {
     let seen = told.clone();
     let mut local =
         local(1, false).until(move || seen.load(std::sync::atomic::Ordering::SeqCst) >= 3);
-    // 40 questions of which each fills a good part of a step.
+    // 40 questions of which each fills the context, and no two share what is left of them.
+    let text = |at: usize| -> String {
+        let words = (0..24).map(|word| format!("{at}번째 마을 {word} "));
+        words.collect()
+    };
     let requests: Vec<Request> = (0..40)
-        .map(|at| choose(&format!("{at}: {}", "마을 ".repeat(80)), &[" 가", " 나"]))
+        .map(|at| choose(&text(at), &[" 가", " 나"]))
         .collect();
     let draw = Draw::default();
     let put: Vec<Put<'_>> = requests
