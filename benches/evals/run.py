@@ -57,7 +57,7 @@ def narrowed(data, subjects, to):
 
 def ours(options, task, data, out):
     command = [options.target / "release/kanana", "eval", options.model, "--tasks", task, "--data", data]
-    command += ["--protocol", "base", "--precision", "f32", "--out", out, "--json"]
+    command += ["--protocol", "base", "--precision", "f32", "--threads", options.threads, "--out", out, "--json"]
     if options.limit:
         command += ["--limit", options.limit]
     seconds, _ = run(command)
@@ -105,17 +105,19 @@ def main():
     parser.add_argument("--subjects", default="abstract_algebra,anatomy,Criminal-Law,Accounting")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--batch", default="1", help="the peer's batch size")
+    parser.add_argument("--threads", default="2", help="of both")
     parser.add_argument("--target", type=Path, default=ROOT / "target")
     options = parser.parse_args()
     print(processor())
     good = True
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "data"
-        narrowed(options.data, options.subjects.split(","), data)
+        # links are made to it
+        narrowed(options.data.resolve(), options.subjects.split(","), data)
         for task in options.tasks.split(","):
             mine = ours(options, task, data, Path(scratch) / f"out-{task}")
             command = [options.peer, HERE / "peer.py", "--model", options.model, "--data", data]
-            command += ["--tasks", task, "--batch", options.batch]
+            command += ["--tasks", task, "--batch", options.batch, "--threads", options.threads]
             if options.limit:
                 command += ["--limit", options.limit]
             _, printed = run(command)

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use anyhow::{Context, Result, bail};
-use evals::{Protocol, Setup};
+use evals::{Cache, Given, Protocol, Settings, Setup, Silent};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -36,8 +36,18 @@ fn work() -> Result<()> {
         shots: None,
         samples: 1,
     })?;
-    for (ask, score) in evals::given(task.as_ref(), Path::new(file))? {
-        let line = serde_json::json!({"id": ask.id, "values": score.values, "note": score.note});
+    let outcome = Given::read(Path::new(file))?.outcome(
+        task.as_ref(),
+        true,
+        None,
+        &mut Cache::in_memory(),
+        &Settings::default(),
+        &mut Silent,
+    )?;
+    let given = outcome.questions.iter();
+    for question in given.filter(|question| question.failure().is_none()) {
+        let (id, score) = (&question.ask.id, &question.score);
+        let line = serde_json::json!({"id": id, "values": score.values, "note": score.note});
         println!("{line}");
     }
     Ok(())

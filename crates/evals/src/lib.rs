@@ -24,16 +24,17 @@ mod read;
 pub mod retrieval;
 mod run;
 mod shots;
+pub mod sources;
 mod task;
 pub mod tasks;
 
 pub use ask::{Answer, Ask, Draw, Likelihood, Request};
 pub use compare::{Compared, Comparison, Test, compare};
 pub use estimate::{Estimate, estimate};
-pub use given::given;
+pub use given::Given;
 pub use outcome::{
     Contamination, Group, Outcome, Question, RunAbout, Saved, SavedQuestion, SavedTask, results,
     samples,
 };
 pub use run::{Cache, Phase, Put, Reply, Respondent, Settings, Silent, Stopped, Watch, run};
-pub use task::{About, Aggregate, Asked, Kind, Metric, Protocol, Score, Setup, Task};
+pub use task::{About, Aggregate, Asked, Kind, Metric, Protocol, Score, Setup, Task, Told};

@@ -1,14 +1,16 @@
 //! Rows of a benchmark's files, each with the place it came from.
 //!
-//! JSON lines (plain or `.gz`) here; tables of cells in `read/table.rs`. A row that is not whole is an
+//! JSON lines (plain or `.gz`) here; tables of cells in `read/table.rs`, Parquet in `read/parquet.rs`. A row that is not whole is an
 //! error that names file and line: a benchmark with one question less is another benchmark.
 
+mod parquet;
 mod table;
 
 pub(crate) use table::{Record, Table};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -121,6 +123,29 @@ pub(crate) fn json_array<T: DeserializeOwned>(path: &Path) -> Result<Vec<Row<T>>
         Ok(Row { place, value })
     };
     values.into_iter().enumerate().map(row).collect()
+}
+
+/// The rows of a file in whichever form its ending says, fields by name. A table's cells are text, whatever
+/// they look like; `quoted` says whether quotes hold a cell together.
+pub(crate) fn objects(path: &Path, quoted: bool) -> Result<Vec<Row<Map<String, Value>>>> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("csv" | "tsv") => {
+            let table = Table::headed_as(path, quoted)?;
+            let columns = table.columns().to_vec();
+            let row = |record: Record| Row {
+                place: record.place,
+                value: columns
+                    .iter()
+                    .cloned()
+                    .zip(record.cells.into_iter().map(Value::String))
+                    .collect(),
+            };
+            Ok(table.records.into_iter().map(row).collect())
+        }
+        Some("parquet") => parquet::parquet(path),
+        Some("json") => json_array(path),
+        _ => json_lines(path),
+    }
 }
 
 /// The files of a folder whose names end so, by name.

@@ -63,20 +63,49 @@ pub fn run(
     let mut questions: Vec<Question> = asks.into_iter().map(Question::new).collect();
     let ground = ground(task, respondent, cache, settings, watch)?;
     converse(task, respondent, cache, settings, watch, &mut questions)?;
+    let who = respondent.identity();
+    let answered = Answered {
+        total,
+        ground,
+        questions,
+        who,
+    };
+    conclude(task, answered, judge, cache, settings, watch)
+}
+
+/// What there is before anything is judged.
+pub(crate) struct Answered {
+    /// Questions that the task has.
+    pub(crate) total: usize,
+    /// What all scores stand on.
+    pub(crate) ground: Vec<Answer>,
+    /// Those that were asked, with their answers.
+    pub(crate) questions: Vec<Question>,
+    /// Who answered.
+    pub(crate) who: String,
+}
+
+/// Has the answers judged, and scores them.
+pub(crate) fn conclude(
+    task: &dyn Task,
+    answered: Answered,
+    judge: Option<&mut dyn Respondent>,
+    cache: &mut Cache,
+    settings: &Settings,
+    watch: &mut dyn Watch,
+) -> Result<Outcome> {
+    let Answered {
+        total,
+        ground,
+        mut questions,
+        who,
+    } = answered;
     let judged_by = judge.as_ref().map(|judge| judge.identity());
     judge_all(task, judge, cache, settings, watch, &mut questions)?;
-    watch.progress(&name, Phase::Scores, 0, questions.len())?;
-    let remarks = score(task, &ground, &mut questions)?;
-    watch.progress(&name, Phase::Scores, questions.len(), questions.len())?;
+    let remarks = score(task, &ground, watch, &mut questions)?;
     Ok(Outcome {
         remarks,
-        ..Outcome::new(
-            task.about().clone(),
-            total,
-            questions,
-            respondent.identity(),
-            judged_by,
-        )
+        ..Outcome::new(task.about().clone(), total, questions, who, judged_by)
     })
 }
 
@@ -109,7 +138,14 @@ fn ground(
 }
 
 /// Scores every question; what the task has to say of all of them.
-fn score(task: &dyn Task, ground: &[Answer], questions: &mut [Question]) -> Result<Vec<String>> {
+fn score(
+    task: &dyn Task,
+    ground: &[Answer],
+    watch: &mut dyn Watch,
+    questions: &mut [Question],
+) -> Result<Vec<String>> {
+    let (name, total) = (&task.about().name, questions.len());
+    watch.progress(name, Phase::Scores, 0, total)?;
     let asked: Vec<Asked<'_>> = questions
         .iter()
         .map(|one| Asked {
@@ -118,7 +154,10 @@ fn score(task: &dyn Task, ground: &[Answer], questions: &mut [Question]) -> Resu
             judged: &one.judged,
         })
         .collect();
-    let scores = task.scores(ground, &asked);
+    let scores = task.scores(ground, &asked, &mut |done| {
+        watch.progress(name, Phase::Scores, done, total)
+    })?;
+    watch.progress(name, Phase::Scores, total, total)?;
     ensure!(
         scores.len() == asked.len(),
         "the task {} gave {} scores for {} questions (a bug of the task)",
@@ -133,7 +172,7 @@ fn score(task: &dyn Task, ground: &[Answer], questions: &mut [Question]) -> Resu
     Ok(remarks)
 }
 
-fn check(name: &str, asks: &[Ask]) -> Result<()> {
+pub(crate) fn check(name: &str, asks: &[Ask]) -> Result<()> {
     ensure!(
         !asks.is_empty(),
         "the task {name} has no questions: its files are there and hold none"
@@ -150,7 +189,7 @@ fn check(name: &str, asks: &[Ask]) -> Result<()> {
 }
 
 /// The first questions of every group.
-fn limited(asks: Vec<Ask>, limit: Option<usize>) -> Vec<Ask> {
+pub(crate) fn limited(asks: Vec<Ask>, limit: Option<usize>) -> Vec<Ask> {
     let Some(limit) = limit else { return asks };
     let mut taken: HashMap<String, usize> = HashMap::new();
     let mut kept = asks;

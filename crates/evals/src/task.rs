@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+/// Told while questions are scored how many are; an error ends the work.
+pub type Told<'a> = dyn FnMut(usize) -> Result<()> + 'a;
 
 /// A benchmark, ready to ask.
 pub trait Task: Send + Sync {
@@ -46,31 +50,44 @@ pub trait Task: Send + Sync {
     /// The scores of all questions that were put, one for each of `asked` and in its order. `ground`
     /// holds one answer for each of [`Task::ground`]. Whoever runs a task calls this alone, once;
     /// by default it is [`Task::score`] of each question, on as many threads as there are processors.
-    fn scores(&self, _ground: &[Answer], asked: &[Asked<'_>]) -> Vec<Score> {
+    /// `told` hears how many are scored where that takes long.
+    ///
+    /// # Errors
+    /// Those of `told`.
+    fn scores(
+        &self,
+        _ground: &[Answer],
+        asked: &[Asked<'_>],
+        told: &mut Told<'_>,
+    ) -> Result<Vec<Score>> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let next = &AtomicUsize::new(0);
         let mut scores = vec![Score::default(); asked.len()];
         std::thread::scope(|scope| {
-            // Short work is shared out as well as long work, such as running a program.
-            let work = move || {
-                let mut done = vec![];
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(one) = asked.get(at) else { break done };
-                    done.push((at, self.score(one.ask, one.answers, one.judged)));
-                }
-            };
-            let workers: Vec<_> = (0..threads.min(asked.len()))
-                .map(|_| scope.spawn(work))
-                .collect();
-            for worker in workers {
-                let done = worker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                done.into_iter().for_each(|(at, score)| scores[at] = score);
+            let (send, found) = mpsc::channel();
+            for _ in 0..threads.min(asked.len()) {
+                let send = send.clone();
+                // Short work is shared out as well as long work, such as running a program.
+                scope.spawn(move || {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(one) = asked.get(at) else { break };
+                        let score = self.score(one.ask, one.answers, one.judged);
+                        // Nobody listens any more once the work has ended.
+                        if send.send((at, score)).is_err() {
+                            break;
+                        }
+                    }
+                });
             }
-        });
-        scores
+            drop(send);
+            for (done, (at, score)) in found.into_iter().enumerate() {
+                scores[at] = score;
+                told(done + 1)?;
+            }
+            Ok(())
+        })
+        .map(|()| scores)
     }
 
     /// What is to be said of all answers together, in sentences for a reader: how far a judge agreed

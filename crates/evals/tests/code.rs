@@ -301,15 +301,26 @@ fn answers_of_a_file_are_scored() {
     write(
         "{\"task_id\": \"HumanEval/0\", \"solution\": \"def mean(x):\\n    return sum(x) / max(len(x), 1)\"}\n",
     );
-    let scores = evals::given(task.as_ref(), &file).unwrap();
+    let outcome = |task: &dyn Task| {
+        evals::Given::read(&file)?.outcome(
+            task,
+            true,
+            None,
+            &mut evals::Cache::in_memory(),
+            &evals::Settings::default(),
+            &mut evals::Silent,
+        )
+    };
+    let scored = outcome(task.as_ref()).unwrap();
+    let first = &scored.questions[0];
     assert_eq!(
-        (scores[0].0.id.as_str(), scores[0].1.values["pass@1"]),
+        (first.ask.id.as_str(), first.score.values["pass@1"]),
         ("HumanEval/0", 1.0),
-        "{scores:?}"
+        "{first:?}"
     );
     let refused = |text: &str, task: &dyn Task| {
         write(text);
-        format!("{:#}", evals::given(task, &file).unwrap_err())
+        format!("{:#}", outcome(task).unwrap_err())
     };
     let unknown = refused(
         "{\"task_id\": \"HumanEval/7\", \"answer\": \"\"}\n",

@@ -175,28 +175,51 @@ impl<'a, D: Forward> Scorer<'a, D> {
         sequences: &[Sequence],
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<Likelihood>> {
-        let shape = &self.decoder.shape;
-        let jobs = plan::jobs(sequences, shape.context, shape.vocabulary)?;
         let mut all: Vec<Option<Likelihood>> = vec![None; sequences.len()];
         let mut done = 0;
+        self.score_each(sequences, |found| {
+            for (index, likelihood) in found {
+                all[index] = Some(likelihood);
+                done += 1;
+            }
+            progress(done);
+            Ok(())
+        })?;
+        let one = |one: Option<Likelihood>| one.expect("every sequence is in the plan");
+        Ok(all.into_iter().map(one).collect())
+    }
+
+    /// [`score_ids`](Self::score_ids), told as it goes: `after` is called after every pass through the
+    /// decoder with those that are known since, each with its index; mostly none of a long text.
+    /// They come in the order in which beginnings are shared.
+    ///
+    /// # Errors
+    /// Those of `score`, and whatever `after` gives back, which ends the work there.
+    pub fn score_each(
+        &mut self,
+        sequences: &[Sequence],
+        mut after: impl FnMut(Vec<(usize, Likelihood)>) -> Result<()>,
+    ) -> Result<()> {
+        let shape = &self.decoder.shape;
+        let jobs = plan::jobs(sequences, shape.context, shape.vocabulary)?;
         let hosts = plan::hosts(jobs);
         let mut to_come: VecDeque<Course<'_>> = hosts.iter().map(Course::new).collect();
+        // Ended early, pages would stay held: then the memory is not kept.
         let mut memory = self.memory.take().unwrap_or_else(|| self.memory());
         while !to_come.is_empty() {
             self.step(&mut memory, &mut to_come);
+            let mut found = Vec::new();
             while to_come.front().is_some_and(Course::is_over) {
                 let course = to_come.pop_front().expect("looked at just now");
                 for (job, tokens) in course.host.jobs.iter().zip(course.scored) {
-                    all[job.index] = Some(likelihood(&tokens, job)?);
-                    done += 1;
+                    found.push((job.index, likelihood(&tokens, job)?));
                 }
                 memory.book.release(course.pages);
             }
-            progress(done);
+            after(found)?;
         }
         self.memory = Some(memory);
-        let one = |one: Option<Likelihood>| one.expect("every sequence is in the plan");
-        Ok(all.into_iter().map(one).collect())
+        Ok(())
     }
 
     fn memory(&self) -> Memory<D> {

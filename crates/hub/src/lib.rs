@@ -1,4 +1,4 @@
-//! Models by name: fetched from a hub that speaks Hugging Face's protocol, and kept where other tools look too.
+//! Models and data sets by name: fetched from a hub that speaks Hugging Face's protocol, and kept where other tools look too.
 //!
 //! [`pull`] fetches what a model needs of `ORG/NAME`: it goes on where it was stopped, and no file
 //! gets its name before its checksum is right. [`Cache`] is the folder, laid out as
@@ -6,7 +6,7 @@
 //!
 //! Written over `ureq` because the two released generations of the crate `hf-hub` bring 104 and
 //! 297 packages (an async runtime, a second TLS, a chunk store) where this brings 28.
-//! Deliberately absent: uploading, datasets, logging in, terminals.
+//! Deliberately absent: uploading, which files of a data set are wanted, logging in, terminals.
 
 mod cache;
 mod choose;

@@ -1,4 +1,4 @@
-//! The name of a model on a hub: `ORG/NAME`, and where it is wanted a revision of it: `ORG/NAME@REVISION`.
+//! The name of a model or a data set on a hub: `ORG/NAME`, and where it is wanted a revision: `ORG/NAME@REVISION`.
 
 use anyhow::{Result, ensure};
 use std::fmt;
@@ -6,16 +6,24 @@ use std::fmt;
 /// The revision that is meant when none is said.
 pub(crate) const MAIN: &str = "main";
 
-/// A model by its name, at a revision.
+/// What a repository holds; each sort has names of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Model,
+    Dataset,
+}
+
+/// A model or a data set by its name, at a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
+    sort: Sort,
     path: String,
     /// A branch, a tag or a commit.
     pub revision: String,
 }
 
 impl Name {
-    /// Reads `ORG/NAME`, `NAME` (a few old models have no organisation), and either with `@REVISION`.
+    /// Reads a model's `ORG/NAME`, `NAME` (a few old ones have no organisation), and either with `@REVISION`.
     ///
     /// # Errors
     /// A word that no hub can have as a name.
@@ -27,13 +35,47 @@ impl Name {
             "{word:?} is no name of a model: wanted ORG/NAME, in letters, digits, `-`, `_` and `.`"
         );
         Name {
+            sort: Sort::Model,
             path: path.to_owned(),
             revision: MAIN.to_owned(),
         }
         .at(revision)
     }
 
-    /// The same model at another revision.
+    /// The data set of this name: no model is meant.
+    #[must_use]
+    pub fn of_dataset(self) -> Self {
+        Name {
+            sort: Sort::Dataset,
+            ..self
+        }
+    }
+
+    /// The word for what it is: `model` or `data set`.
+    pub(crate) fn what(&self) -> &'static str {
+        match self.sort {
+            Sort::Model => "model",
+            Sort::Dataset => "data set",
+        }
+    }
+
+    /// Its path within addresses of the hub: `ORG/NAME`, for data sets after `datasets/`.
+    pub(crate) fn address(&self) -> String {
+        match self.sort {
+            Sort::Model => self.path.clone(),
+            Sort::Dataset => format!("datasets/{}", self.path),
+        }
+    }
+
+    /// Its path within the hub's own interface, after `/api/`.
+    pub(crate) fn described_at(&self) -> String {
+        match self.sort {
+            Sort::Model => format!("models/{}", self.path),
+            Sort::Dataset => self.address(),
+        }
+    }
+
+    /// The same at another revision.
     ///
     /// # Errors
     /// A revision that no hub can have.
@@ -60,7 +102,11 @@ impl Name {
 
     /// The name of its folder in the cache.
     pub(crate) fn folder(&self) -> String {
-        format!("models--{}", self.path.replace('/', "--"))
+        let sort = match self.sort {
+            Sort::Model => "models",
+            Sort::Dataset => "datasets",
+        };
+        format!("{sort}--{}", self.path.replace('/', "--"))
     }
 }
 
@@ -104,6 +150,12 @@ mod tests {
         assert_eq!(
             (name.folder(), name.revision.as_str()),
             ("models--a--b".to_owned(), "main")
+        );
+        let data = name.of_dataset();
+        assert_eq!(data.folder(), "datasets--a--b");
+        assert_eq!(
+            (data.address(), data.described_at()),
+            ("datasets/a/b".to_owned(), "datasets/a/b".to_owned())
         );
     }
 

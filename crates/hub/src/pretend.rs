@@ -3,6 +3,7 @@
 //! One thread for each connection, one request for each connection, HTTP/1.1 as far as it is used.
 
 use crate::digest::Digest;
+use crate::registry::escaped;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -53,6 +54,9 @@ pub struct Seen {
 
 struct State {
     name: String,
+    /// Where it lies: `models` or `datasets`.
+    shelf: &'static str,
+    licence: Option<&'static str>,
     files: BTreeMap<String, Vec<u8>>,
     mischief: Mutex<Mischief>,
     seen: Mutex<Vec<Seen>>,
@@ -71,11 +75,30 @@ impl Pretend {
     /// # Panics
     /// If no port is free.
     pub fn new(name: &str, files: &[(&str, &[u8])]) -> Self {
+        Self::with("models", None, name, files)
+    }
+
+    /// Starts a hub that has one data set under a licence.
+    ///
+    /// # Panics
+    /// If no port is free.
+    pub fn dataset(name: &str, licence: &'static str, files: &[(&str, &[u8])]) -> Self {
+        Self::with("datasets", Some(licence), name, files)
+    }
+
+    fn with(
+        shelf: &'static str,
+        licence: Option<&'static str>,
+        name: &str,
+        files: &[(&str, &[u8])],
+    ) -> Self {
         let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
         let (here, elsewhere) = (bind(), bind());
         let address = |listener: &TcpListener| listener.local_addr().expect("an address");
         let state = Arc::new(State {
             name: name.to_owned(),
+            shelf,
+            licence,
             files: files
                 .iter()
                 .map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec()))
@@ -163,7 +186,7 @@ fn respond(state: &State, seen: &Seen, stream: &TcpStream) -> std::io::Result<()
     }
     if seen
         .path
-        .starts_with(&format!("/api/models/{}/revision/", state.name))
+        .starts_with(&format!("/api/{}/{}/revision/", state.shelf, state.name))
     {
         let text = description(state, &mischief).to_string();
         return send(
@@ -173,16 +196,25 @@ fn respond(state: &State, seen: &Seen, stream: &TcpStream) -> std::io::Result<()
             text.as_bytes(),
         );
     }
-    let resolved = format!("/{}/resolve/{COMMIT}/", state.name);
+    let shelf = match state.shelf {
+        "models" => String::new(),
+        shelf => format!("/{shelf}"),
+    };
+    let resolved = format!("{shelf}/{}/resolve/{COMMIT}/", state.name);
     let file = seen.path.strip_prefix(&resolved);
-    let Some((path, bytes)) = file.and_then(|path| state.files.get_key_value(path)) else {
+    let named = |file: &str| {
+        let mut files = state.files.iter();
+        files.find(|(path, _)| escaped(path) == file)
+    };
+    let Some((path, bytes)) = file.and_then(named) else {
         return send(stream, 404, &[("X-Error-Code", "RepoNotFound")], b"");
     };
     if bytes.len() >= LARGE && !seen.elsewhere {
         // Another name of this machine, and so another host.
         let there = format!(
-            "http://localhost:{}{resolved}{path}",
-            state.elsewhere.port()
+            "http://localhost:{}{resolved}{}",
+            state.elsewhere.port(),
+            escaped(path)
         );
         return send(stream, 302, &[("Location", &there)], b"");
     }
@@ -238,7 +270,8 @@ fn description(state: &State, mischief: &Mischief) -> serde_json::Value {
     if let Some(path) = mischief.extra {
         siblings.push(json!({"rfilename": path, "size": 1, "blobId": "0".repeat(40)}));
     }
-    json!({"id": state.name, "sha": COMMIT, "siblings": siblings})
+    let card = json!({"license": state.licence});
+    json!({"id": state.name, "sha": COMMIT, "siblings": siblings, "cardData": card})
 }
 
 fn send(

@@ -1,4 +1,4 @@
-//! Fetches a model: what is there is left, what was begun goes on, what is wrong gets no name.
+//! Fetches a model or files of a data set: what is there is left, what was begun goes on, what is wrong gets no name.
 //!
 //! Files come one after the other, each into `blobs/HASH.incomplete`; when all bytes are there and
 //! their hash is the one the hub told beforehand, the file gets its name. The reference that makes
@@ -27,9 +27,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// The model.
+    /// The model, or the data set.
     pub name: Name,
-    /// Patterns of files; none means those that a model needs.
+    /// Patterns of files; none means those that a model needs (a data set has no such).
     pub include: Vec<String>,
     /// The pause before a second attempt; it doubles with each one more.
     pub pause: Duration,
@@ -38,6 +38,8 @@ pub struct Ask {
 /// What happens meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// The licence that the card names, before anything is fetched; nothing where it names none.
+    Licence(Option<String>),
     /// What there is to do: files and bytes in all, and the bytes that are there already.
     Plan {
         /// Files.
@@ -89,6 +91,7 @@ pub fn pull(
             Err(failure) => tries.fail(failure, listen)?,
         }
     };
+    listen(News::Licence(description.licence));
     let commit = description.commit;
     let files = choose(description.files, &ask.include)
         .with_context(|| format!("{name} cannot be pulled"))?;

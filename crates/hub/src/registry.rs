@@ -1,7 +1,8 @@
-//! What is asked of a hub: what a model consists of, and the bytes of a file from a place on.
+//! What is asked of a hub: what a model or a data set consists of, and the bytes of a file from a place on.
 //!
-//! `GET /api/models/NAME/revision/REVISION?blobs=true` tells the commit and for every file its size and
-//! its hash; `GET /NAME/resolve/COMMIT/PATH` gives the bytes, usually by way of a redirection to
+//! `GET /api/models/NAME/revision/REVISION?blobs=true` (`/api/datasets/…`) tells the commit, the licence and
+//! for every file its size and its hash; `GET /NAME/resolve/COMMIT/PATH` (`/datasets/NAME/…`) gives the
+//! bytes, usually by way of a redirection to
 //! another host, which never sees the token. What a hub says is not believed: names must stay inside
 //! their folder, hashes must be hashes.
 
@@ -9,6 +10,7 @@ use crate::digest::{Digest, hexadecimal};
 use crate::{Name, Settings};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
+use serde_json::Value;
 use std::io::Read;
 use std::time::Duration;
 use ureq::Agent;
@@ -28,11 +30,13 @@ pub struct Registry {
     token: Option<String>,
 }
 
-/// What a model consists of.
+/// What a model or a data set consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     /// The commit that the revision means now.
     pub commit: String,
+    /// The licence, as its card names it.
+    pub licence: Option<String>,
     /// Its files.
     pub files: Vec<Entry>,
 }
@@ -86,9 +90,9 @@ impl Registry {
     pub(crate) fn describe(&self, name: &Name) -> Result<Description, Failure> {
         let revision = name.revision.replace('/', "%2F");
         let address = format!(
-            "{}/api/models/{}/revision/{revision}?blobs=true",
+            "{}/api/{}/revision/{revision}?blobs=true",
             self.endpoint,
-            name.path()
+            name.described_at()
         );
         let response = self.get(&address, None)?;
         if response.status() != 200 {
@@ -115,7 +119,7 @@ impl Registry {
         let address = format!(
             "{}/{}/resolve/{commit}/{}",
             self.endpoint,
-            name.path(),
+            name.address(),
             escaped(path)
         );
         let response = self.get(&address, (from > 0).then_some(from))?;
@@ -173,7 +177,7 @@ impl Registry {
             Some(value.to_str().ok()?.to_owned())
         };
         let code = header("X-Error-Code").unwrap_or_default();
-        let hub = &self.endpoint;
+        let (hub, what) = (&self.endpoint, name.what());
         let who = match self.token {
             Some(_) => "the token in use does not open it",
             None => "set HF_TOKEN to a token of yours",
@@ -182,16 +186,18 @@ impl Registry {
         let said = match (status.as_u16(), code.as_str(), path) {
             (_, "GatedRepo", _) | (403, _, _) => format!(
                 "{name} is given only to those who accepted its conditions: do so at {hub}/{}; {who}",
-                name.path()
+                name.address()
             ),
             (_, "RevisionNotFound", _) => {
                 format!("{} has no revision {:?}", name.path(), name.revision)
             }
             (_, "EntryNotFound", Some(path)) => format!("{name} has no file {path:?}"),
             (401, _, _) => {
-                format!("{hub} has no model {name}, or it is private: check the name; {who}")
+                format!("{hub} has no {what} {name}, or it is private: check the name; {who}")
             }
-            (404, _, None) => format!("{hub} has no model {name}: check the name and the revision"),
+            (404, _, None) => {
+                format!("{hub} has no {what} {name}: check the name and the revision")
+            }
             (404, _, Some(path)) => format!("{hub} does not have {path:?} of {name} any more"),
             (429, _, _) => format!("{hub} is asked too often"),
             _ => format!("{hub} answered with status {status}"),
@@ -217,7 +223,7 @@ fn begins_at(response: &Response<ureq::Body>) -> Option<u64> {
 }
 
 /// A path within an address.
-fn escaped(path: &str) -> String {
+pub(crate) fn escaped(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
     path.bytes()
         .map(|byte| match plain(byte) {
@@ -231,6 +237,10 @@ fn escaped(path: &str) -> String {
 struct Told {
     sha: String,
     siblings: Vec<Sibling>,
+    #[serde(rename = "cardData", default)]
+    card: Value,
+    #[serde(default)]
+    tags: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -249,7 +259,8 @@ struct Large {
 }
 
 fn described(text: &str) -> Result<Description> {
-    let told: Told = serde_json::from_str(text).context("this is no description of a model")?;
+    let told: Told =
+        serde_json::from_str(text).context("this is no description of a repository")?;
     let commit = hexadecimal(&told.sha, 40)
         .with_context(|| format!("the commit is {:?}: wanted 40 hexadecimal digits", told.sha))?;
     let mut files = Vec::with_capacity(told.siblings.len());
@@ -274,7 +285,24 @@ fn described(text: &str) -> Result<Description> {
             digest,
         });
     }
-    Ok(Description { commit, files })
+    // As its card has it (a name or several), or among its tags.
+    let licence = match &told.card["license"] {
+        Value::String(name) => Some(name.clone()),
+        Value::Array(names) => {
+            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        }
+        _ => None,
+    };
+    let tagged = || {
+        let mut tags = told.tags.iter();
+        tags.find_map(|tag| Some(tag.strip_prefix("license:")?.to_owned()))
+    };
+    Ok(Description {
+        commit,
+        licence: licence.or_else(tagged),
+        files,
+    })
 }
 
 #[cfg(test)]
@@ -298,6 +326,26 @@ mod tests {
                 .len(),
             1
         );
+        for (card, wanted) in [
+            (
+                r#""cardData":{"license":"cc-by-nd-4.0"}"#,
+                Some("cc-by-nd-4.0"),
+            ),
+            (
+                r#""cardData":{"license":["mit","other"]}"#,
+                Some("mit, other"),
+            ),
+            (
+                r#""cardData":null,"tags":["ko","license:mit"]"#,
+                Some("mit"),
+            ),
+            (r#""cardData":{"license":[]}"#, None),
+            (r#""tags":[]"#, None),
+        ] {
+            let text = format!(r#"{{"sha":"{commit}","siblings":[],{card}}}"#);
+            let found = described(&text).expect(card).licence;
+            assert_eq!(found.as_deref(), wanted, "{card}");
+        }
         for name in ["../a", "/a", "a/../../b", "", ".", "a\\b"] {
             assert!(told(name, &commit, &good).is_err(), "{name}");
         }

@@ -14,7 +14,7 @@ pub(crate) use write::{COLUMNS, PAGE, write};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use evals::{
-    Cache, Draw, Kind, Outcome, Protocol, Respondent, RunAbout, Settings, Setup, Task, Watch,
+    Cache, Draw, Given, Kind, Outcome, Protocol, Respondent, RunAbout, Settings, Setup, Task, Watch,
 };
 use recipe::did_you_mean;
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,7 @@ pub(crate) fn voted(votes: usize) -> Draw {
 }
 
 /// The task of this name on the shelf; `None` for a TOML file, which is a task of one's own.
-fn kind(name: &str) -> Result<Option<&'static Kind>> {
+pub(crate) fn kind(name: &str) -> Result<Option<&'static Kind>> {
     if name.ends_with(".toml") {
         return Ok(None);
     }
@@ -138,15 +138,18 @@ fn open(name: &str, setup: &Setup) -> Result<Box<dyn Task>> {
     let missing = missing(kind, data);
     ensure!(
         missing.is_empty(),
-        "the task {name} needs {} in {}, and {} not there: benchmarks are not shipped, so put {} there \
-         in the original format (`kanana evals` says where it is to be had)",
+        "the task {name} needs {} in {}, and {} not there: benchmarks are not shipped, so {} (`kanana evals` \
+         says where it is to be had)",
         kind.needs.join(" and "),
         data.display(),
         match missing.len() {
             1 => format!("{} is", missing[0]),
             _ => format!("{} are", missing.join(" and ")),
         },
-        if missing.len() == 1 { "it" } else { "them" },
+        match evals::sources::Source::named(name).is_empty() {
+            true => "put it there in the original format".to_owned(),
+            false => format!("`kanana evals pull {name}`, or put it there in the original format"),
+        },
     );
     (kind.open)(setup).with_context(|| format!("the task {name} cannot be asked"))
 }
@@ -177,6 +180,29 @@ pub(crate) fn examine(
         outcomes.push(evals::run(
             &**task, respondent, judge, cache, &settings, watch,
         )?);
+    }
+    Ok(outcomes)
+}
+
+/// Scores answers that are there already.
+pub(crate) fn examine_given(
+    wanted: &Wanted,
+    tasks: &[Box<dyn Task>],
+    given: &Given,
+    mut judge: Option<Judge<'_>>,
+    cache: &mut Cache,
+    watch: &mut dyn Watch,
+) -> Result<Vec<Outcome>> {
+    let settings = wanted.settings(judge.as_ref().map_or(1, |judge| judge.votes));
+    let alone = tasks.len() == 1;
+    let mut outcomes = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        // Reborrowed for each task.
+        let judge: Option<&mut dyn Respondent> = match &mut judge {
+            Some(judge) => Some(&mut *judge.respondent),
+            None => None,
+        };
+        outcomes.push(given.outcome(&**task, alone, judge, cache, &settings, watch)?);
     }
     Ok(outcomes)
 }

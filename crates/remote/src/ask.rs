@@ -28,7 +28,7 @@ pub struct Conversation {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Completion {
     /// The text.
-    pub prompt: String,
+    pub prompt: Prompt,
     /// Strings that end the answer; they do not belong to it.
     pub stops: Vec<String>,
     /// Tokens at most.
@@ -41,6 +41,21 @@ pub struct Completion {
     pub seed: Option<u64>,
     /// Answers wanted; 0 means one.
     pub samples: usize,
+}
+
+/// A text as it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prompt {
+    /// As it is written.
+    Text(String),
+    /// In the tokens of the server's own tokenizer.
+    Tokens(Vec<u32>),
+}
+
+impl Default for Prompt {
+    fn default() -> Self {
+        Prompt::Text(String::new())
+    }
 }
 
 /// One answer.
@@ -79,7 +94,13 @@ impl Completion {
     pub fn body(&self, address: &Address) -> Value {
         let mut body = Map::new();
         body.insert("model".into(), address.model.clone().into());
-        body.insert("prompt".into(), self.prompt.clone().into());
+        body.insert(
+            "prompt".into(),
+            match &self.prompt {
+                Prompt::Text(text) => json!(text),
+                Prompt::Tokens(ids) => json!(ids),
+            },
+        );
         if !self.stops.is_empty() {
             body.insert("stop".into(), json!(self.stops));
         }
@@ -256,7 +277,7 @@ mod tests {
         );
         assert!(body.get("max_tokens").is_none());
         let text = Completion {
-            prompt: "옛날".into(),
+            prompt: Prompt::Text("옛날".into()),
             stops: vec!["\n".into()],
             ..Completion::default()
         };

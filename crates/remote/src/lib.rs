@@ -21,7 +21,7 @@ pub mod pretend;
 mod recorded;
 
 pub use access::{Access, Address};
-pub use ask::{Choice, Completion, Conversation, chat, complete};
+pub use ask::{Choice, Completion, Conversation, Prompt, chat, complete};
 pub use budget::{Budget, Spent, Usage};
 pub use caller::{Caller, Garbled, Refused, Stopped};
 pub use endpoint::{Endpoint, Patience};

@@ -25,7 +25,12 @@ pub(crate) struct Record {
 impl Table {
     /// A file whose first row names the columns; tabs separate them where the name ends in `.tsv`.
     pub(crate) fn headed(path: &Path) -> Result<Table> {
-        let mut records = records(path)?;
+        Table::headed_as(path, true)
+    }
+
+    /// The same; where not `quoted`, a quote is a letter like any other, as in KorNLI's files.
+    pub(crate) fn headed_as(path: &Path, quoted: bool) -> Result<Table> {
+        let mut records = records(path, quoted)?;
         let columns = match records.is_empty() {
             true => bail!(
                 "{}: wanted a row of names, found an empty file",
@@ -39,7 +44,7 @@ impl Table {
     /// A file without names, whose columns are these.
     pub(crate) fn bare(path: &Path, columns: &[&str]) -> Result<Table> {
         let columns = columns.iter().map(|name| (*name).to_owned()).collect();
-        Table::whole(path, columns, records(path)?)
+        Table::whole(path, columns, records(path, true)?)
     }
 
     fn whole(path: &Path, columns: Vec<String>, records: Vec<Record>) -> Result<Table> {
@@ -86,12 +91,13 @@ impl Table {
 }
 
 /// Every row, the first one too; rows of nothing at all are passed over.
-fn records(path: &Path) -> Result<Vec<Record>> {
+fn records(path: &Path, quoted: bool) -> Result<Vec<Record>> {
     let text = text(path)?;
     let tabs = path.extension().is_some_and(|ending| ending == "tsv");
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
+        .quoting(quoted)
         .delimiter(if tabs { b'\t' } else { b',' })
         .from_reader(text.as_bytes());
     let file: Arc<Path> = path.into();
@@ -155,6 +161,15 @@ mod tests {
         assert_eq!(table.records.len(), 2);
         let missing = table.column("정답").unwrap_err().to_string();
         assert!(missing.contains("wanted a column `정답`, found question, answer"));
+    }
+
+    #[test]
+    fn quotes_may_be_letters() {
+        let (_folder, path) = written("a.tsv", "하나\t둘\n\"열린 인용\t값\n다음\t\"줄\"\n");
+        let table = Table::headed_as(&path, false).unwrap();
+        assert_eq!(table.records[0].cells, ["\"열린 인용", "값"]);
+        assert_eq!(table.records[1].cells, ["다음", "\"줄\""]);
+        assert!(Table::headed(&path).is_err());
     }
 
     #[test]

@@ -273,13 +273,18 @@ fn what_scores_stand_on_is_asked_first_and_whatever_the_limit() {
         fn score(&self, _: &Ask, _: &[Answer], _: &[Answer]) -> Score {
             panic!("whoever runs a task calls `scores`")
         }
-        fn scores(&self, ground: &[Answer], asked: &[crate::task::Asked<'_>]) -> Vec<Score> {
+        fn scores(
+            &self,
+            ground: &[Answer],
+            asked: &[crate::task::Asked<'_>],
+            _: &mut crate::task::Told<'_>,
+        ) -> Result<Vec<Score>> {
             let values = [("acc".to_owned(), ground.len() as f64)];
             let score = Score {
                 values: values.into(),
                 ..Score::default()
             };
-            vec![score; asked.len()]
+            Ok(vec![score; asked.len()])
         }
         fn remarks(&self, asked: &[crate::task::Asked<'_>]) -> Vec<String> {
             vec![format!("{} questions", asked.len())]
@@ -402,4 +407,50 @@ fn whoever_watches_can_stop_it() {
     );
     assert!(stopped.unwrap_err().is::<Stopped>());
     assert_eq!(cache.len(), 5, "what came before is kept");
+}
+
+/// Hears everything, and stops when the scores have come so far.
+struct Hears {
+    scores: Vec<(usize, usize)>,
+    stop: usize,
+}
+
+impl Watch for Hears {
+    fn progress(&mut self, _: &str, phase: Phase, done: usize, total: usize) -> Result<()> {
+        if phase == Phase::Scores {
+            self.scores.push((done, total));
+            ensure!(done < self.stop, Stopped);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn scoring_is_told_and_can_be_stopped() {
+    let quiz = Quiz::new();
+    let mut cache = Cache::in_memory();
+    let mut go = |stop: usize| {
+        let mut hears = Hears {
+            scores: vec![],
+            stop,
+        };
+        let (mut fake, mut judge) = (Fake::default(), Fake::default());
+        let outcome = run(
+            &quiz,
+            &mut fake,
+            Some(&mut judge),
+            &mut cache,
+            &Settings::default(),
+            &mut hears,
+        );
+        (outcome, hears.scores, fake.count())
+    };
+    let (outcome, scores, asked) = go(7);
+    assert!(outcome.unwrap_err().is::<Stopped>());
+    assert_eq!(scores, (0..=7).map(|done| (done, 20)).collect::<Vec<_>>());
+    assert!(asked > 0);
+    // Every answer is kept; only the scoring is done again.
+    let (outcome, scores, asked) = go(usize::MAX);
+    assert_eq!(outcome.unwrap().questions.len(), 20);
+    assert_eq!((scores.last(), asked), (Some(&(20, 20)), 0));
 }

@@ -11,7 +11,7 @@ mod rows;
 
 use crate::ask::{Answer, Ask, Draw, Request};
 use crate::judge::{self, agreement, fill};
-use crate::task::{About, Aggregate, Asked, Kind, Metric, Score, Setup, Task};
+use crate::task::{About, Aggregate, Asked, Kind, Metric, Score, Setup, Task, Told};
 use anyhow::Result;
 pub(super) use call::same;
 use chat::{Message, ToolCall};
@@ -218,7 +218,7 @@ impl Task for FunctionChat {
         self.with(ask, put).unwrap_or_default()
     }
 
-    fn scores(&self, _: &[Answer], asked: &[Asked<'_>]) -> Vec<Score> {
+    fn scores(&self, _: &[Answer], asked: &[Asked<'_>], _: &mut Told<'_>) -> Result<Vec<Score>> {
         let each = asked
             .iter()
             .map(|one| self.score(one.ask, one.answers, one.judged));
@@ -235,7 +235,7 @@ impl Task for FunctionChat {
                 score.values.remove("unrated");
             }
         }
-        scores
+        Ok(scores)
     }
 
     fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {

@@ -11,7 +11,7 @@ mod marks;
 use crate::ask::{Answer, Ask, Draw, Request};
 use crate::judge::{self, Prompts, fill};
 use crate::read::{self, Row};
-use crate::task::{About, Aggregate, Asked, Kind, Metric, Score, Setup, Task};
+use crate::task::{About, Aggregate, Asked, Kind, Metric, Score, Setup, Task, Told};
 use anyhow::{Result, ensure};
 use chat::Message;
 use marks::{Mark, Marks};
@@ -367,7 +367,7 @@ impl Task for Bench {
         score
     }
 
-    fn scores(&self, _: &[Answer], asked: &[Asked<'_>]) -> Vec<Score> {
+    fn scores(&self, _: &[Answer], asked: &[Asked<'_>], _: &mut Told<'_>) -> Result<Vec<Score>> {
         let nobody = judge::nobody(asked.iter().flat_map(|one| one.judged));
         let some_answers = asked.iter().any(|one| !answered(one.answers).is_empty());
         let each = asked.iter().map(|one| {
@@ -379,7 +379,7 @@ impl Task for Bench {
             }
             score
         });
-        each.collect()
+        Ok(each.collect())
     }
 
     fn remarks(&self, asked: &[Asked<'_>]) -> Vec<String> {

@@ -3,7 +3,7 @@
 //! ```toml
 //! name = "capitals"
 //! kind = "choose"                      # choose, complete, converse or measure
-//! data = "capitals.jsonl"              # or a list; .csv, .tsv, .jsonl.gz, .json (an array) too
+//! data = "capitals.jsonl"              # or a list; .csv, .tsv, .jsonl.gz, .json (an array), .parquet too
 //! prompt = "질문: {{ question }}\n답:"  # Jinja over the row's fields
 //! options = ["{{ a }}", "{{ b }}"]     # or the name of a field that holds a list
 //! answer = "{{ answer }}"              # an option's text, or its place from 0; else the wanted text
@@ -15,11 +15,10 @@
 //!
 //! Files lie beside this one, or else in the data folder (`kanana eval --data`).
 //! Also `summary`, `language`, `source`, `version`, `description` (before everything), `group` (a template),
-//! `delimiter` (between prompt and answer, a space), `stops` and `limit` (tokens), `pattern` (what the
+//! `quotes = false` (a quote in a .csv or .tsv holds no cell together), `delimiter` (between prompt and answer, a space), `stops` and `limit` (tokens), `pattern` (what the
 //! answer is in what was said: the last match's first group). The file says how the task is put: the
 //! protocol changes nothing.
 
-mod fields;
 mod template;
 
 use crate::ask::{Answer, Ask, Draw, Request};
@@ -30,12 +29,15 @@ use crate::read;
 use crate::shots::{Choice, Shots, context};
 use crate::task::{About, Aggregate, Metric, Score, Setup, Task};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use fields::{Row, rows};
 use regex::Regex;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use template::{Template, Texts};
 use toml::Spanned;
+
+/// A row: fields by name.
+type Row = read::Row<Map<String, Value>>;
 
 /// The file, as it is written.
 #[derive(Deserialize)]
@@ -60,6 +62,8 @@ struct File {
     answer: Option<Spanned<String>>,
     metric: Option<String>,
     examples: Option<PathBuf>,
+    #[serde(default = "yes")]
+    quotes: bool,
     #[serde(default)]
     shots: usize,
     #[serde(default)]
@@ -98,6 +102,10 @@ enum OneOrMore {
 
 fn one() -> u32 {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn space() -> String {
@@ -222,8 +230,11 @@ impl Benchmark for Own {
         let (pool, name) = match &self.file.examples {
             Some(file) if self.shots > 0 => {
                 let file = self.place(file);
-                let pool: Result<Vec<_>> =
-                    rows(&file)?.iter().map(|row| self.example(row)).collect();
+                let pool: Result<Vec<_>> = self
+                    .rows(&file)?
+                    .iter()
+                    .map(|row| self.example(row))
+                    .collect();
                 (pool?, file.display().to_string())
             }
             _ => (vec![], String::new()),
@@ -238,7 +249,7 @@ impl Benchmark for Own {
         let mut shots = Shots::new(&pool, choice, self.shots, usize::from(shared), &name)?;
         let mut questions = Vec::new();
         for file in files {
-            for row in rows(&self.place(file))? {
+            for row in self.rows(&self.place(file))? {
                 let own = match shared {
                     true => Some(self.example(&row)?),
                     false => None,
@@ -280,6 +291,10 @@ impl Own {
         let places = self.folders.each_ref().map(|folder| folder.join(file));
         let there = places.iter().find(|place| place.exists());
         there.unwrap_or(&places[0]).clone()
+    }
+
+    fn rows(&self, file: &Path) -> Result<Vec<Row>> {
+        read::objects(file, self.file.quotes)
     }
 
     /// A row as an example: its prompt and the text of its answer.

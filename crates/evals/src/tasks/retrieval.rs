@@ -9,7 +9,7 @@
 use crate::ask::{Answer, Ask, Draw, Request};
 use crate::retrieval::beir::{Collection, Passage, Question};
 use crate::retrieval::{self, DEPTH, Worth, bm25::Bm25};
-use crate::task::{About, Aggregate, Asked, Kind, Metric, Score, Setup, Task};
+use crate::task::{About, Aggregate, Asked, Kind, Metric, Score, Setup, Task, Told};
 use anyhow::{Context as _, Result, ensure};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -135,12 +135,17 @@ impl Task for Retrieval {
         }
     }
 
-    fn scores(&self, ground: &[Answer], asked: &[Asked<'_>]) -> Vec<Score> {
+    fn scores(
+        &self,
+        ground: &[Answer],
+        asked: &[Asked<'_>],
+        _: &mut Told<'_>,
+    ) -> Result<Vec<Score>> {
         let collections = match self.collections() {
             Ok(collections) => collections,
             Err(error) => {
                 let note = format!("{error:#}");
-                return asked.iter().map(|_| unknown(&note)).collect();
+                return Ok(asked.iter().map(|_| unknown(&note)).collect());
             }
         };
         let mut searches = HashMap::new();
@@ -161,7 +166,7 @@ impl Task for Retrieval {
                 None => unknown("this question is not in the collections"),
             }
         };
-        asked.par_iter().map(score).collect()
+        Ok(asked.par_iter().map(score).collect())
     }
 }
 

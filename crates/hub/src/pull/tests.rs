@@ -362,3 +362,46 @@ fn a_hub_that_is_not_there_is_named() {
     drop(free);
     trial.fails("cannot be reached");
 }
+
+#[test]
+fn a_data_set_is_pulled_with_its_licence_said_first() {
+    let rows = "질문,답\n".repeat(200);
+    let files: [(&str, &[u8]); 3] = [
+        ("README.md", b"read"),
+        ("data/시험-test.csv", rows.as_bytes()),
+        ("data/시험-train.csv", b"x"),
+    ];
+    let hub = Pretend::dataset("person/data", "cc-by-nd-4.0", &files);
+    let home = tempfile::tempdir().expect("a folder");
+    let cache = Cache::new(home.path());
+    let settings = Settings {
+        cache: home.path().to_owned(),
+        endpoint: hub.endpoint(),
+        token: None,
+        offline: false,
+    };
+    let ask = |name: Name| Ask {
+        name,
+        include: vec!["data/*-test.csv".to_owned()],
+        pause: Duration::ZERO,
+    };
+    let model = Name::parse("person/data").expect("a name");
+    let registry = Registry::new(&settings);
+    let mut news = vec![];
+    let missing = pull(&registry, &cache, &ask(model.clone()), &mut |_| ());
+    let said = missing.expect_err("no model").to_string();
+    assert!(said.contains("has no model person/data"), "{said}");
+    let pulled = pull(&registry, &cache, &ask(model.of_dataset()), &mut |new| {
+        news.push(new)
+    });
+    let pulled = pulled.expect("pulled");
+    assert_eq!(news[0], News::Licence(Some("cc-by-nd-4.0".to_owned())));
+    assert!(matches!(news[1], News::Plan { files: 1, .. }));
+    let file = pulled.folder.join("data/시험-test.csv");
+    assert_eq!(fs::read_to_string(file).expect("read"), rows);
+    assert!(
+        pulled
+            .folder
+            .starts_with(home.path().join("datasets--person--data"))
+    );
+}

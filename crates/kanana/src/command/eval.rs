@@ -1,10 +1,11 @@
 //! `kanana eval`: benchmarks on a model of this machine, or on one behind a server.
 //!
 //! Answers are kept beside the results as they come, so that an evaluation that was stopped goes on and
-//! one that is repeated is free; beside them lies the one-step recipe that the command stands for, where a
-//! recipe can say it (not for servers, GGUF files and tasks outside the data folder).
+//! one that is repeated is free; beside them lies the one-step recipe that the command stands for, or why
+//! it cannot be one. Answers that were made elsewhere are scored with `--answers`.
 
 mod compare;
+mod folder;
 mod judge_pairs;
 mod recipe_text;
 mod servers;
@@ -15,12 +16,14 @@ use crate::device::Machine;
 use crate::environment;
 use crate::evaluation::local::{Local, identify, no_template, own_template, precision_name};
 use crate::evaluation::remote::Remote;
-use crate::evaluation::{self, ANSWERS, Judge, Wanted};
+use crate::evaluation::{self, Judge, Wanted};
 use crate::terminal::{self, Questions};
 use ::chat::Template;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use evals::{Cache, Protocol, Respondent, RunAbout, Stopped};
+use disk::Lock;
+use evals::{Cache, Given, Protocol, Respondent, RunAbout, Stopped};
+use folder::alone;
 use model::gguf::{Gguf, is_gguf};
 use page::Language;
 use page::terminal::Ink;
@@ -34,17 +37,22 @@ use tensor::Precision;
 /// Where benchmarks are looked for where nothing is said.
 pub(super) const DATA: &str = "benchmarks";
 
-/// The recipe beside the results.
-const RECIPE: &str = "eval.toml";
-
 /// Run benchmarks.
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "A line of --answers FILE is one answer: {\"task\": \"kmmlu\", \"id\": \"Law/0\", …} with \
+    \"likelihoods\" (ln p of each option, in their order) where a task chooses, else \"answer\" (what was said), \
+    \"completion\" (what goes on from the prompt) or \"solution\" (a whole program); a list is several samples. \
+    Questions are named as in samples_<task>.jsonl. Questions without a line count as wrong; both they and \
+    answers beyond --samples are counted."
+)]
 pub(crate) struct Eval {
     #[command(subcommand)]
     action: Option<Action>,
     /// A Hugging Face directory, a GGUF file, the name of a pulled model, of a model in the store, or,
-    /// with --server, of a model there
+    /// with --server, of a model there; with --answers whatever name the results shall bear
     #[arg(required = true)]
     model: Option<String>,
     /// Tasks, with commas between them (`kanana evals` lists them), or TOML files of your own
@@ -73,6 +81,10 @@ pub(crate) struct Eval {
     /// data held its questions
     #[arg(long, value_name = "FOLDER")]
     overlap: Option<PathBuf>,
+    /// Score the answers in this file instead of asking anybody: JSON lines with `task`, `id` and
+    /// `answer`, `completion`, `solution` or `likelihoods`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["server", "precision", "temperature"])]
+    answers: Option<PathBuf>,
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
@@ -128,7 +140,8 @@ impl Eval {
         // Addresses and keys make sense, before anything is asked.
         let never = Arc::new(AtomicBool::new(false));
         self.judging.judge(&never)?;
-        self.server.model(&model, &self.judging, &never)?;
+        self.server.check()?;
+        self.server.model(&model, &self.judging, &never, None)?;
         let overlap = self.overlap.as_ref();
         let overlap = overlap.map(|folder| evaluation::overlap::read(folder));
         let overlap = overlap.transpose()?;
@@ -141,14 +154,16 @@ impl Eval {
             name,
             out,
         };
+        let reach = self.server.reach(&self.store)?;
         let server = self
             .server
-            .model(&model, &self.judging, &evaluation.cancel)?;
-        let about_and_outcomes = match server {
-            Some(server) => self.ask_server(&evaluation, server)?,
-            None => self.ask_model(&evaluation, &model, machine)?,
+            .model(&model, &self.judging, &evaluation.cancel, reach)?;
+        let finished = match (&self.answers, server) {
+            (Some(file), _) => self.score_answers(&evaluation, file)?,
+            (None, Some(server)) => self.ask_server(&evaluation, server)?,
+            (None, None) => self.ask_model(&evaluation, &model, machine)?,
         };
-        let (about, mut outcomes) = about_and_outcomes;
+        let (about, mut outcomes, lock) = finished;
         if let (Some(folder), Some(found)) = (&self.overlap, &overlap) {
             evaluation::overlap::mark(&mut outcomes, found, &folder.display().to_string());
         }
@@ -157,6 +172,7 @@ impl Eval {
             false => Language::English,
         };
         evaluation::write(&evaluation.out, &about, &outcomes, language)?;
+        lock.remove()?;
         if self.json {
             return terminal::json(&evals::results(&about, &outcomes));
         }
@@ -211,11 +227,9 @@ impl Eval {
             }
         };
         let tasks = evaluation.wanted.open(&self.data, protocol)?;
-        let out = evaluation.begin()?;
-        match recipe_text::write(self, &path, protocol, evaluation)? {
-            Some(recipe) => disk::write(&evaluation.out.join(RECIPE), recipe.as_bytes())?,
-            None => evaluation.without_recipe()?,
-        }
+        let (cache, lock) = evaluation.begin()?;
+        let recipe = recipe_text::of_model(self, &path, protocol, evaluation)?;
+        evaluation.recipe(&recipe)?;
         let opened = open(model, &self.store, machine, self.precision, Weights::Auto)?;
         let template = template_of(&opened)?;
         let precision = precision_name(self.precision);
@@ -225,9 +239,9 @@ impl Eval {
         let tokenizer = Arc::new(opened.tokenizer);
         let mut local = Local::new(decoder, tokenizer, template, identity)
             .until(move || cancel.load(Ordering::SeqCst));
-        let (outcomes, judge) = self.ask(evaluation, &tasks, &mut local, out)?;
+        let (outcomes, judge) = self.ask(evaluation, &tasks, Who::Asked(&mut local), cache)?;
         let about = local.about(&evaluation.wanted, &evaluation.name, protocol, judge);
-        Ok((about, outcomes))
+        Ok((about, outcomes, lock))
     }
 
     fn ask_server(
@@ -243,10 +257,11 @@ impl Eval {
             Protocol::Instruct
         });
         let tasks = evaluation.wanted.open(&self.data, protocol)?;
-        let out = evaluation.begin()?;
-        evaluation.without_recipe()?;
+        let (cache, lock) = evaluation.begin()?;
+        let recipe = recipe_text::of_server(self, protocol, evaluation)?;
+        evaluation.recipe(&recipe)?;
         let identity = server.identity();
-        let (outcomes, judge) = self.ask(evaluation, &tasks, &mut server, out)?;
+        let (outcomes, judge) = self.ask(evaluation, &tasks, Who::Asked(&mut server), cache)?;
         let about = evaluation::about(
             &evaluation.wanted,
             &evaluation.name,
@@ -254,7 +269,42 @@ impl Eval {
             identity,
             judge,
         );
-        Ok((about, outcomes))
+        Ok((about, outcomes, lock))
+    }
+
+    fn score_answers(&self, evaluation: &Evaluation, file: &Path) -> Result<Finished> {
+        let given = Given::read(file)?;
+        let protocol = self.protocol.unwrap_or_else(|| {
+            terminal::note(
+                "protocol instruct: the answers are taken for those of conversations; --protocol base if \
+                 few-shot questions were put",
+            );
+            Protocol::Instruct
+        });
+        let tasks = evaluation.wanted.open(&self.data, protocol)?;
+        let (cache, lock) = evaluation.begin_beside(file)?;
+        let names: Vec<&str> = tasks
+            .iter()
+            .map(|task| task.about().name.as_str())
+            .collect();
+        let others = given.of_other_tasks(&names);
+        if others > 0 {
+            terminal::note(&format!(
+                "{others} lines of {} are answers to other tasks",
+                file.display()
+            ));
+        }
+        let recipe = recipe_text::of_answers(self, file, protocol, evaluation)?;
+        evaluation.recipe(&recipe)?;
+        let (outcomes, judge) = self.ask(evaluation, &tasks, Who::Given(&given), cache)?;
+        let about = evaluation::about(
+            &evaluation.wanted,
+            &evaluation.name,
+            protocol,
+            given.identity(),
+            judge,
+        );
+        Ok((about, outcomes, lock))
     }
 
     /// The tasks, put to whoever answers; and who judged.
@@ -262,7 +312,7 @@ impl Eval {
         &self,
         evaluation: &Evaluation,
         tasks: &[Box<dyn evals::Task>],
-        respondent: &mut dyn Respondent,
+        who: Who<'_>,
         mut cache: Cache,
     ) -> Result<(Vec<evals::Outcome>, Option<String>)> {
         let mut judge = self.judging.judge(&evaluation.cancel)?;
@@ -272,25 +322,31 @@ impl Eval {
             votes: self.judging.votes(),
         });
         let mut watch = Questions::new(self.json, evaluation.cancel.clone());
-        let outcomes = evaluation::examine(
-            &evaluation.wanted,
-            tasks,
-            respondent,
-            judge,
-            &mut cache,
-            &mut watch,
-        );
+        let wanted = &evaluation.wanted;
+        let outcomes = match who {
+            Who::Asked(respondent) => {
+                evaluation::examine(wanted, tasks, respondent, judge, &mut cache, &mut watch)
+            }
+            Who::Given(given) => {
+                evaluation::examine_given(wanted, tasks, given, judge, &mut cache, &mut watch)
+            }
+        };
         watch.end();
         match outcomes {
-            Err(error) if error.is::<Stopped>() => {
-                bail!("stopped; the same command goes on from here")
-            }
+            Err(error) if error.is::<Stopped>() => bail!("stopped {}", watch.stopped()),
             outcomes => Ok((outcomes?, judged_by)),
         }
     }
 }
 
-type Finished = (RunAbout, Vec<evals::Outcome>);
+/// What came out, and the lock on the folder that it goes into.
+type Finished = (RunAbout, Vec<evals::Outcome>, Lock);
+
+/// Who answers.
+enum Who<'a> {
+    Asked(&'a mut dyn Respondent),
+    Given(&'a Given),
+}
 
 /// What is evaluated, and where it goes.
 struct Evaluation {
@@ -298,30 +354,6 @@ struct Evaluation {
     wanted: Wanted,
     name: String,
     out: PathBuf,
-}
-
-impl Evaluation {
-    /// A recipe of an earlier evaluation would describe another run than this one.
-    fn without_recipe(&self) -> Result<()> {
-        match std::fs::remove_file(self.out.join(RECIPE)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Makes the folder, and opens the answers in it.
-    fn begin(&self) -> Result<Cache> {
-        disk::create_dir(&self.out)?;
-        let cache = Cache::open(&self.out.join(ANSWERS))?;
-        if !cache.is_empty() {
-            terminal::aside(&format!(
-                "{} answers of earlier runs are in {}",
-                cache.len(),
-                self.out.join(ANSWERS).display()
-            ));
-        }
-        Ok(cache)
-    }
 }
 
 /// The last part of a name, as a folder may be called.

@@ -1,8 +1,11 @@
-//! `kanana evals`: the benchmarks there are, what each needs, and whether it is there.
+//! `kanana evals`: the benchmarks there are, what each needs, and whether it is there; `kanana evals pull` fetches them.
+
+mod pull;
 
 use crate::{evaluation, terminal};
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
+use evals::sources::Source;
 use evals::tasks::KINDS;
 use evals::{Kind, Protocol, Setup};
 use serde_json::{Value, json};
@@ -11,7 +14,10 @@ use std::path::{Path, PathBuf};
 
 /// List the benchmarks.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Evals {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The folder that holds a folder for each benchmark, in its original format
     #[arg(long, value_name = "FOLDER", default_value = super::eval::DATA)]
     data: PathBuf,
@@ -23,8 +29,17 @@ pub(crate) struct Evals {
     json: bool,
 }
 
+#[derive(Subcommand)]
+enum Action {
+    /// Fetch benchmarks by their names from a hub, into the folder that `--data` reads
+    Pull(pull::Pull),
+}
+
 impl Evals {
     pub(crate) fn run(self) -> Result<()> {
+        if let Some(Action::Pull(pull)) = self.action {
+            return pull.run();
+        }
         let kinds: Vec<&Kind> = KINDS.iter().copied().flatten().collect();
         let rows: Vec<Value> = kinds
             .into_iter()
@@ -47,6 +62,9 @@ fn describe(kind: &Kind, data: &Path, protocol: Protocol) -> Value {
         samples: 1,
     };
     let mut row = json!({"name": kind.name, "needs": kind.needs, "there": missing.is_empty(), "missing": missing});
+    if let [source] = Source::named(kind.name)[..] {
+        row["pull"] = json!({"repository": source.repository, "licence": source.licence});
+    }
     // A task that cannot describe itself without its files is listed all the same.
     match (kind.open)(&setup) {
         Ok(task) => row["about"] = json!(task.about()),
@@ -97,6 +115,15 @@ fn listing(rows: &[Value], data: &Path) -> String {
                 list(&row["missing"], ""),
                 text("/about/source")
             );
+            if !row["pull"].is_null() {
+                let _ = writeln!(
+                    out,
+                    "      `kanana evals pull {}` fetches it ({}, {})",
+                    text("/name"),
+                    text("/pull/repository"),
+                    text("/pull/licence")
+                );
+            }
         }
     }
     let _ = write!(

@@ -65,6 +65,11 @@ impl Pull {
             &cache,
             &ask,
             &mut |news| match news {
+                News::Licence(licence) => {
+                    if let Some(licence) = licence {
+                        bar.say(&format!("licence: {licence}, as the model's card has it"));
+                    }
+                }
                 News::Plan {
                     files,
                     bytes,

@@ -4,15 +4,19 @@
 //! lm-evaluation-harness does with such a server; prompts are continued by `/v1/completions`,
 //! conversations answered by `/v1/chat/completions`, vectors come from `/v1/embeddings`. Many questions
 //! are on their way at once. A request that is declined for good counts as not answered; a server that is
-//! gone, or whose replies make no sense, ends the work, and what came before is kept.
+//! gone, or whose replies make no sense, ends the work, and what came before is kept. A prompt that its
+//! model cannot read whole is cut where the server's tokenizer is known ([`Reach`]), else it is declined.
 
 mod likelihood;
+mod reach;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use reach::Reach;
+
 use anyhow::{Context as _, Result, ensure};
 use evals::{Answer, Put, Reply, Request, Respondent};
-use remote::{Address, Caller, Completion, Conversation, Fingerprint, Refused, Stopped};
+use remote::{Address, Caller, Completion, Conversation, Fingerprint, Prompt, Refused, Stopped};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +34,8 @@ pub(crate) struct Remote<C> {
     over: Arc<AtomicBool>,
     /// Whether the server judges a prompt without continuing it.
     judges_alone: AtomicBool,
+    /// How far its model reads, where that is known.
+    reach: Option<Reach>,
 }
 
 impl<C: Caller> Remote<C> {
@@ -41,7 +47,13 @@ impl<C: Caller> Remote<C> {
             parallel: parallel.max(1),
             over,
             judges_alone: AtomicBool::new(true),
+            reach: None,
         }
+    }
+
+    /// Cuts prompts that are longer than the model reads.
+    pub(crate) fn reaching(self, reach: Option<Reach>) -> Self {
+        Remote { reach, ..self }
     }
 
     /// One question. The outer error ends the work.
@@ -81,8 +93,18 @@ impl<C: Caller> Remote<C> {
             .filter(|stop| !stop.is_empty())
             .cloned()
             .collect();
+        let cut = self
+            .reach
+            .as_ref()
+            .and_then(|reach| reach.prompt(prompt, limit));
+        let note = cut.as_ref().map_or(String::new(), |cut| cut.note());
+        let limit = cut.as_ref().map_or(limit, |cut| cut.room.min(limit));
+        let prompt = match cut {
+            Some(cut) => Prompt::Tokens(cut.ids),
+            None => Prompt::Text(prompt.to_owned()),
+        };
         let completion = Completion {
-            prompt: prompt.to_owned(),
+            prompt,
             stops: stops.iter().take(MOST_STOPS).cloned().collect(),
             limit: Some(limit),
             temperature: put.draw.temperature,
@@ -92,7 +114,7 @@ impl<C: Caller> Remote<C> {
         };
         let choices = remote::complete(&self.caller, &self.address, &completion)?;
         // Not every server cuts where it was told to.
-        let cut = |mut text: String| {
+        let ended = |mut text: String| {
             if let Some(end) = stops
                 .iter()
                 .filter_map(|stop| text.find(stop.as_str()))
@@ -102,8 +124,11 @@ impl<C: Caller> Remote<C> {
             }
             text
         };
-        let texts = choices.into_iter().map(|choice| cut(choice.said));
-        Ok(Answer::Texts(texts.collect()).into())
+        let texts = choices.into_iter().map(|choice| ended(choice.said));
+        Ok(Reply {
+            answer: Answer::Texts(texts.collect()),
+            note,
+        })
     }
 
     fn embed(&self, text: &str) -> Result<Reply> {
@@ -181,7 +206,11 @@ impl<C: Caller> Respondent for Remote<C> {
             true => String::new(),
             false => format!(" with {}", json!(self.address.extra)),
         };
-        format!("{} at {}{extra}", self.address.model, self.address.url)
+        let reach = self.reach.as_ref().map_or(String::new(), Reach::identity);
+        format!(
+            "{} at {}{extra}{reach}",
+            self.address.model, self.address.url
+        )
     }
 
     fn answer(

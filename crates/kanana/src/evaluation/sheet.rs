@@ -6,7 +6,7 @@
 mod question;
 mod words;
 
-use evals::{About, Estimate, Group, Outcome, Protocol, RunAbout};
+use evals::{About, Estimate, Group, Outcome, Protocol, Question, RunAbout};
 use page::{Axis, Bar, BarChart, Cell, Column, Figure, Language, Page, Table};
 use question::questions;
 use words::{Words, words};
@@ -59,8 +59,22 @@ pub(crate) fn brief(about: &RunAbout, outcomes: &[Outcome], language: Language) 
             page.paragraph(format!("{name}: {remark}"));
         }
         if outcome.failed() > 0 {
-            let why = outcome.questions.iter().find_map(|one| one.failure());
-            page.paragraph(words.failed(name, outcome.failed(), why.unwrap_or_default()));
+            let mut questions = outcome.questions.iter();
+            let first = questions.find_map(|one| Some((one.ask.id.as_str(), one.failure()?)));
+            let (id, why) = first.unwrap_or_default();
+            page.paragraph(words.failed(name, outcome.failed(), id, why));
+        }
+        let noted = |one: &&Question| one.notes.iter().any(|note| !note.is_empty());
+        let mut with_notes = outcome.questions.iter().filter(noted);
+        if let Some(first) = with_notes.next() {
+            let note = first.notes.iter().find(|note| !note.is_empty());
+            let count = 1 + with_notes.count();
+            page.paragraph(words.noted(
+                name,
+                count,
+                &first.ask.id,
+                note.map_or("", String::as_str),
+            ));
         }
     }
     page

@@ -2,6 +2,7 @@
 
 mod align;
 mod bad_input;
+mod benchmarks;
 mod chat;
 mod classify;
 mod convert;

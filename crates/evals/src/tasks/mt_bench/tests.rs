@@ -63,7 +63,7 @@ pub(crate) fn put(task: &dyn Task, of: impl Fn(&Ask) -> (Vec<Answer>, Vec<Answer
             judged,
         })
         .collect();
-    task.scores(&[], &asked)
+    task.scores(&[], &asked, &mut |_| Ok(())).unwrap()
 }
 
 pub(crate) fn bench() -> (tempfile::TempDir, Bench) {
@@ -235,7 +235,7 @@ fn nonsense_of_a_judge_is_counted_and_said() {
         remarks[1].contains("equal in 100.0 % of pairs"),
         "{remarks:?}"
     );
-    let scores = task.scores(&[], &asked);
+    let scores = task.scores(&[], &asked, &mut |_| Ok(())).unwrap();
     assert!(!scores[1].values.contains_key("score"));
     assert!(
         scores[1].note.contains("failed: died"),

@@ -3,7 +3,7 @@
 //! Jinja as `minijinja` has it, with Python's methods of strings (`question.strip()`). A field that a row
 //! lacks is an error, not nothing; a template runs within a budget of steps.
 
-use super::fields::Row;
+use super::Row;
 use anyhow::{Result, anyhow};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -81,9 +81,9 @@ impl Template {
     /// The text for a row.
     pub(super) fn render(&self, row: &Row) -> Result<String> {
         let template = self.environment.get_template("template");
-        let rendered = template.and_then(|template| template.render(Serde(&row.fields)));
+        let rendered = template.and_then(|template| template.render(Serde(&row.value)));
         rendered.map_err(|error| {
-            let names: Vec<&str> = row.fields.keys().map(String::as_str).collect();
+            let names: Vec<&str> = row.value.keys().map(String::as_str).collect();
             anyhow!(
                 "{} (in {}, whose fields are {})",
                 self.sentence(&error),
@@ -132,7 +132,7 @@ impl Options {
                 texts?
             }
             Options::Field(name) => {
-                let list = row.fields.get(name).and_then(serde_json::Value::as_array);
+                let list = row.value.get(name).and_then(serde_json::Value::as_array);
                 let list = list.ok_or_else(|| {
                     anyhow!(
                         "{}: wanted a list of options in `{name}`, found none",

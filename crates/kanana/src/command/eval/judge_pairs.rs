@@ -51,7 +51,7 @@ impl JudgePairs {
         let mut judge =
             judge.context("nobody judges: name a judge with --judge URL --judge-model NAME")?;
         let judged_by = judge.identity();
-        disk::create_dir(&self.out)?;
+        let lock = super::alone(&self.out)?;
         let mut cache = Cache::open(&self.out.join(ANSWERS))?;
         let wanted = Wanted {
             tasks: vec![],
@@ -76,7 +76,7 @@ impl JudgePairs {
         watch.end();
         let outcomes = match outcomes {
             Err(error) if error.is::<Stopped>() => {
-                bail!("stopped; the same command goes on from here")
+                bail!("stopped {}", watch.stopped())
             }
             outcomes => outcomes?,
         };
@@ -92,6 +92,7 @@ impl JudgePairs {
             false => Language::English,
         };
         evaluation::write(&self.out, &about, &outcomes, language)?;
+        lock.remove()?;
         if self.json {
             return terminal::json(&evals::results(&about, &outcomes));
         }

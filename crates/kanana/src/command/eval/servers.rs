@@ -1,14 +1,21 @@
 //! Servers that are asked: the one that is evaluated, and the one that judges.
 
+use crate::command::Where;
+use crate::command::open::{locate, tokenizer_of};
 use crate::command::remote::keys;
-use crate::evaluation::remote::Remote;
-use anyhow::Result;
+use crate::evaluation::remote::{Reach, Remote};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use model::gguf::{Gguf, is_gguf};
 use remote::{Address, Endpoint};
 use serde_json::Map;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokenizer::Tokenizer;
+
+/// The file that a tokenizer lies in.
+const TOKENIZER: &str = "tokenizer.json";
 
 /// The server that is evaluated.
 #[derive(Args)]
@@ -19,6 +26,13 @@ pub(super) struct Server {
     /// A file with the server's API key [default: KANANA_API_KEY; for api.openai.com also OPENAI_API_KEY]
     #[arg(long, value_name = "FILE", requires = "server")]
     api_key_file: Option<PathBuf>,
+    /// A model directory, GGUF file or pulled model with the server's tokenizer: prompts that its model
+    /// cannot read whole are then cut at their left, as lm-eval cuts them [default: they are declined]
+    #[arg(long, value_name = "MODEL", requires_all = ["server", "context"])]
+    tokenizer: Option<String>,
+    /// Tokens that the server's model reads at once
+    #[arg(long, value_name = "TOKENS", requires = "tokenizer")]
+    context: Option<usize>,
 }
 
 /// The server that judges, and how many questions are on their way to any.
@@ -44,18 +58,49 @@ pub(super) struct Judging {
 }
 
 impl Server {
+    /// Whether the settings make sense, before anything is read.
+    pub(super) fn check(&self) -> Result<()> {
+        let context = self.context.unwrap_or(usize::MAX);
+        ensure!(
+            context >= 2,
+            "--context {context}: a model reads 2 tokens at once or more"
+        );
+        Ok(())
+    }
+
+    /// How far the server's model reads, where it was said.
+    pub(super) fn reach(&self, store: &Where) -> Result<Option<Reach>> {
+        let (Some(word), Some(context)) = (&self.tokenizer, self.context) else {
+            return Ok(None);
+        };
+        let folder = Path::new(word);
+        // A tokenizer alone will do, without a model beside it.
+        let path = match folder.join(TOKENIZER).is_file() {
+            true => folder.to_owned(),
+            false => locate(word, store).with_context(|| format!("--tokenizer {word}"))?,
+        };
+        let tokenizer = match is_gguf(&path) {
+            true => tokenizer_of(&Gguf::open(&path)?)?,
+            false => Tokenizer::load(&path)
+                .with_context(|| format!("{} has no tokenizer", path.display()))?,
+        };
+        Ok(Some(Reach::new(tokenizer, context)))
+    }
+
     /// The model that is evaluated, where it is behind a server.
     pub(super) fn model(
         &self,
         model: &str,
         judging: &Judging,
         cancel: &Arc<AtomicBool>,
+        reach: Option<Reach>,
     ) -> Result<Option<Remote<Endpoint>>> {
         let Some(url) = &self.server else {
             return Ok(None);
         };
         let key = self.api_key_file.as_ref();
-        judging.remote(url, model, key, cancel).map(Some)
+        let remote = judging.remote(url, model, key, cancel)?;
+        Ok(Some(remote.reaching(reach)))
     }
 }
 

@@ -11,8 +11,9 @@ use evals::{Answer, Likelihood, Reply, Request};
 use generate::{Scorer, Sequence, encode_pair};
 use tokenizer::Tokenizer;
 
-/// Questions between two deliveries: enough to fill the decoder's steps.
-const CHUNK: usize = 128;
+/// Questions whose tokens are in memory at once: enough to fill the decoder's steps and to bring
+/// common beginnings together.
+const CHUNK: usize = 512;
 
 /// What one question needs to have judged: a list of windows for each likelihood.
 type Parts = Vec<Vec<Sequence>>;
@@ -29,33 +30,68 @@ impl Local {
         let mut scorer = Scorer::new(&self.decoder, &self.tokenizer)?;
         for chunk in asked.chunks(CHUNK) {
             self.check_stopped()?;
-            let parts: Vec<Result<Parts>> = chunk
-                .iter()
-                .map(|(_, put)| parts(put.request, &self.tokenizer, self.decoder.shape.context))
-                .collect();
-            let sequences: Vec<Sequence> = parts
-                .iter()
-                .flatten()
-                .flatten()
-                .flatten()
-                .cloned()
-                .collect();
-            let mut scored = scorer.score_ids(&sequences, |_| {})?.into_iter();
-            for ((at, _), parts) in chunk.iter().zip(parts) {
-                let reply = match parts {
-                    Err(error) => Answer::Failed(format!("{error:#}")).into(),
+            let mut open: Vec<Open> = vec![];
+            let mut sequences: Vec<Sequence> = vec![];
+            // Which question and which of its windows a sequence is.
+            let mut owners: Vec<(usize, usize)> = vec![];
+            for (at, put) in chunk {
+                match parts(put.request, &self.tokenizer, self.decoder.shape.context) {
+                    Err(error) => deliver(*at, Answer::Failed(format!("{error:#}")).into())?,
                     Ok(parts) => {
-                        let mut taken = Vec::with_capacity(parts.len());
-                        for windows in &parts {
-                            taken.push(scored.by_ref().take(windows.len()).collect());
+                        let one = Open::new(*at, &parts);
+                        let windows = parts.into_iter().flatten().enumerate();
+                        for (window, sequence) in windows {
+                            owners.push((open.len(), window));
+                            sequences.push(sequence);
                         }
-                        reply(taken)
+                        open.push(one);
                     }
-                };
-                deliver(*at, reply)?;
+                }
             }
+            scorer.score_each(&sequences, |found| {
+                for (sequence, likelihood) in found {
+                    let (question, window) = owners[sequence];
+                    let one = &mut open[question];
+                    one.found[window] = Some(likelihood);
+                    if one.found.iter().all(Option::is_some) {
+                        deliver(one.at, one.reply())?;
+                    }
+                }
+                self.check_stopped()
+            })?;
         }
         Ok(())
+    }
+}
+
+/// A question on its way through the scorer.
+struct Open {
+    /// Its place among those that were put.
+    at: usize,
+    /// How many windows each of its likelihoods has.
+    windows: Vec<usize>,
+    /// One for each window of each likelihood.
+    found: Vec<Option<generate::Likelihood>>,
+}
+
+impl Open {
+    fn new(at: usize, parts: &Parts) -> Self {
+        let windows: Vec<usize> = parts.iter().map(Vec::len).collect();
+        Open {
+            at,
+            found: vec![None; windows.iter().sum()],
+            windows,
+        }
+    }
+
+    fn reply(&mut self) -> Reply {
+        let mut found = self.found.drain(..).flatten();
+        let windows = self.windows.iter();
+        reply(
+            windows
+                .map(|count| found.by_ref().take(*count).collect())
+                .collect(),
+        )
     }
 }
 

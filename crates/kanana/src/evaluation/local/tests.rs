@@ -320,3 +320,41 @@ fn it_stops_when_told() {
     let error = local.answer(&put, &mut |_, _| Ok(())).unwrap_err();
     assert!(error.is::<Stopped>());
 }
+
+#[test]
+fn answers_come_one_by_one_and_it_stops_between_them() {
+    let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = told.clone();
+    let mut local =
+        local(1, false).until(move || seen.load(std::sync::atomic::Ordering::SeqCst) >= 3);
+    // 40 questions of which each fills the context, and no two share what is left of them.
+    let text = |at: usize| -> String {
+        let words = (0..24).map(|word| format!("{at}번째 마을 {word} "));
+        words.collect()
+    };
+    let requests: Vec<Request> = (0..40)
+        .map(|at| choose(&text(at), &[" 가", " 나"]))
+        .collect();
+    let draw = Draw::default();
+    let put: Vec<Put<'_>> = requests
+        .iter()
+        .map(|request| Put { request, draw })
+        .collect();
+    let mut answered = vec![];
+    let error = local.answer(&put, &mut |at, reply| {
+        assert!(put[at].is_answered_by(&reply));
+        answered.push(at);
+        told.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Ok(())
+    });
+    assert!(error.unwrap_err().is::<Stopped>());
+    assert!(
+        (3..40).contains(&answered.len()),
+        "{} of 40",
+        answered.len()
+    );
+    let mut different = answered.clone();
+    different.sort_unstable();
+    different.dedup();
+    assert_eq!(different.len(), answered.len(), "nothing comes twice");
+}

@@ -2,9 +2,11 @@
 //!
 //! The prompt is context and option as one text; its tokens come back with their place in it
 //! (`text_offset`, in characters) and their ln p. Those that begin where the context ends, the spaces at
-//! its end not counted, belong to the option, as lm-evaluation-harness has it.
+//! its end not counted, belong to the option, as lm-evaluation-harness has it. Of a prompt that was cut and
+//! sent as tokens it is known which of them are the option's.
 
 use super::Remote;
+use super::reach::Cut;
 use anyhow::{Context as _, Result, bail, ensure};
 use evals::{Answer, Likelihood, Reply};
 use remote::{Caller, Refused};
@@ -26,23 +28,50 @@ struct Judged {
 
 impl<C: Caller> Remote<C> {
     pub(super) fn choose(&self, context: &str, options: &[String]) -> Result<Reply> {
-        let prompts: Vec<String> = options
-            .iter()
-            .map(|option| format!("{context}{option}"))
-            .collect();
-        let begin = context.trim_end().chars().count();
-        let mut likelihoods = Vec::with_capacity(options.len());
-        for some in prompts.chunks(TOGETHER) {
-            for (judged, prompt) in self.judge(some)?.iter().zip(some) {
-                let all = begin..prompt.chars().count();
-                likelihoods.push(judged.within(all).with_context(|| self.nonsense())?);
+        let mut cuts = Vec::with_capacity(options.len());
+        for option in options {
+            let cut = self.reach.as_ref().map(|reach| reach.pair(context, option));
+            match cut.transpose() {
+                Ok(cut) => cuts.push(cut.flatten()),
+                Err(error) => return Ok(Answer::Failed(format!("{error:#}")).into()),
             }
         }
-        Ok(Answer::Likelihoods(likelihoods).into())
+        let text = |option: &String| format!("{context}{option}");
+        let texts: Vec<String> = options.iter().map(text).collect();
+        let begin = context.trim_end().chars().count();
+        // A request holds either texts or tokens.
+        let (whole, cut): (Vec<usize>, Vec<usize>) =
+            (0..options.len()).partition(|at| cuts[*at].is_none());
+        let mut likelihoods: Vec<Option<Likelihood>> = vec![None; options.len()];
+        for some in whole.chunks(TOGETHER) {
+            let prompts: Vec<&str> = some.iter().map(|at| texts[*at].as_str()).collect();
+            for (judged, at) in self.judge(&json!(prompts), some.len())?.iter().zip(some) {
+                let all = begin..texts[*at].chars().count();
+                let found = judged.within(all).with_context(|| self.nonsense())?;
+                likelihoods[*at] = Some(found);
+            }
+        }
+        let cut: Vec<(usize, &Cut)> = cut
+            .into_iter()
+            .filter_map(|at| Some((at, cuts[at].as_ref()?)))
+            .collect();
+        for some in cut.chunks(TOGETHER) {
+            let prompts: Vec<&[u32]> = some.iter().map(|(_, cut)| &cut.ids[..]).collect();
+            let judged = self.judge(&json!(prompts), some.len())?;
+            for (judged, (at, cut)) in judged.iter().zip(some) {
+                let found = judged.of_option(cut).with_context(|| self.nonsense())?;
+                likelihoods[*at] = Some(found);
+            }
+        }
+        let note = cut.iter().map(|(_, cut)| cut.note()).next_back();
+        Ok(Reply {
+            answer: Answer::Likelihoods(likelihoods.into_iter().flatten().collect()),
+            note: note.unwrap_or_default(),
+        })
     }
 
     pub(super) fn measure(&self, text: &str) -> Result<Reply> {
-        let judged = self.judge(&[text.to_owned()])?;
+        let judged = self.judge(&json!([text]), 1)?;
         let likelihood = judged[0].within(0..text.chars().count());
         let likelihood = likelihood.with_context(|| self.nonsense())?;
         let first = judged[0].token_logprobs.first();
@@ -58,8 +87,8 @@ impl<C: Caller> Remote<C> {
         })
     }
 
-    /// The tokens of each prompt.
-    fn judge(&self, prompts: &[String]) -> Result<Vec<Judged>> {
+    /// The tokens of each of `count` prompts.
+    fn judge(&self, prompts: &Value, count: usize) -> Result<Vec<Judged>> {
         let ask = |most: usize| {
             let body = json!({
                 "prompt": prompts, "max_tokens": most, "echo": true, "logprobs": 1, "temperature": 0,
@@ -83,9 +112,8 @@ impl<C: Caller> Remote<C> {
                 bail!("there are no `choices` in it");
             };
             ensure!(
-                choices.len() == prompts.len(),
-                "wanted {} choices, and found {}",
-                prompts.len(),
+                choices.len() == count,
+                "wanted {count} choices, and found {}",
                 choices.len()
             );
             let mut choices: Vec<&Value> = choices.iter().collect();
@@ -126,6 +154,25 @@ impl Judged {
             let mut before = before.filter(|at| self.text_offset[*at] < range.end);
             inside.extend(before.find(|at| self.token_logprobs[*at].is_some()));
         }
+        self.sum(&inside)
+    }
+
+    /// The tokens of the option of a prompt that was sent as tokens. Some servers send the token back
+    /// that they were made to write; it is not looked at.
+    fn of_option(&self, cut: &Cut) -> Result<Likelihood> {
+        let (found, sent) = (self.token_logprobs.len(), cut.ids.len());
+        ensure!(
+            found == sent || found == sent + 1,
+            "{sent} tokens were sent, and {found} came back judged; --tokenizer is not the server's"
+        );
+        let inside: Vec<usize> = (cut.start..sent).collect();
+        let known = |at: &usize| self.token_logprobs[*at].is_some();
+        ensure!(inside.iter().all(known), "a token of it is not judged");
+        self.sum(&inside)
+    }
+
+    /// The sum over these tokens.
+    fn sum(&self, inside: &[usize]) -> Result<Likelihood> {
         ensure!(!inside.is_empty(), "no token of it is judged");
         let greedy = |at: &usize| {
             let top = self.top_logprobs.as_ref()?.get(*at)?.as_ref()?;

@@ -328,3 +328,104 @@ fn a_server_that_dies_in_the_middle_loses_nothing() {
     let alone = run(&server, 1, &mut Cache::in_memory()).unwrap();
     assert_eq!(outcome, alone, "however many are on their way at once");
 }
+
+/// A server whose tokens are bytes and which reads nine at once, with what it is worth to know of them.
+fn short_sighted(asked: &Asked) -> Act {
+    let prompts = match &asked.body["prompt"] {
+        Value::Array(several) if !several[0].is_number() => several.clone(),
+        one => vec![one.clone()],
+    };
+    let mut choices = vec![];
+    for (index, prompt) in prompts.iter().enumerate() {
+        let ids: Vec<u64> = match prompt {
+            Value::String(text) => text.bytes().map(u64::from).collect(),
+            ids => serde_json::from_value(ids.clone()).unwrap(),
+        };
+        if ids.len() >= 9 {
+            return Act::status(400, "the prompt has too many tokens");
+        }
+        let known = |at: usize| (at > 0).then(|| -(ids[at] as f64) / 8.0);
+        let all = 0..ids.len();
+        choices.push(
+            json!({"index": index, "text": "답", "finish_reason": "length", "logprobs": {
+                "tokens": ids.iter().map(u64::to_string).collect::<Vec<_>>(),
+                "token_logprobs": all.clone().map(known).collect::<Vec<_>>(),
+                "text_offset": all.collect::<Vec<_>>(),
+                "top_logprobs": null,
+            }}),
+        );
+    }
+    Act::Reply(json!({"choices": choices}))
+}
+
+#[test]
+fn what_the_server_cannot_read_whole_is_cut_at_its_left_and_said() {
+    let settings = tokenizer::TrainSettings {
+        vocabulary: 280,
+        ..Default::default()
+    };
+    let trained = tokenizer::train(["가나다 라마바"], &settings).unwrap();
+    let tokens = trained.tokenizer.encode("jkl");
+    let server = Pretend::new(short_sighted);
+    let complete = Request::Complete {
+        prompt: "abcdefgh".to_owned(),
+        stops: vec![],
+        limit: 3,
+    };
+    let requests = [
+        choose("abc", &["de"]),
+        choose("abcdefghij", &["k", "kl"]),
+        choose("abc", &["0123456789"]),
+        complete,
+    ];
+    // Without knowing its tokenizer: declined, and the reason is the server's.
+    let plain = replies(&mut remote(&server, 1), &requests[1..2], Draw::default()).unwrap();
+    assert!(
+        matches!(&plain[0].answer, Answer::Failed(why) if why.contains("too many tokens")),
+        "{plain:?}"
+    );
+    let before = server.asked().len();
+    let reach = Reach::new(trained.tokenizer, 9);
+    let mut remote = remote(&server, 1).reaching(Some(reach));
+    assert!(remote.identity().contains("cut to 9 tokens"));
+    let all = replies(&mut remote, &requests, Draw::default()).unwrap();
+    assert!(all[0].note.is_empty());
+    let Answer::Likelihoods(cut) = &all[1].answer else {
+        panic!("{:?}", all[1])
+    };
+    let of = |ids: &[u32]| -ids.iter().map(|id| f64::from(*id)).sum::<f64>() / 8.0;
+    assert_eq!(
+        cut.iter()
+            .map(|one| (one.sum, one.tokens))
+            .collect::<Vec<_>>(),
+        [(of(&tokens[1..2]), 1), (of(&tokens[1..]), 2)]
+    );
+    assert!(
+        all[1].note.contains("first 5 tokens were left out"),
+        "{}",
+        all[1].note
+    );
+    assert!(
+        matches!(&all[2].answer, Answer::Failed(why) if why.contains("an option has 10 tokens")),
+        "{:?}",
+        all[2]
+    );
+    assert!(
+        all[3].note.contains("first 4 tokens were left out"),
+        "{}",
+        all[3].note
+    );
+    let asked = &server.asked()[before..];
+    assert_eq!(
+        asked[0].body["prompt"],
+        json!(["abcde"]),
+        "what fits goes out as it is"
+    );
+    let sent: Vec<usize> = asked[1].body["prompt"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ids| ids.as_array().unwrap().len())
+        .collect();
+    assert_eq!(sent, [8, 8]);
+}

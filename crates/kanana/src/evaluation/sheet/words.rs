@@ -127,10 +127,21 @@ impl Words {
         self.say(format!("judged by {judge}"), format!("평가 모델 {judge}"))
     }
 
-    pub(super) fn failed(&self, task: &str, count: usize, why: &str) -> String {
+    pub(super) fn failed(&self, task: &str, count: usize, id: &str, why: &str) -> String {
         self.say(
-            format!("{task}: {count} questions have no answer and count as wrong; the first because {why}."),
-            format!("{task}: {count}문항은 답이 없어 틀린 것으로 셉니다. 처음 이유: {why}."),
+            format!(
+                "{task}: {count} questions have no answer and count as wrong; the first, {id}, because {why}."
+            ),
+            format!(
+                "{task}: {count}문항은 답이 없어 틀린 것으로 셉니다. 첫 문항 {id}의 이유: {why}."
+            ),
+        )
+    }
+
+    pub(super) fn noted(&self, task: &str, count: usize, id: &str, note: &str) -> String {
+        self.say(
+            format!("{task}: {count} questions have a note beside their answer; the first, {id}: {note}."),
+            format!("{task}: {count}문항은 답에 덧붙은 말이 있습니다. 첫 문항 {id}: {note}."),
         )
     }
 

@@ -1,0 +1,144 @@
+//! How far a server's model reads: prompts that are longer are cut at their left, before they are sent.
+//!
+//! As lm-evaluation-harness does it with a server: text is cut into tokens here, of prompt and option the
+//! last `context` − 1 tokens are sent (one place stays for the token that some servers insist on writing),
+//! of a prompt that is gone on with as many fewer as the answer may have. What is cut goes out as token
+//! ids; what fits goes out as text. What was left out is said in the answer's note.
+
+use anyhow::{Result, ensure};
+use generate::{Sequence, encode_pair};
+use tokenizer::Tokenizer;
+
+/// A server's tokenizer, and how many tokens its model reads at once.
+pub(crate) struct Reach {
+    tokenizer: Tokenizer,
+    context: usize,
+}
+
+/// What is left of a prompt.
+pub(super) struct Cut {
+    pub(super) ids: Vec<u32>,
+    /// Where the option begins, at least 1; the length where there is none.
+    pub(super) start: usize,
+    /// Tokens that are left for an answer.
+    pub(super) room: usize,
+    left_out: usize,
+}
+
+impl Reach {
+    pub(crate) fn new(tokenizer: Tokenizer, context: usize) -> Self {
+        Reach { tokenizer, context }
+    }
+
+    /// What makes answers others than without it.
+    pub(super) fn identity(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (name, bytes) in self.tokenizer.files() {
+            hasher.update(name.as_bytes());
+            hasher.update(&bytes);
+        }
+        let hash = hasher.finalize().to_hex();
+        format!(
+            ", prompts cut to {} tokens by the tokenizer {}",
+            self.context,
+            &hash[..16]
+        )
+    }
+
+    /// Context and option, where both together do not fit.
+    ///
+    /// # Errors
+    /// An option that does not fit by itself.
+    pub(super) fn pair(&self, context: &str, option: &str) -> Result<Option<Cut>> {
+        let Sequence { mut ids, start } = encode_pair(&self.tokenizer, context, option)?;
+        let room = self.context - 1;
+        let left_out = ids.len().saturating_sub(room);
+        if left_out == 0 {
+            return Ok(None);
+        }
+        ensure!(
+            left_out < start,
+            "an option has {} tokens, and the server's model reads {} at once",
+            ids.len() - start,
+            self.context
+        );
+        ids.drain(..left_out);
+        Ok(Some(Cut {
+            ids,
+            start: start - left_out,
+            left_out,
+            room: 1,
+        }))
+    }
+
+    /// A prompt that leaves no room for an answer of `limit` tokens.
+    pub(super) fn prompt(&self, prompt: &str, limit: usize) -> Option<Cut> {
+        let mut ids: Vec<u32> = match self.tokenizer.begins_texts() {
+            true => self.tokenizer.bos().into_iter().collect(),
+            false => vec![],
+        };
+        ids.extend(self.tokenizer.encode(prompt));
+        let room = self.context - 1;
+        let room = match limit < room {
+            true => room - limit,
+            // An answer alone would fill it: half of it is for the prompt.
+            false => room.div_ceil(2),
+        };
+        let left_out = ids.len().saturating_sub(room);
+        ids.drain(..left_out);
+        (left_out > 0).then_some(Cut {
+            start: ids.len(),
+            room: self.context - ids.len(),
+            ids,
+            left_out,
+        })
+    }
+}
+
+impl Cut {
+    /// What a reader is told of it.
+    pub(super) fn note(&self) -> String {
+        format!(
+            "the prompt is longer than the model's context, and its first {} tokens were left out",
+            self.left_out
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(context: usize) -> Reach {
+        let settings = tokenizer::TrainSettings {
+            vocabulary: 280,
+            ..Default::default()
+        };
+        let trained = tokenizer::train(["가나다 라마바"], &settings).unwrap();
+        Reach::new(trained.tokenizer, context)
+    }
+
+    #[test]
+    fn the_end_of_a_prompt_stays_with_its_option() {
+        let reach = reach(9);
+        assert!(reach.pair("abc", " de").unwrap().is_none());
+        let cut = reach.pair("abcdefghij", "kl").unwrap().unwrap();
+        assert_eq!(cut.ids, reach.tokenizer.encode("efghijkl"));
+        // The token that begins every text goes first.
+        assert_eq!((cut.start, cut.left_out), (6, 5));
+        assert!(cut.note().contains("first 5 tokens"));
+        // A token must be left that the option's first one is predicted from.
+        assert!(reach.pair("abc", "0123456").unwrap().is_some());
+        assert!(reach.pair("abc", "01234567").is_err());
+    }
+
+    #[test]
+    fn a_prompt_leaves_room_for_its_answer() {
+        let reach = reach(9);
+        assert!(reach.prompt("abcd", 3).is_none());
+        let cut = reach.prompt("abcdef", 3).unwrap();
+        assert_eq!(cut.ids, reach.tokenizer.encode("bcdef"));
+        // A limit beyond the context leaves half of it.
+        assert_eq!(reach.prompt("abcdefgh", 100).unwrap().ids.len(), 4);
+    }
+}
