@@ -33,17 +33,14 @@ impl Arm {
     pub fn differences(&self) -> Vec<String> {
         let mut lines = Vec::new();
         spell("", &self.change, &mut lines);
-        let word = |step: &Table, key: &str| match step.get(key) {
-            Some(Value::String(word)) => word.clone(),
-            _ => String::new(),
-        };
-        lines.extend(self.step.iter().map(|step| {
-            format!(
-                "has a step {} ({})",
-                word(step, "name"),
-                word(step, "stage")
-            )
-        }));
+        for step in &self.step {
+            let name = named(step).unwrap_or_default();
+            let rest = step.iter().filter(|(key, _)| *key != "name");
+            let rest = rest
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            spell(name, &rest, &mut lines);
+        }
         if self.own_seed {
             lines.push("draws random numbers of its own".to_owned());
         }

@@ -29,6 +29,10 @@ pub struct Claim {
     /// Experiments about it, by name.
     #[serde(default)]
     pub experiments: Vec<String>,
+    /// The comparisons of those experiments that are about it, by name; all that the report says something of where none
+    /// is named.
+    #[serde(default)]
+    pub comparisons: Vec<String>,
     /// What is known of it here without an experiment, or why it cannot be tested.
     #[serde(default)]
     pub note: String,
@@ -72,10 +76,11 @@ impl Claims {
                 .experiments
                 .iter()
                 .map(|name| {
-                    let verdict = findings
-                        .get(name)
-                        .map_or_else(|| "not run yet".to_owned(), Findings::verdict);
-                    format!("[{name}](#{name}): {verdict}")
+                    let told = findings.get(name).map_or_else(
+                        || "not run yet".to_owned(),
+                        |findings| told(findings, &claim.comparisons),
+                    );
+                    format!("[{name}](#{name}): {told}")
                 })
                 .collect();
             if !claim.note.is_empty() {
@@ -108,14 +113,45 @@ impl Claims {
 }
 
 const HEAD: &str = "# Claims\n\n\
-What is said of the Kanana report, what the report says itself, and what comes out here. Printed by `kanana claims \
---markdown` from `recipes/claims.toml` and the findings in `docs/experiments`.\n\n\
+What is said of the Kanana report, what the report says itself, and what comes out here. Printed by `kanana claims` \
+from `recipes/claims.toml` and the findings in `docs/experiments`.\n\n\
 | # | claim | the report | here |\n|---|---|---|---|\n";
 
 const MIDDLE: &str = "\n## Experiments\n\n\
 Differences are means over seeds, paired, with 95 % intervals (Student's t), each interval by itself: of twenty \
 comparisons of nothing with nothing one is expected to look like something. Worlds, models and budgets are small; \
 \"not visible at this scale\" says that this design cannot tell, and no more.\n";
+
+/// What an experiment says of a claim: some comparisons with their figures, or the sum of many.
+fn told(findings: &Findings, names: &[String]) -> String {
+    let about = |drawn: &&Drawn| match names.is_empty() {
+        true => drawn.expect.is_some() && !drawn.ours,
+        false => names.contains(&drawn.name),
+    };
+    let drawn: Vec<&Drawn> = findings.contrasts.iter().filter(about).collect();
+    if drawn.is_empty() || drawn.len() > MOST_IN_A_ROW {
+        return findings.verdict();
+    }
+    let one = |drawn: &&Drawn| {
+        format!(
+            "{}, {}: {}, {}",
+            drawn.name,
+            drawn.outcome,
+            difference(drawn, unit(findings, drawn)),
+            drawn.verdict.words(drawn.ours)
+        )
+    };
+    drawn.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// More comparisons than these are told by their sum, and stand in the experiment's own section.
+const MOST_IN_A_ROW: usize = 4;
+
+fn unit(findings: &Findings, drawn: &Drawn) -> Unit {
+    let mut outcomes = findings.outcomes.iter();
+    let found = outcomes.find(|outcome| outcome.name == drawn.outcome);
+    found.map_or(Unit::Number, |outcome| outcome.unit)
+}
 
 /// One experiment's section.
 fn one(name: &str, findings: &Findings) -> String {
@@ -166,21 +202,19 @@ fn one(name: &str, findings: &Findings) -> String {
         }
         text.push('\n');
     }
-    text.push_str("\n| comparison | outcome | difference | the report expects | verdict |\n|---|---|---|---|---|\n");
+    text.push_str(
+        "\n| comparison | outcome | difference | expected | verdict |\n|---|---|---|---|---|\n",
+    );
     for drawn in &findings.contrasts {
-        let unit = findings
-            .outcomes
-            .iter()
-            .find(|outcome| outcome.name == drawn.outcome)
-            .map_or(Unit::Number, |outcome| outcome.unit);
+        let unit = unit(findings, drawn);
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} |",
             cell(&drawn.name),
             cell(&drawn.outcome),
             difference(drawn, unit),
-            drawn.expect.map_or("–", crate::Expected::words),
-            drawn.verdict.words()
+            drawn.expected(unit),
+            drawn.verdict.words(drawn.ours)
         );
     }
     if !findings.notes.is_empty() {
@@ -204,6 +238,24 @@ fn difference(drawn: &Drawn, unit: Unit) -> String {
     )
 }
 
+impl Drawn {
+    /// What should come out, in words: whose word it is, which way, how much.
+    pub fn expected(&self, unit: Unit) -> String {
+        let Some(expect) = self.expect else {
+            return "–".to_owned();
+        };
+        let whose = if self.ours { "ours" } else { "the report" };
+        let mut words = format!("{whose}: {}", expect.words());
+        if let Some(about) = self.about {
+            let _ = write!(words, ", about {}", unit.signed(about));
+        }
+        if let Some(smallest) = self.smallest {
+            let _ = write!(words, " (from {} on it counts)", unit.signed(smallest));
+        }
+        words
+    }
+}
+
 impl Unit {
     /// A value for people.
     pub fn written(self, value: f64) -> String {
@@ -214,10 +266,13 @@ impl Unit {
         }
     }
 
-    /// A difference for people.
+    /// A difference for people: of shares, in points.
     pub fn signed(self, value: f64) -> String {
         let sign = if value < 0.0 { "−" } else { "+" };
-        format!("{sign}{}", self.written(value.abs()))
+        match self {
+            Unit::Share => format!("{sign}{:.1} points", value.abs() * 100.0),
+            Unit::Number | Unit::Quantity => format!("{sign}{}", self.written(value.abs())),
+        }
     }
 }
 

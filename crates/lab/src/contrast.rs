@@ -17,8 +17,13 @@ pub struct Contrast {
     pub against: Vec<String>,
     /// The outcomes to compare.
     pub outcomes: Vec<String>,
-    /// What the report says comes out; where it says nothing, only the figure is given.
+    /// What should come out; where nothing is said, only the figure is given.
     pub expect: Option<Expected>,
+    /// Whether that is our own guess, or a check of the laboratory, and nothing that the report says.
+    #[serde(default)]
+    pub ours: bool,
+    /// How large the difference should be: the interval must hold it.
+    pub about: Option<f64>,
     /// The smallest difference that would count. Where the whole interval is nearer to nothing, there is no effect
     /// worth the name; without it, an interval around nothing only says that none was seen.
     pub smallest: Option<f64>,
@@ -64,20 +69,30 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Verdict::Reproduced => "reproduced",
-            Verdict::NotReproduced => "not reproduced",
-            Verdict::NotVisible => "not visible at this scale",
-            Verdict::Higher => "higher",
-            Verdict::Lower => "lower",
+    /// In words; `ours` where it is nothing that the report says.
+    pub fn words(self, ours: bool) -> &'static str {
+        match (self, ours) {
+            (Verdict::Reproduced, false) => "reproduced",
+            (Verdict::Reproduced, true) => "as expected",
+            (Verdict::NotReproduced, false) => "not reproduced",
+            (Verdict::NotReproduced, true) => "not as expected",
+            (Verdict::NotVisible, _) => "not visible at this scale",
+            (Verdict::Higher, _) => "higher",
+            (Verdict::Lower, _) => "lower",
         }
     }
 
     /// What the interval of the differences says.
-    pub fn of(interval: Interval, expect: Option<Expected>, smallest: Option<f64>) -> Verdict {
+    pub fn of(
+        interval: Interval,
+        expect: Option<Expected>,
+        smallest: Option<f64>,
+        about: Option<f64>,
+    ) -> Verdict {
         let Interval { low, high, .. } = interval;
+        if about.is_some_and(|about| !interval.holds(about)) {
+            return Verdict::NotReproduced;
+        }
         let nothing = smallest.is_some_and(|smallest| -smallest < low && high < smallest);
         match expect {
             None if low > 0.0 => Verdict::Higher,
@@ -112,7 +127,7 @@ mod tests {
             low,
             high,
         };
-        let found = Verdict::of(interval, expect, smallest);
+        let found = Verdict::of(interval, expect, smallest, None);
         assert_eq!(found, expected, "{low} to {high}, {expect:?}, {smallest:?}");
     }
 
@@ -140,5 +155,21 @@ mod tests {
         check(0.1, 0.2, None, None, Verdict::Higher);
         check(-0.2, -0.1, None, None, Verdict::Lower);
         check(-0.2, 0.1, None, None, Verdict::NotVisible);
+    }
+
+    #[test]
+    fn a_size_that_should_come_out_must_lie_in_the_interval() {
+        let interval = Interval {
+            mean: -0.1,
+            low: -0.15,
+            high: -0.05,
+        };
+        let of = |expect, about| Verdict::of(interval, Some(expect), Some(0.2), Some(about));
+        assert_eq!(of(Expected::Equal, 0.0), Verdict::NotReproduced);
+        assert_eq!(of(Expected::Equal, -0.1), Verdict::Reproduced);
+        let lower = Verdict::of(interval, Some(Expected::Lower), None, Some(-0.12));
+        assert_eq!(lower, Verdict::Reproduced);
+        let larger = Verdict::of(interval, Some(Expected::Lower), None, Some(-0.3));
+        assert_eq!(larger, Verdict::NotReproduced);
     }
 }

@@ -170,7 +170,7 @@ impl Experiment {
         let mut recipe = Table::new();
         recipe.insert("seed".to_owned(), Value::Integer(i64::try_from(of_arm)?));
         if !self.inputs.is_empty() {
-            recipe.insert("inputs".to_owned(), Value::Table(self.inputs.clone()));
+            recipe.insert("inputs".to_owned(), Value::Table(self.rebased()?));
         }
         let steps = steps.into_iter().map(Value::Table).collect();
         recipe.insert("step".to_owned(), Value::Array(steps));
@@ -186,6 +186,19 @@ impl Experiment {
         ))
     }
 
+    /// The inputs, their paths seen from anywhere: an arm's recipe lies in another folder than the experiment.
+    fn rebased(&self) -> Result<Table> {
+        let folder = Path::new(&self.origin).parent().unwrap_or(Path::new(""));
+        let mut inputs = self.inputs.clone();
+        for input in inputs.values_mut() {
+            if let Some(Value::String(path)) = input.get_mut("path") {
+                let whole = std::path::absolute(folder.join(path.as_str()))?;
+                *path = whole.display().to_string();
+            }
+        }
+        Ok(inputs)
+    }
+
     /// The steps that an arm's outcomes are measured in, as far as the arm has them.
     ///
     /// # Errors
@@ -194,11 +207,11 @@ impl Experiment {
         let all: Vec<Table> = self.shared.iter().chain(&self.step).cloned().collect();
         let steps = arm.steps(&all)?;
         let there: BTreeSet<&str> = steps.iter().filter_map(named).collect();
-        let wanted: BTreeSet<&str> = self
-            .outcomes
-            .iter()
-            .map(|outcome| outcome.step.as_str())
-            .collect();
+        let wanted = self.outcomes.iter().flat_map(|outcome| {
+            let whole = outcome.share_of.iter().map(|place| place.step.as_str());
+            whole.chain([outcome.step.as_str()])
+        });
+        let wanted: BTreeSet<&str> = wanted.collect();
         let wanted = wanted.into_iter().filter(|step| there.contains(step));
         Ok(wanted.map(str::to_owned).collect())
     }
@@ -252,6 +265,15 @@ impl Experiment {
                 outcome.name,
                 outcome.file
             );
+            if let Some(whole) = &outcome.share_of {
+                ensure!(
+                    outcome.until.is_none() && measured.contains(&whole.step),
+                    "the outcome \"{}\" is to be a share of a number in the step \"{}\": that needs `at`, and a step \
+                     that an arm has",
+                    outcome.name,
+                    whole.step
+                );
+            }
             if let Some(until) = &outcome.until {
                 self.known_arm(&until.arm)?;
                 let reached = self.known_outcome(&until.outcome)?;
@@ -269,6 +291,11 @@ impl Experiment {
                 "a contrast takes arms pair by pair, so `of` and `against` must be equally long; they have {} and {}",
                 contrast.of.len(),
                 contrast.against.len()
+            );
+            ensure!(
+                contrast.expect != Some(crate::Expected::Equal) || contrast.smallest.is_some(),
+                "a contrast of {} expects equality: say with `smallest` from which difference on that would be wrong",
+                contrast.of.join(", ")
             );
             for arm in contrast.of.iter().chain(&contrast.against) {
                 self.known_arm(arm)?;

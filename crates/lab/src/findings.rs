@@ -21,6 +21,8 @@ pub struct Findings {
     pub report: String,
     /// What should be known when the figures are read.
     pub notes: String,
+    /// The hash of the experiment's file, so that figures of an earlier one are known for that.
+    pub file: String,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// The arms.
@@ -145,8 +147,14 @@ pub struct Drawn {
     pub name: String,
     /// The outcome.
     pub outcome: String,
-    /// What the report says.
+    /// What should come out.
     pub expect: Option<Expected>,
+    /// Whether that is our own guess, and nothing that the report says.
+    pub ours: bool,
+    /// How large it should be.
+    pub about: Option<f64>,
+    /// The smallest difference that would count.
+    pub smallest: Option<f64>,
     /// The mean difference; nothing where fewer than two seeds have all values.
     pub difference: Option<Interval>,
     /// Seeds that were compared.
@@ -162,6 +170,7 @@ impl Findings {
         spent: &BTreeMap<String, Spent>,
         values: &BTreeMap<(String, String), Vec<Option<f64>>>,
         curves: Vec<CurveFindings>,
+        file: String,
     ) -> Findings {
         let none = vec![None; experiment.seeds.len()];
         let of = |arm: &str, outcome: &str| {
@@ -196,6 +205,7 @@ impl Findings {
             question: experiment.question.clone(),
             report: experiment.report.clone(),
             notes: experiment.notes.clone(),
+            file,
             seeds: experiment.seeds.clone(),
             arms: arms.collect(),
             outcomes: outcomes.collect(),
@@ -204,19 +214,11 @@ impl Findings {
         }
     }
 
-    /// The contrast of this name in this outcome.
-    pub fn contrast(&self, name: &str, outcome: &str) -> Option<&Drawn> {
-        self.contrasts
-            .iter()
-            .find(|one| one.name == name && one.outcome == outcome)
-    }
-
     /// The verdict of all contrasts about which the report says something.
     pub fn verdict(&self) -> String {
-        let expected: Vec<&Drawn> = self
-            .contrasts
-            .iter()
-            .filter(|one| one.expect.is_some())
+        let said = self.contrasts.iter();
+        let said: Vec<&Drawn> = said
+            .filter(|one| one.expect.is_some() && !one.ours)
             .collect();
         let mut parts = Vec::new();
         for verdict in [
@@ -224,17 +226,14 @@ impl Findings {
             Verdict::NotReproduced,
             Verdict::NotVisible,
         ] {
-            match expected.iter().filter(|one| one.verdict == verdict).count() {
+            let words = verdict.words(false);
+            match said.iter().filter(|one| one.verdict == verdict).count() {
                 0 => {}
-                all if all == expected.len() && all > 1 => {
-                    parts.push(format!("{} in all {all} comparisons", verdict.words()))
+                all if all == said.len() && all > 1 => {
+                    parts.push(format!("{words} in all {all} comparisons"));
                 }
-                1 if expected.len() == 1 => parts.push(verdict.words().to_owned()),
-                some => parts.push(format!(
-                    "{} in {some} of {}",
-                    verdict.words(),
-                    expected.len()
-                )),
+                1 if said.len() == 1 => parts.push(words.to_owned()),
+                some => parts.push(format!("{words} in {some} of {}", said.len())),
             }
         }
         match parts.is_empty() {
@@ -269,14 +268,22 @@ fn draw(contrast: &Contrast, outcome: &str, of: &impl Fn(&str, &str) -> Vec<Opti
         ),
         name => name.to_owned(),
     };
+    let verdict = match difference {
+        // A seed that never came so far would have been the worst of all: without it, nothing can be said.
+        Some(interval) if differences.len() == seeds => {
+            Verdict::of(interval, contrast.expect, contrast.smallest, contrast.about)
+        }
+        _ => Verdict::NotVisible,
+    };
     Drawn {
         name,
         outcome: outcome.to_owned(),
         expect: contrast.expect,
+        ours: contrast.ours,
+        about: contrast.about,
+        smallest: contrast.smallest,
         difference,
         seeds: differences.len(),
-        verdict: difference.map_or(Verdict::NotVisible, |interval| {
-            Verdict::of(interval, contrast.expect, contrast.smallest)
-        }),
+        verdict,
     }
 }

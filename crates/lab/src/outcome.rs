@@ -22,6 +22,8 @@ pub struct Outcome {
     /// The place in the file.
     #[serde(default)]
     pub at: String,
+    /// What the number is a share of: it and this one are both taken above `chance` first, where that is given.
+    pub share_of: Option<Place>,
     /// In place of `at`: a curve, and how far along it something is reached.
     pub until: Option<Until>,
     /// Which way is better.
@@ -34,6 +36,28 @@ pub struct Outcome {
     pub chance: Option<f64>,
 }
 
+/// A number in another step's file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The step whose artifact has it.
+    pub step: String,
+    /// The file of the artifact.
+    pub file: String,
+    /// The place in the file.
+    pub at: String,
+}
+
+impl Place {
+    /// The number; `None` where the file says `null`.
+    ///
+    /// # Errors
+    /// A place that is not there, or that holds no number.
+    pub fn number(&self, file: &Value) -> Result<Option<f64>> {
+        number(file, &self.at)
+    }
+}
+
 /// How far along a curve a value is first reached.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,9 +68,16 @@ pub struct Until {
     pub arm: String,
     /// That outcome.
     pub outcome: String,
+    /// Whether the curve falls towards what is to be reached, as a loss does, or rises.
+    #[serde(default = "falls")]
+    pub falls: bool,
     /// What one unit along the curve costs is multiplied in, as the budget counts it.
     #[serde(default)]
     pub spent: bool,
+}
+
+fn falls() -> bool {
+    true
 }
 
 /// A list of points in a file.
@@ -86,7 +117,11 @@ impl Curve {
         let Value::Array(list) = find(file, &self.list)? else {
             bail!("{} is no list of points", self.list);
         };
-        let point = |point: &Value| Ok((number(point, &self.x)?, number(point, &self.y)?));
+        let wanted = |point: &Value, place: &str| {
+            number(point, place)?
+                .ok_or_else(|| anyhow!("{place} of a point of {} holds nothing", self.list))
+        };
+        let point = |point: &Value| Ok((wanted(point, &self.x)?, wanted(point, &self.y)?));
         list.iter().map(point).collect()
     }
 }
@@ -116,25 +151,32 @@ pub enum Unit {
 }
 
 impl Outcome {
-    /// The number in `file`. For a curve, `reach` is the value to reach; `None` where it is never reached.
+    /// The number in `file`. `other` is what it is a share of, or for a curve the value to reach; `None` where the file
+    /// says `null`, or where a curve never comes so far.
     ///
     /// # Errors
     /// A place that is not there, or that holds no number.
-    pub fn measure(&self, file: &Value, reach: Option<f64>) -> Result<Option<f64>> {
+    pub fn measure(&self, file: &Value, other: Option<f64>) -> Result<Option<f64>> {
         let Some(until) = &self.until else {
-            return number(file, &self.at).map(Some);
+            let found = number(file, &self.at)?;
+            if self.share_of.is_none() {
+                return Ok(found);
+            }
+            let chance = self.chance.unwrap_or(0.0);
+            let share = |found: f64, whole: f64| (found - chance) / (whole - chance);
+            let share = found.zip(other).map(|(found, whole)| share(found, whole));
+            return Ok(share.filter(|share| share.is_finite()));
         };
-        let reach = reach.ok_or_else(|| {
-            anyhow!("the outcome \"{}\" has nothing to reach: \"{}\" of the arm \"{}\" was not measured",
-                self.name, until.outcome, until.arm)
+        let reach = other.ok_or_else(|| {
+            anyhow!(
+                "the outcome \"{}\" has nothing to reach: \"{}\" of the arm \"{}\" was not measured",
+                self.name,
+                until.outcome,
+                until.arm
+            )
         })?;
         let points = until.curve.points(file)?;
-        Ok(first_reach(&points, reach, self.falls()))
-    }
-
-    /// Whether the curve falls towards what is to be reached: a loss does.
-    fn falls(&self) -> bool {
-        self.better == Better::Lower
+        Ok(first_reach(&points, reach, until.falls))
     }
 }
 
@@ -149,11 +191,13 @@ fn first_reach(points: &[(f64, f64)], value: f64, falls: bool) -> Option<f64> {
     Some(before + (x - before) * (at - value) / (at - y))
 }
 
-/// The number at a place.
-pub(crate) fn number(file: &Value, place: &str) -> Result<f64> {
+/// The number at a place; `None` where the file says that there is none.
+pub(crate) fn number(file: &Value, place: &str) -> Result<Option<f64>> {
     let value = find(file, place)?;
-    let number = value.as_f64().filter(|number| number.is_finite());
-    number.ok_or_else(|| anyhow!("{place} holds {value}: wanted a number"))
+    match value.as_f64().filter(|number| number.is_finite()) {
+        None if !value.is_null() => Err(anyhow!("{place} holds {value}: wanted a number")),
+        number => Ok(number),
+    }
 }
 
 fn find<'a>(file: &'a Value, place: &str) -> Result<&'a Value> {
@@ -212,10 +256,11 @@ mod tests {
         let file = json!({
             "acc": 0.5,
             "그룹": [{ "name": "ko", "score": { "loss": 2.0 } }, { "name": "en", "score": { "loss": 3.0 } }],
-            "a/b": 1, "none": [], "word": "x",
+            "a/b": 1, "none": [], "word": "x", "unknown": null,
         });
         let found = match number(&file, place) {
-            Ok(number) => number.to_string(),
+            Ok(Some(number)) => number.to_string(),
+            Ok(None) => "nothing".to_owned(),
             Err(error) => error.to_string(),
         };
         assert!(found.contains(expected), "{place}: {found}");
@@ -234,6 +279,7 @@ mod tests {
         );
         check("/accuracy", "there are acc, ");
         check("/none/last", "the list is empty");
+        check("/unknown", "nothing");
         check("/word", "holds \"x\": wanted a number");
         check("/acc/x", "there is 0.5");
     }

@@ -88,7 +88,7 @@ fn an_arm_is_a_recipe_with_its_differences() {
         deep.differences(),
         [
             "untrained.with.shape.layers = 8",
-            "has a step answers (evaluate)"
+            "answers.stage = \"evaluate\""
         ]
     );
     assert_eq!(experiment.measured_in(deep).expect("steps"), ["model"]);
@@ -186,6 +186,7 @@ fn findings(shallow: &[f64], deep: &[f64]) -> Findings {
         &BTreeMap::new(),
         &BTreeMap::from(values),
         Vec::new(),
+        String::new(),
     )
 }
 
@@ -249,8 +250,16 @@ fn a_missing_value_leaves_its_seed_out_and_says_so() {
         ("deep".to_owned(), "loss".to_owned()),
         of([Some(0.9), Some(0.5), Some(1.1), None, Some(0.9)]),
     );
-    let found = Findings::new(&experiment(), &BTreeMap::new(), &values, Vec::new());
+    let found = Findings::new(
+        &experiment(),
+        &BTreeMap::new(),
+        &values,
+        Vec::new(),
+        String::new(),
+    );
     assert_eq!(found.contrasts[0].seeds, 3);
+    // The seed that is missing may be the worst of all.
+    assert_eq!(found.contrasts[0].verdict, Verdict::NotVisible);
     assert!((found.contrasts[0].difference.expect("three").mean + 0.1).abs() < 1e-12);
     // Nothing measured at all: no interval and no verdict that says more.
     let empty = Findings::new(
@@ -258,6 +267,7 @@ fn a_missing_value_leaves_its_seed_out_and_says_so() {
         &BTreeMap::new(),
         &BTreeMap::new(),
         Vec::new(),
+        String::new(),
     );
     assert_eq!(
         (empty.contrasts[0].difference, empty.contrasts[0].verdict),
@@ -278,11 +288,11 @@ fn claims_say_what_the_findings_say() {
     let read: Findings = serde_json::from_value(written).expect("the same");
     let page = claims.markdown(&BTreeMap::from([("depth".to_owned(), read)]));
     for part in [
-        "| 1 | depth \\| helps | true | [depth](#depth): reproduced. [width](#width): not run yet |",
+        "| 1 | depth \\| helps | true | [depth](#depth): deep − shallow, loss: −0.1000 (−0.1000 to −0.1000), reproduced. [width](#width): not run yet |",
         "| 2 | 11.06 % | true | `kanana cost` prints it |",
         "### depth",
         "더 깊으면 더 나은가?",
-        "| deep − shallow | loss | −0.1000 (−0.1000 to −0.1000) | lower | reproduced |",
+        "| deep − shallow | loss | −0.1000 (−0.1000 to −0.1000) | the report: lower | reproduced |",
         "Not run yet: `kanana experiment recipes/experiments/width.toml`",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
@@ -329,4 +339,47 @@ fn a_line_is_the_mean_of_its_seeds() {
     assert_eq!(line.points.len(), 1);
     assert_eq!((line.points[0].0, line.points[0].1), (0.0, 2.0));
     assert!(line.points[0].2 < 1.0 && line.points[0].3 > 3.0);
+}
+
+#[test]
+fn a_share_is_taken_above_chance() {
+    let share = "at = \"/acc\"\nchance = 0.25\nshare_of = { step = \"untrained\", file = \"x.json\", at = \"/acc\" }";
+    let text = EXPERIMENT.replace("at = \"/last\"", share);
+    let experiment = Experiment::parse(&text, "x.toml").expect("sound");
+    let outcome = &experiment.outcomes[0];
+    let measure = |acc, whole| {
+        outcome
+            .measure(&json!({ "acc": acc }), whole)
+            .expect("a number")
+    };
+    assert_eq!(measure(0.5, Some(0.75)), Some(0.5));
+    assert_eq!(measure(0.5, None), None);
+    // What knows nothing itself has no shares.
+    assert_eq!(measure(0.5, Some(0.25)), None);
+    let shallow = experiment.arm("shallow").expect("an arm");
+    assert_eq!(
+        experiment.measured_in(shallow).expect("steps"),
+        ["model", "untrained"]
+    );
+    check_mistake(
+        "at = \"/last\"",
+        &share.replace("untrained", "nowhere"),
+        "a step that an arm has",
+    );
+}
+
+#[test]
+fn paths_of_inputs_can_be_read_from_anywhere() {
+    let text = EXPERIMENT.replace("kind = \"files\"", "kind = \"files\", path = \"texts\"");
+    let experiment = Experiment::parse(&text, "some/where/x.toml").expect("sound");
+    let recipe: Table = experiment
+        .recipe(&experiment.arms[0], 1)
+        .expect("a recipe")
+        .parse()
+        .expect("TOML");
+    let path = recipe["inputs"]["raw"]["path"].as_str().expect("a path");
+    assert!(
+        std::path::Path::new(path).is_absolute() && path.ends_with("texts"),
+        "{path}"
+    );
 }

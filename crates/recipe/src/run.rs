@@ -88,7 +88,7 @@ impl Attempt<'_> {
             reporter.step_cached(step, self.number, self.total);
             return Ok(());
         }
-        let Some(_lock) = self.lock(&lock_path, resources)? else {
+        let Some(_lock) = self.lock(&lock_path, reporter, resources)? else {
             bail!(
                 "the step \"{}\" is being made by another run ({}): wait for it, or stop it; two \
                  runs cannot write one artifact, {}",
@@ -115,11 +115,25 @@ impl Attempt<'_> {
     }
 
     /// The lock, or `None` where another run has it and this one will not wait.
-    fn lock(&self, path: &Path, resources: &Resources) -> Result<Option<Lock>> {
+    fn lock(
+        &self,
+        path: &Path,
+        reporter: &mut dyn Reporter,
+        resources: &Resources,
+    ) -> Result<Option<Lock>> {
+        let mut told = false;
         loop {
             let lock = Lock::try_new(path)?;
             if lock.is_some() || !resources.patient {
                 return Ok(lock);
+            }
+            if !told {
+                told = true;
+                reporter.message(&format!(
+                    "waiting for the step \"{}\", which another run is making ({})",
+                    self.step.name,
+                    Lock::holder(path)
+                ));
             }
             if resources.cancel.is_cancelled() {
                 return Err(Cancelled).context(format!(

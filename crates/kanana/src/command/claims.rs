@@ -1,7 +1,7 @@
 //! `kanana claims`: the index of claims, from the list of them and what the experiments found.
 
 use crate::terminal;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use lab::{Claims, Findings};
 use std::collections::BTreeMap;
@@ -16,6 +16,9 @@ pub(crate) struct ClaimsCommand {
     /// The folder of findings, one JSON file an experiment
     #[arg(long, default_value = "docs/experiments", value_name = "FOLDER")]
     findings: PathBuf,
+    /// The folder of experiments, to see whether findings are of the files as they are now
+    #[arg(long, default_value = "recipes/experiments", value_name = "FOLDER")]
+    experiments: PathBuf,
     /// Write the page here, and do not print it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -28,7 +31,22 @@ impl ClaimsCommand {
         for name in claims.experiments() {
             let path = self.findings.join(format!("{name}.json"));
             if path.is_file() {
-                findings.insert(name.to_owned(), read(&path)?);
+                let found = read(&path)?;
+                ensure!(
+                    found.experiment == name,
+                    "{} holds the findings of \"{}\": wanted those of \"{name}\"",
+                    path.display(),
+                    found.experiment
+                );
+                let file = self.experiments.join(format!("{name}.toml"));
+                if file.is_file() && disk::hash_file(&file)? != found.file {
+                    terminal::note(&format!(
+                        "{} is of an earlier version of {}: run the experiment again",
+                        path.display(),
+                        file.display()
+                    ));
+                }
+                findings.insert(name.to_owned(), found);
             }
         }
         let page = claims.markdown(&findings);

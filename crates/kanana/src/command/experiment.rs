@@ -98,6 +98,7 @@ impl ExperimentCommand {
     fn say_plan(&self, design: &Design<'_>, machine: &Machine) -> Result<()> {
         let speed = machine.training_flops_per_second()?;
         if self.json {
+            design.check_budget()?;
             return terminal::json(&design.plan_in_json(speed));
         }
         terminal::say(&page::terminal::table(&design.table(), COLUMNS, Ink::Plain));

@@ -172,7 +172,7 @@ fn an_experiment_is_planned_run_and_free_the_second_time() {
     // Each arm with each seed is a recipe, and the same artifacts come of it.
     let arm = trial.run(&[
         "plan",
-        "store/experiments/rate/arms/fast-2.toml",
+        "store/experiments/rate/arms/2-fast-2.toml",
         "--only",
         "model",
     ]);
@@ -301,9 +301,7 @@ fn claims_are_printed_from_what_was_found() {
     trial.write("claims.toml", "[[claim]]\nsays = \"faster is better\"\nreport = \"nothing\"\nexperiments = [\"rate\", \"other\"]\n");
     let page = trial.ok(&["claims", "claims.toml", "--findings", "found"]);
     assert!(
-        page.contains(
-            "[rate](#rate): reproduced in all 2 comparisons. [other](#other): not run yet"
-        ),
+        page.contains("[rate](#rate): fast − slow, bits per byte: −"),
         "{page}"
     );
     trial.ok(&[
@@ -329,4 +327,45 @@ fn claims_are_printed_from_what_was_found() {
         "{}",
         said.err
     );
+}
+
+/// Everything that lies in the folder of experiments can be planned, with budgets that agree; every experiment that a
+/// claim names is there.
+#[test]
+fn the_experiments_of_this_project_are_sound() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let trial = Trial::new();
+    trial.write("texts/nothing.jsonl", "{\"text\": \"하늘\"}\n");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(root.join("experiments")).expect("experiments") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("text");
+        if !text.contains("[[arm]]") {
+            continue; // a recipe
+        }
+        let path = path.to_str().expect("a path");
+        let mut words = vec!["experiment", path, "--plan", "--json"];
+        if text.contains("[inputs]") {
+            words.extend(["--input", "pretrain=texts"]);
+        }
+        let plan: Value = serde_json::from_str(&trial.ok(&words)).expect("JSON");
+        assert!(
+            plan["seeds"].as_array().expect("seeds").len() >= 2,
+            "{path}: {plan}"
+        );
+        names.push(plan["experiment"].as_str().expect("a name").to_owned());
+    }
+    let claims = fs::read_to_string(root.join("claims.toml")).expect("claims");
+    let lists = claims.lines().filter_map(|line| line.strip_prefix("experiments = "));
+    let lists = lists.map(|list| serde_json::from_str::<Vec<String>>(list).expect("a list"));
+    let named: Vec<String> = lists.flatten().collect();
+    for name in &named {
+        assert!(
+            names.iter().any(|there| there == name),
+            "a claim names {name}, which is not there"
+        );
+    }
+    for name in &names {
+        assert!(named.contains(name), "no claim names {name}");
+    }
 }

@@ -2,11 +2,12 @@
 
 use crate::command::cost::account::Account;
 use crate::command::plan::flops;
+use crate::kinds::Importance;
 use crate::terminal;
 use anyhow::{Context as _, Result, ensure};
 use lab::{Arm, Count, Experiment, Spent};
 use page::{Cell, Column, Table};
-use recipe::{Bindings, Plan, Recipe, State, Store};
+use recipe::{Bindings, Kind as _, Plan, Recipe, State, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,7 +28,7 @@ pub(super) struct Run {
 pub(super) struct Design<'a> {
     pub(super) experiment: &'a Experiment,
     pub(super) bindings: &'a Bindings,
-    /// Seed by seed, so that whole repetitions are done first.
+    /// Arm by arm: what runs beside each other then has other seeds, and little to wait for.
     pub(super) runs: Vec<Run>,
     /// By arm.
     pub(super) spent: BTreeMap<String, Spent>,
@@ -62,8 +63,8 @@ impl<'a> Design<'a> {
             flops_a_token: BTreeMap::new(),
             steps: BTreeMap::new(),
         };
-        for seed in 0..experiment.seeds.len() {
-            for (place, arm) in experiment.arms.iter().enumerate() {
+        for (place, arm) in experiment.arms.iter().enumerate() {
+            for seed in 0..experiment.seeds.len() {
                 let planned = design.add(seed, place, arm, store);
                 planned.with_context(|| {
                     format!(
@@ -132,6 +133,15 @@ impl<'a> Design<'a> {
             spent.flops += step.training.exact;
             spent.teacher_flops += step.teacher.exact;
         }
+        // Measuring what matters is a teacher's forward pass that trains nobody.
+        let measured = plan
+            .steps()
+            .iter()
+            .filter(|step| step.kind == Importance::NAME);
+        spent.teacher_flops += measured
+            .filter(|step| !sunk.contains(&step.name))
+            .filter_map(flops)
+            .sum::<f64>();
         self.spent.insert(arm.name.clone(), spent);
         Ok(())
     }
@@ -191,12 +201,13 @@ impl<'a> Design<'a> {
     /// Writes each arm with each seed as the recipe that it is.
     pub(super) fn write_recipes(&self, out: &Path) -> Result<()> {
         for run in &self.runs {
-            let arm = self.experiment.arms[run.arm]
-                .name
-                .replace(|c: char| !c.is_alphanumeric(), "-");
+            let arm = &self.experiment.arms[run.arm].name;
+            let plain = arm.replace(|c: char| !c.is_alphanumeric(), "-");
+            let seed = self.experiment.seeds[run.seed];
+            // Numbered, since two names may look alike once they are plain.
             let path = out
                 .join("arms")
-                .join(format!("{arm}-{}.toml", self.experiment.seeds[run.seed]));
+                .join(format!("{}-{plain}-{seed}.toml", run.arm + 1));
             if let Some(folder) = path.parent() {
                 disk::create_dir(folder)?;
             }

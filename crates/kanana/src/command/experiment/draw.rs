@@ -20,7 +20,8 @@ pub(super) fn page(findings: &Findings) -> Page {
         page.paragraph(
             "Differences are taken seed by seed; the interval is 95 % of Student's t over seeds, each by itself: of \
              twenty comparisons of nothing with nothing, one is expected to look like something. \"Not visible at \
-             this scale\" says that this design cannot tell, and no more.",
+             this scale\" says that this design cannot tell, and no more. What is expected is the report's word, or \
+             ours where it says nothing.",
         );
     }
     page.heading("Outcomes");
@@ -62,93 +63,68 @@ fn unit(findings: &Findings, outcome: &str) -> Unit {
 }
 
 fn contrasts(findings: &Findings) -> Table {
-    let mut table = Table::new(
-        [
-            "comparison",
-            "outcome",
-            "difference",
-            "95 % interval",
-            "the report expects",
-            "verdict",
-        ]
-        .map(Column::text),
-    );
+    let titles = [
+        "comparison",
+        "outcome",
+        "difference, 95 % interval",
+        "expected",
+        "verdict",
+    ];
+    let mut table = Table::new(titles.map(Column::text));
     for drawn in &findings.contrasts {
         let unit = unit(findings, &drawn.outcome);
-        let (difference, interval) = written(drawn, unit, findings.seeds.len());
         table.row([
             Cell::from(drawn.name.as_str()),
             Cell::from(drawn.outcome.as_str()),
-            Cell::from(difference),
-            Cell::from(interval),
-            Cell::from(drawn.expect.map_or("–", lab::Expected::words)),
-            Cell::from(drawn.verdict.words()),
+            Cell::from(written(drawn, unit, findings.seeds.len())),
+            Cell::from(drawn.expected(unit)),
+            Cell::from(drawn.verdict.words(drawn.ours)),
         ]);
     }
     table
 }
 
-fn written(drawn: &Drawn, unit: Unit, seeds: usize) -> (String, String) {
+fn written(drawn: &Drawn, unit: Unit, seeds: usize) -> String {
     let Some(interval) = drawn.difference else {
-        return (
-            "–".to_owned(),
-            format!("{} of {seeds} seeds have all values", drawn.seeds),
-        );
+        return format!("– ({} of {seeds} seeds have all values)", drawn.seeds);
     };
     let some = match drawn.seeds == seeds {
         true => String::new(),
-        false => format!(" ({} of {seeds} seeds)", drawn.seeds),
+        false => format!(", {} of {seeds} seeds", drawn.seeds),
     };
-    let range = format!(
-        "{} to {}{some}",
-        unit.signed(interval.low),
-        unit.signed(interval.high)
-    );
-    (unit.signed(interval.mean), range)
+    let [middle, low, high] =
+        [interval.mean, interval.low, interval.high].map(|value| unit.signed(value));
+    format!("{middle} ({low} to {high}{some})")
 }
 
+/// A row for each arm: names of arms are long, and a terminal is not wide.
 fn outcomes(findings: &Findings) -> Table {
-    let arms = findings.arms.iter().map(|arm| Column::text(&arm.name));
-    let mut table = Table::new(
-        [Column::text("outcome"), Column::text("better")]
-            .into_iter()
-            .chain(arms),
-    )
-    .caption("means over seeds, with 95 % intervals");
+    let mut table =
+        Table::new(["outcome", "arm", "mean", "95 % interval", "seeds"].map(Column::text));
     for outcome in &findings.outcomes {
         let better = match outcome.better {
-            Better::Higher => "higher",
-            Better::Lower => "lower",
+            Better::Higher => "higher is better",
+            Better::Lower => "lower is better",
         };
-        let values = outcome.arms.iter().map(|measured| {
-            let there = measured.values.iter().flatten().count();
-            let text = measured.interval.map_or_else(
-                || {
-                    if there == 0 {
-                        "–".to_owned()
-                    } else {
-                        "one seed only".to_owned()
-                    }
-                },
-                |interval| {
-                    format!(
-                        "{} ± {}",
-                        outcome.unit.written(interval.mean),
-                        outcome.unit.written(interval.high - interval.mean)
-                    )
-                },
+        for (arm, measured) in findings.arms.iter().zip(&outcome.arms) {
+            let there: Vec<f64> = measured.values.iter().flatten().copied().collect();
+            let written = |value: f64| outcome.unit.written(value);
+            let mean = match there.is_empty() {
+                true => "–".to_owned(),
+                false => written(lab::statistics::mean(&there)),
+            };
+            let interval = measured.interval.map_or_else(
+                || "–".to_owned(),
+                |interval| format!("{} to {}", written(interval.low), written(interval.high)),
             );
-            match there {
-                0 => Cell::from(text),
-                some if some < findings.seeds.len() => Cell::from(format!("{text} ({some} seeds)")),
-                _ => Cell::from(text),
-            }
-        });
-        table.row(
-            [Cell::from(outcome.name.as_str()), Cell::from(better)]
-                .into_iter()
-                .chain(values),
-        );
+            table.row([
+                Cell::from(format!("{} ({better})", outcome.name)),
+                Cell::from(arm.name.as_str()),
+                Cell::from(mean),
+                Cell::from(interval),
+                Cell::from(format!("{} of {}", there.len(), measured.values.len())),
+            ]);
+        }
     }
     table
 }

@@ -28,16 +28,21 @@ pub(super) fn make(
     let cancel = stoppable()?;
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failure = Mutex::new(None);
+    let jobs = jobs.min(design.runs.len()).max(1);
     let share = machine.share(jobs);
     std::thread::scope(|scope| {
-        for _ in 0..jobs.min(design.runs.len()) {
+        for _ in 0..jobs {
             scope.spawn(|| {
+                let _fuse = Fuse(&cancel);
                 while let Some(run) = design.runs.get(next.fetch_add(1, Ordering::SeqCst)) {
                     let label = label(design, run);
                     if let Err(error) = one(design, run, store, &label, &cancel, &share, access) {
                         let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-                        // That the others were stopped is a consequence, not the reason.
-                        if failure.is_none() {
+                        // That a job was stopped is a consequence, or what the user wanted; a failure is news.
+                        let news = failure.as_ref().is_none_or(|first: &anyhow::Error| {
+                            first.is::<Cancelled>() && !error.is::<Cancelled>()
+                        });
+                        if news {
                             *failure = Some(error);
                         }
                         cancel.cancel();
@@ -55,6 +60,17 @@ pub(super) fn make(
         }
         Some(error) => Err(error),
         None => Ok(()),
+    }
+}
+
+/// Stops the other jobs where one panics: they would run for hours before anybody hears of it.
+struct Fuse<'a>(&'a Cancel);
+
+impl Drop for Fuse<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.cancel();
+        }
     }
 }
 

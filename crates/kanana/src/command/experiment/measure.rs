@@ -6,6 +6,7 @@ use lab::{CurveFindings, Findings, Line, Outcome};
 use recipe::{Plan, Store};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// By arm and outcome, the values in the order of the seeds.
 type Values = BTreeMap<(String, String), Vec<Option<f64>>>;
@@ -44,7 +45,15 @@ pub(super) fn findings(design: &Design<'_>, store: &Store) -> Result<Findings> {
         }
     }
     let curves = curves(design, &plans)?;
-    Ok(Findings::new(experiment, &design.spent, &values, curves))
+    let path = Path::new(experiment.origin());
+    let hash = disk::hash_file(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Findings::new(
+        experiment,
+        &design.spent,
+        &values,
+        curves,
+        hash,
+    ))
 }
 
 fn measure(
@@ -58,7 +67,14 @@ fn measure(
         return Ok(None);
     };
     let Some(until) = &outcome.until else {
-        return outcome.measure(&file, None);
+        let whole = match &outcome.share_of {
+            Some(place) => match self::file(plan, &place.step, &place.file)? {
+                Some(file) => place.number(&file)?,
+                None => None,
+            },
+            None => None,
+        };
+        return outcome.measure(&file, whole);
     };
     let reach = known
         .get(&(until.arm.clone(), until.outcome.clone()))
