@@ -190,10 +190,14 @@ impl Experiment {
     fn rebased(&self) -> Result<Table> {
         let folder = Path::new(&self.origin).parent().unwrap_or(Path::new(""));
         let mut inputs = self.inputs.clone();
-        for input in inputs.values_mut() {
-            if let Some(Value::String(path)) = input.get_mut("path") {
-                let whole = std::path::absolute(folder.join(path.as_str()))?;
-                *path = whole.display().to_string();
+        let tables = inputs
+            .iter_mut()
+            .filter_map(|(_, input)| input.as_table_mut());
+        for input in tables {
+            if let Some(path) = input.get("path").and_then(Value::as_str) {
+                let whole = std::path::absolute(folder.join(path))?;
+                let whole = Value::String(whole.display().to_string());
+                input.insert("path".to_owned(), whole);
             }
         }
         Ok(inputs)
