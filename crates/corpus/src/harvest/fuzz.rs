@@ -22,9 +22,9 @@ fn most(name: &str, page: usize) -> usize {
         // A byte of another encoding may become three, and these are pages all.
         "html" => longest_text(3 * page),
         // An answer may be compressed.
-        "warc" | "gz" | "zst" => longest_text(32 * page),
-        // Tables are padded to their widest row.
-        "xml" | "bz2" => 64 * page + (4 << 10),
+        "warc" | "gz" | "zst" => longest_text(4 * page),
+        // Templates are not expanded.
+        "xml" | "bz2" => 4 * page + (4 << 10),
         // Macros multiply within the room that they have.
         _ => 64 * page + (2 << 20),
     }
