@@ -160,14 +160,19 @@ def vitepress(_, documents, folder, npm):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("docs", type=Path)
-    options.add_argument("out", type=Path)
-    options.add_argument("--each", type=int, default=25, help="pages of a theme")
-    options.add_argument("--themes", nargs="*")
-    options.add_argument("--npm", type=Path, help="the folder with the packages of npm")
-    options = options.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("docs", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--each", type=int, default=25, help="pages of a theme")
+    parser.add_argument("--themes", nargs="*")
+    parser.add_argument("--npm", type=Path, help="the folder with the packages of npm")
+    options = parser.parse_args()
     themes = options.themes or MKDOCS + SPHINX + (NPM if options.npm else [])
+    for theme in themes:
+        if theme not in MKDOCS + SPHINX + NPM:
+            parser.error(f"there is no theme {theme}: choose among {' '.join(MKDOCS + SPHINX + NPM)}")
+        if theme in NPM and not options.npm:
+            parser.error(f"the theme {theme} is of npm: say with --npm in which folder its packages are installed")
     renderers = {theme: mkdocs for theme in MKDOCS} | {theme: sphinx for theme in SPHINX}
     if options.npm:
         npm = options.npm.resolve()

@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::{Deserialize, Serialize};
 
 pub use self::about::About;
-pub use self::caps::Caps;
+pub use self::caps::{Caps, longest_text};
 pub use self::extractor::{Extractor, Here};
 
 /// How the main text is found.
@@ -48,7 +48,7 @@ pub enum Refusal {
     BrokenHttp,
     /// It is not HTML or plain text.
     NotAPage,
-    /// More bytes than the caps allow, before or after decompression.
+    /// More bytes than the caps allow, before or after decompression; or more text than such a page can have.
     TooLarge,
     /// More elements than the caps allow.
     TooManyNodes,
@@ -159,12 +159,14 @@ pub fn main_text(html: &str, mode: Mode, caps: &Caps) -> Result<Extracted, Refus
             blocks,
             about,
         } = prepared;
+        let most = longest_text(html.len());
         let text = match mode {
             Mode::Quality => quality(&document, is_korean(html, &about))
-                .map(|content| markdown::markdown(&content, &blocks)),
-            Mode::Fast => fast(document, &blocks),
+                .map(|content| markdown::markdown(&content, &blocks, most)),
+            Mode::Fast => fast(document, &blocks, most),
         };
         let text = text.map_err(|detail| Refused::new(Refusal::NoText, detail))?;
+        let text = text.ok_or_else(|| caps::too_long(html.len()))?;
         Ok(Extracted { text, about })
     }));
     let extracted = outcome.unwrap_or_else(|panic| {
@@ -256,7 +258,11 @@ fn spaced(html: &str) -> String {
     out
 }
 
-fn fast(document: dom_query::Document, blocks: &[String]) -> Result<String, String> {
+fn fast(
+    document: dom_query::Document,
+    blocks: &[String],
+    most: usize,
+) -> Result<Option<String>, String> {
     let config = dom_smoothie::Config {
         disable_json_ld: true,
         // Nobody reads them any more, so that nobody needs to take them away.
@@ -269,7 +275,7 @@ fn fast(document: dom_query::Document, blocks: &[String]) -> Result<String, Stri
     // The tree that it leaves is read as it is: its HTML would have to be parsed once more.
     let main = page.doc.select_single("#readability-page-1");
     let main = main.nodes().first().ok_or("it left no article")?;
-    Ok(markdown::of_tree(main, blocks))
+    Ok(markdown::of_tree(main, blocks, most))
 }
 
 #[cfg(test)]

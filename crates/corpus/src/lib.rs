@@ -53,7 +53,9 @@ pub use dedup::{
 };
 pub use document::Document;
 pub use extract::charset::{Decoded, Sniffed, decode};
-pub use extract::{About, Caps, Extracted, Extractor, Here, Mode, Refusal, Refused, main_text};
+pub use extract::{
+    About, Caps, Extracted, Extractor, Here, Mode, Refusal, Refused, longest_text, main_text,
+};
 pub use filter::{FilterSettings, Given, Limits, WordLists};
 pub use harvest::{
     Admission, HarvestSettings, Harvested, Lists, RefusedPage, Unlicensed, domain_of, harvest,

@@ -4,12 +4,12 @@
 //! A child (`extractor/worker.rs`) is this program started again; it takes pages through a pipe, one after another,
 //! and answers with their texts. For each it may use so many seconds of processor time, and the kernel counts them:
 //! how busy the machine is, whether it slept, and how many pages are read at once change no verdict. A child that
-//! waits instead of computing has [`SLACK`] times as long on the clock. Either way it is killed, the page is
-//! `timed_out`, and the next page has a child of its own.
+//! waits instead of computing has [`SLACK`] times as long on the clock. Either way it is killed, and the page is
+//! `timed_out` if a child that read nothing before used up its time as well, or if two waited so long.
 //!
-//! A child that dies of something else is tried again with another one: [`ATTEMPTS`] times, and [`KILLS`] times where it
-//! was killed from outside, which need not be the page's fault. Then the page is `crashed`. That a child cannot be
-//! started at all is an error: it says nothing of a page.
+//! A page whose child dies of it is tried again with another one, [`ATTEMPTS`] times in all; then it is `crashed`. A child
+//! that is killed from outside, or gone before it had the page, says nothing of the page, and neither does one that
+//! cannot be started: after [`KILLS`] of them, with longer and longer pauses between, there is an error and no verdict.
 //!
 //! This is the only place where time decides what an artifact holds. A page that ends in time gives the bytes that
 //! [`corpus::Here`] gives. Deliberately absent: a limit of memory, which would depend on the allocator; pages that
@@ -24,7 +24,7 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use corpus::{Caps, Extracted, Extractor, Here, Mode, Refusal, Refused};
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +35,11 @@ pub(crate) use worker::door;
 const SLACK: u64 = 10;
 /// How often a page is tried whose child died.
 const ATTEMPTS: usize = 3;
-/// How often one is tried whose child was killed.
-const KILLS: usize = 10;
+/// How many children may be ended by others, one after another.
+const KILLS: u32 = 10;
+/// How long is waited after the first of them. It doubles, up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What a child is told when it starts.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -74,6 +77,18 @@ struct Question {
 pub(crate) struct Extractors;
 
 impl Extractors {
+    /// What goes wrong on purpose, in the words of the command line.
+    pub(crate) fn spoilt(self) -> Option<String> {
+        let Spoil { hang_on, crash_on } = SPOIL.get()?;
+        let said = [("--hang-on", hang_on), ("--crash-on", crash_on)];
+        let said = said.into_iter().filter_map(|(flag, word)| {
+            let word = word.as_deref()?;
+            Some(format!("{flag} {word}"))
+        });
+        let said = said.collect::<Vec<_>>().join(" ");
+        (!said.is_empty()).then_some(said)
+    }
+
     /// Readers of pages that give each so many seconds of processor time; with 0 it is this process.
     pub(crate) fn within(self, seconds: u64) -> Result<Box<dyn Extractor>> {
         if seconds == 0 {
@@ -89,6 +104,7 @@ impl Extractors {
             words,
             seconds,
             wall: Duration::from_secs(seconds.saturating_mul(SLACK)),
+            pause: PAUSE,
             idle: Mutex::default(),
         }))
     }
@@ -108,6 +124,7 @@ struct Watched {
     words: Vec<String>,
     seconds: u64,
     wall: Duration,
+    pause: Duration,
     idle: Mutex<Vec<Child>>,
 }
 
@@ -122,60 +139,89 @@ impl Watched {
         if let Some(child) = idle {
             return Ok(child);
         }
-        for _ in 0..KILLS {
+        self.fresh()
+    }
+
+    /// A child that has read nothing yet.
+    fn fresh(&self) -> Result<Child> {
+        for kills in 1..=KILLS {
             let mut command = Command::new(&self.program);
             command.args(&self.words);
             if let Some(child) = Child::start(command)? {
                 return Ok(child);
             }
+            self.pause(kills);
         }
         bail!("{WANTED}: it was killed {KILLS} times before it was ready. Is memory running out?")
+    }
+
+    /// Gives a machine that ended so many children time to recover.
+    fn pause(&self, kills: u32) {
+        let doubled = self.pause.saturating_mul(1 << kills.saturating_sub(1));
+        std::thread::sleep(doubled.min(LONGEST_PAUSE));
     }
 }
 
 impl Extractor for Watched {
     fn main_text(&self, html: &str, mode: Mode, caps: &Caps) -> Result<Result<Extracted, Refused>> {
+        // One that is too large for the pipe is refused by its length, without a look into it.
+        if html.len() as u64 > caps.bytes {
+            return Here.main_text(html, mode, caps);
+        }
         let caps = caps.clone();
         let question = serde_json::to_vec(&Question { mode, caps })?;
-        let crashed = |detail| Ok(Err(Refused::new(Refusal::Crashed, detail)));
-        let (mut deaths, mut kills) = (0, 0);
+        let refused = |refusal, detail| Ok(Err(Refused::new(refusal, detail)));
+        let (mut deaths, mut kills, mut waited) = (0, 0, false);
+        let mut child = self.child()?;
         loop {
-            let mut child = self.child()?;
-            match child.ask(&question, html, self.wall) {
+            let used = child.used;
+            let mut died = |how: &str| {
+                deaths += 1;
+                (deaths == ATTEMPTS).then(|| {
+                    let times = "times, the last time of";
+                    format!("the process that read it died {ATTEMPTS} {times} {how}")
+                })
+            };
+            let crash = match child.ask(&question, html, self.wall) {
                 Ok(answer) => {
                     self.idle
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .push(child);
-                    return serde_json::from_slice(&answer)
-                        .context("a process that reads pages answered with something else");
+                    return Ok(answer);
                 }
-                Err(End::Computing) => {
+                Err(End::Computing) if !used => {
                     let detail = format!("more than {} s of processor time", self.seconds);
-                    return Ok(Err(Refused::new(Refusal::TimedOut, detail)));
+                    return refused(Refusal::TimedOut, detail);
+                }
+                // What it read before may have left it slower than a fresh one.
+                Err(End::Computing) => None,
+                Err(End::Waiting) if waited => {
+                    let detail = format!("no answer within {} s", self.wall.as_secs());
+                    return refused(Refusal::TimedOut, detail);
                 }
                 Err(End::Waiting) => {
-                    let detail = format!("no answer within {} s", self.wall.as_secs());
-                    return Ok(Err(Refused::new(Refusal::TimedOut, detail)));
+                    waited = true;
+                    None
                 }
-                Err(End::Died(how)) => {
-                    deaths += 1;
-                    if deaths == ATTEMPTS {
-                        let times = "times, the last time of";
-                        return crashed(format!(
-                            "the process that read it died {ATTEMPTS} {times} {how}"
-                        ));
-                    }
-                }
-                Err(End::Killed) => {
+                Err(End::Nonsense) => died("an answer that is none"),
+                Err(End::Died(how)) => died(&how),
+                Err(End::Killed | End::Unread) => {
                     kills += 1;
-                    if kills == KILLS {
-                        return crashed(format!(
-                            "the process that read it was killed {KILLS} times, as a system does whose memory runs out"
-                        ));
-                    }
+                    ensure!(
+                        kills < KILLS,
+                        "processes that read pages were ended {KILLS} times from outside before they had read this one, \
+                         as a system does whose memory runs out: free some, or try fewer `--threads` or a smaller \
+                         `caps.bytes`; nothing that is finished is lost"
+                    );
+                    self.pause(kills);
+                    None
                 }
+            };
+            if let Some(detail) = crash {
+                return refused(Refusal::Crashed, detail);
             }
+            child = self.fresh()?;
         }
     }
 }

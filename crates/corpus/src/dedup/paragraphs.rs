@@ -78,11 +78,12 @@ impl Paragraphs {
                 if document != first {
                     records[0].push((document, line));
                 }
+                // Here, since one line may stand in all documents.
+                if records[0].len() >= RUN {
+                    found.add(&mut records)?;
+                }
             }
-            match records[0].len() {
-                0..RUN => Ok(()),
-                _ => found.add(&mut records),
-            }
+            Ok(())
         })?;
         found.add(&mut records)?;
         let cuts = Pairs::write(&folder.with_extension("cuts"), |put| {

@@ -69,11 +69,13 @@ impl Passages {
         let mut found = DiskShuffle::open(&folder.join("found"))?;
         let mut run = [Vec::<Record>::new()];
         anchors.groups(0, &mut |_, places| {
-            texts.compare(places, &mut run[0]);
-            match run[0].len() {
-                0..RUN => Ok(()),
-                _ => found.add(&mut run),
-            }
+            texts.compare(places, &mut |passage| {
+                run[0].push(passage);
+                match run[0].len() {
+                    0..RUN => Ok(()),
+                    _ => found.add(&mut run),
+                }
+            })
         })?;
         found.add(&mut run)?;
         let cuts = Pairs::write(&folder.with_extension("cuts"), |put| {
@@ -176,14 +178,14 @@ struct Texts<'a> {
 }
 
 impl Texts<'_> {
-    /// Compares the places of one anchor, which are in order: from and to of what a later document has in
-    /// common with an earlier one.
-    fn compare(&self, places: &[u64], found: &mut Vec<Record>) {
+    /// Compares the places of one anchor, which are in order, and gives out from and to of what a later document
+    /// has in common with an earlier one, as it is found: one anchor may lie in all documents.
+    fn compare(&self, places: &[u64], found: &mut dyn FnMut(Record) -> Result<()>) -> Result<()> {
         let mut rivals: Vec<(usize, Range<usize>)> = Vec::new();
         for place in places {
             let place = *place as usize;
             let within = self.document(place);
-            let before = found.len();
+            let mut common = false;
             for (other, of) in &rivals {
                 if of.start == within.start {
                     continue;
@@ -191,20 +193,22 @@ impl Texts<'_> {
                 let Some((from, to)) = self.common(place, &within, *other, of) else {
                     continue;
                 };
-                found.push((from as u64, to as u64));
+                common = true;
+                found((from as u64, to as u64))?;
                 // Nothing reaches further than this.
                 if to - from == 2 * self.least + self.stretch {
                     break;
                 }
             }
             // What is cut here is no passage that stays.
-            if found.len() == before && rivals.len() < RIVALS {
+            if !common && rivals.len() < RIVALS {
                 let own = rivals.iter().filter(|(_, of)| of.start == within.start);
                 if own.count() < OWN {
                     rivals.push((place, within));
                 }
             }
         }
+        Ok(())
     }
 
     /// The bytes of the document that a place lies in.

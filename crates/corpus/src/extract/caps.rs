@@ -3,7 +3,8 @@
 //! A browser-grade parser makes a tree of anything, and some trees are bombs: a tag that opens
 //! inside a hundred thousand others costs as many steps, and unclosed `<font>`s are copied into
 //! every paragraph that follows. One pass over the angle brackets bounds both. It counts; it
-//! reads no clock, so the same page is refused on every machine.
+//! reads no clock, so the same page is refused on every machine. What comes out is bounded as well:
+//! [`longest_text`].
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,16 @@ impl Default for Caps {
             depth: 400,
         }
     }
+}
+
+/// Bytes of text that a page may give for each of its own, and how many more: rows of a table are padded to its widest,
+/// lines of lists and quotations are indented. A page that people read gives less text than it has bytes.
+const TIMES: usize = 8;
+const ROOM: usize = 4 << 10;
+
+/// How many bytes of text a page of so many bytes may give.
+pub fn longest_text(page: usize) -> usize {
+    page.saturating_mul(TIMES).saturating_add(ROOM)
 }
 
 /// Elements that never have an end tag, or may leave it out: they say nothing about depth.
@@ -148,6 +159,12 @@ pub(super) fn check(html: &str, caps: &Caps) -> Result<(), Refused> {
 
 pub(super) fn too_large(bytes: u64, caps: &Caps) -> Refused {
     let detail = format!("{bytes} bytes, and at most {} are read", caps.bytes);
+    Refused::new(Refusal::TooLarge, detail)
+}
+
+pub(super) fn too_long(page: usize) -> Refused {
+    let most = longest_text(page);
+    let detail = format!("more than {most} bytes of text in a page of {page}");
     Refused::new(Refusal::TooLarge, detail)
 }
 

@@ -9,25 +9,33 @@ use dom_query::{Document, NodeData, NodeRef};
 use super::blocks;
 use super::prepare::{CLOSE, MIDDLE, OPEN};
 
-/// An extractor's HTML as Markdown.
-pub(super) fn markdown(html: &str, blocks: &[String]) -> String {
-    of_tree(&Document::fragment(html).root(), blocks)
+/// How far a line may be indented, in bytes: what lies deeper stands under what it lies in.
+const INDENT: usize = 64;
+
+/// An extractor's HTML as Markdown; `None` where that would be more than `most` bytes.
+pub(super) fn markdown(html: &str, blocks: &[String], most: usize) -> Option<String> {
+    of_tree(&Document::fragment(html).root(), blocks, most)
 }
 
-/// What an extractor left of a tree as Markdown.
-pub(super) fn of_tree(node: &NodeRef<'_>, blocks: &[String]) -> String {
+/// What an extractor left of a tree as Markdown; `None` where that would be more than `most` bytes.
+pub(super) fn of_tree(node: &NodeRef<'_>, blocks: &[String], most: usize) -> Option<String> {
     let mut render = Render {
-        blocks,
+        blocks: blocks.iter().map(|block| Some(block.as_str())).collect(),
+        room: Some(most),
         ..Render::default()
     };
     render.children(node, 0);
     render.flush();
-    render.finish()
+    render.room?;
+    Some(render.finish())
 }
 
 #[derive(Default)]
 struct Render<'a> {
-    blocks: &'a [String],
+    /// Those that have not been put back yet: each is, once.
+    blocks: Vec<Option<&'a str>>,
+    /// How many bytes there may be yet; `None` where there were too many.
+    room: Option<usize>,
     /// Finished blocks: the text, and whether it hangs tightly under the one before.
     done: Vec<(String, bool)>,
     /// The words of the block under way.
@@ -81,7 +89,9 @@ impl Render<'_> {
             "blockquote" => {
                 self.flush();
                 let before = self.indent.len();
-                self.indent.push_str("> ");
+                if before < INDENT {
+                    self.indent.push_str("> ");
+                }
                 self.children(node, depth);
                 self.flush();
                 self.indent.truncate(before);
@@ -146,7 +156,7 @@ impl Render<'_> {
             self.indent,
             outer.unwrap_or_default()
         ));
-        if self.indent.len() < 64 {
+        if before < INDENT {
             self.indent.extend(std::iter::repeat_n(' ', bullet.len()));
         }
         self.children(node, depth);
@@ -202,17 +212,18 @@ impl Render<'_> {
             };
             self.words(before);
             let (number, words) = after.split_once(MIDDLE).unwrap_or((after, ""));
-            match number
-                .trim()
-                .parse::<usize>()
-                .ok()
-                .and_then(|at| self.blocks.get(at))
+            let place = number.trim().parse::<usize>().ok();
+            match place
+                .and_then(|at| self.blocks.get_mut(at))
+                .map(Option::take)
             {
-                Some(block) => {
+                Some(Some(block)) => {
                     self.block(block);
                     self.inside_block = true;
                     rest = words;
                 }
+                // It stands elsewhere already: here its words do.
+                Some(None) => rest = words,
                 None => rest = after,
             }
         }
@@ -263,6 +274,9 @@ impl Render<'_> {
     }
 
     fn push(&mut self, text: &str, tight: bool) {
+        let Some(room) = self.room else {
+            return;
+        };
         let mut block = String::new();
         let mut first = self.bullet.take();
         for line in text.split('\n') {
@@ -279,6 +293,8 @@ impl Render<'_> {
             }
             block.push_str(line);
         }
+        // With the line breaks in front of it.
+        self.room = room.checked_sub(block.len() + 2);
         self.done.push((block, tight));
     }
 

@@ -3,7 +3,8 @@
 //! Code blocks, headings, tables of data and formulas are turned into what they shall be in the end, Markdown,
 //! before any extractor sees the page. In the tree stays a paragraph of their words between two
 //! private marks, `U+E000 number U+E001 words U+E002`, so that an extractor weighs them as the
-//! text they are; [`super::markdown`] puts the kept block in the place of what comes back.
+//! text they are; [`super::markdown`] puts the kept block in the place of what comes back. A page that has
+//! these marks itself, in whatever spelling, loses them before.
 
 use dom_query::{Document, NodeData, NodeId, NodeRef};
 
@@ -31,13 +32,12 @@ pub(super) struct Prepared {
 /// The caps' refusals.
 pub(super) fn prepare(html: &str, caps: &Caps) -> Result<Prepared, Refused> {
     caps::check(html, caps)?;
-    // The marks are ours alone from here on.
-    let foreign = memchr::memmem::find(html.as_bytes(), b"\xEE\x80").is_some();
-    let document = if foreign {
-        Document::from(html.replace([OPEN, MIDDLE, CLOSE], ""))
-    } else {
-        Document::from(html)
-    };
+    let document = Document::from(html);
+    // The marks are ours alone from here on: they may stand there as they are, or as `&#57344;`.
+    let has = |piece: &[u8]| memchr::memmem::find(html.as_bytes(), piece).is_some();
+    if has(b"\xEE\x80") || has(b"&#") {
+        disown(&document);
+    }
     let (edits, about) = look(&document, caps)?;
     let mut blocks = Vec::new();
     for (id, edit) in edits {
@@ -55,6 +55,16 @@ pub(super) fn prepare(html: &str, caps: &Caps) -> Result<Prepared, Refused> {
                 node.replace_with(&paragraph);
                 blocks.push(block);
             }
+            Edit::Unwrap => {
+                if let Some(first) = node.first_child() {
+                    node.insert_siblings_before(&first);
+                }
+                node.remove_from_parent();
+            }
+            Edit::Rename(name) => {
+                node.remove_all_attrs();
+                node.rename(name);
+            }
         }
     }
     Ok(Prepared {
@@ -64,10 +74,40 @@ pub(super) fn prepare(html: &str, caps: &Caps) -> Result<Prepared, Refused> {
     })
 }
 
+/// Takes our marks out of the words and attributes of a page.
+fn disown(document: &Document) {
+    const MARKS: [char; 3] = [OPEN, MIDDLE, CLOSE];
+    blocks::walk(&document.root(), &mut |node, entering| {
+        if entering {
+            node.update(|tree_node| match &mut tree_node.data {
+                NodeData::Text { contents } if contents.contains(MARKS) => {
+                    *contents = contents.replace(MARKS, "").into();
+                }
+                NodeData::Element(element) => {
+                    for attribute in &mut element.attrs {
+                        if attribute.value.contains(MARKS) {
+                            attribute.value = attribute.value.replace(MARKS, "").into();
+                        }
+                    }
+                }
+                _ => {}
+            });
+        }
+        true
+    });
+}
+
 enum Edit {
     Remove,
     Inline(String),
-    Block { block: String, words: String },
+    Block {
+        block: String,
+        words: String,
+    },
+    /// What is in it takes its place.
+    Unwrap,
+    /// It stays with all that is in it, as an element that says nothing.
+    Rename(&'static str),
 }
 
 /// One walk over the tree in its order: what to change, and what the head says.
@@ -76,6 +116,7 @@ fn look(document: &Document, caps: &Caps) -> Result<(Vec<(NodeId, Edit)>, About)
     let mut about = About::default();
     let mut depth = 0u64;
     let mut nodes = 0u64;
+    let mut figures = Figures::default();
     let root = document.root();
     let mut node = root.first_child();
     while let Some(current) = node {
@@ -84,6 +125,7 @@ fn look(document: &Document, caps: &Caps) -> Result<(Vec<(NodeId, Edit)>, About)
             return Err(caps::too_many(nodes, caps)); // text nodes count here too
         }
         let edit = judge(&current, &mut about);
+        figures.meet(&current, depth, edit.as_ref(), &mut edits);
         let inside = match edit {
             None => current.first_child(),
             Some(edit) => {
@@ -147,7 +189,6 @@ fn judge(node: &NodeRef<'_>, about: &mut About) -> Option<Edit> {
         "math" => Some(Edit::Inline(formula::mathml(node))),
         "pre" => code(node),
         "table" => table(node),
-        "figure" => figure(node),
         "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => heading(name, node),
         // An anchor marks a place and says nothing; in a heading it costs extractors the heading.
         "a" if node.first_child().is_none() && !node.has_attr("href") => Some(Edit::Remove),
@@ -215,27 +256,92 @@ fn heading(name: &str, node: &NodeRef<'_>) -> Option<Edit> {
     })
 }
 
-/// A figure that shows one piece of code, as blogs set it: extractors drop figures with all that is in them.
-fn figure(node: &NodeRef<'_>) -> Option<Edit> {
-    let mut codes = 0;
-    let mut shown = None;
-    for inside in node.descendants_it() {
-        match blocks::element(&inside).as_deref() {
-            Some("img" | "video" | "p") => return None,
-            Some("pre") => codes += 1,
-            Some("table") => {}
-            _ => continue,
+/// Paragraphs that a figure may have beside its picture; one that has more was never closed.
+const CAPTION: usize = 3;
+
+/// The figures around the node that a walk is at, from the outermost to the innermost.
+///
+/// Extractors drop figures with all that is in them. One that shows code or a table, as blogs set these, or that was
+/// never closed and holds the page, gives way to what is in it, and its caption becomes a paragraph.
+#[derive(Default)]
+struct Figures {
+    open: Vec<Figure>,
+    /// Paragraphs met since the outermost was opened.
+    paragraphs: usize,
+}
+
+struct Figure {
+    id: NodeId,
+    depth: u64,
+    captions: Vec<(NodeId, &'static str)>,
+    kept: bool,
+}
+
+impl Figures {
+    /// Looks at the next node of a walk, which lies so deep, and at what becomes of it.
+    fn meet(
+        &mut self,
+        node: &NodeRef<'_>,
+        depth: u64,
+        edit: Option<&Edit>,
+        edits: &mut Vec<(NodeId, Edit)>,
+    ) {
+        while self.open.pop_if(|figure| figure.depth >= depth).is_some() {}
+        let name = blocks::element(node);
+        let name = name.as_deref().unwrap_or_default();
+        match name {
+            "figure" => {
+                let (id, captions) = (node.id, Vec::new());
+                if self.open.is_empty() {
+                    self.paragraphs = 0;
+                }
+                self.open.push(Figure {
+                    id,
+                    depth,
+                    captions,
+                    kept: false,
+                });
+            }
+            _ if self.open.is_empty() => {}
+            "figcaption" => self.caption(node, edits),
+            "pre" | "table" if matches!(edit, Some(Edit::Block { .. })) => self.keep(edits),
+            "p" | "li" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
+                self.paragraphs += 1;
+                if self.paragraphs > CAPTION {
+                    self.keep(edits);
+                }
+            }
+            _ => {}
         }
-        shown = shown.or(Some(inside));
     }
-    let shown = shown?;
-    match (shown.has_name("pre"), codes) {
-        (true, 1) => code(&shown),
-        // With its line numbers beside it.
-        (false, 1 | 2) => {
-            blocks::listing(&shown).map(|(block, words)| Edit::Block { block, words })
+
+    fn caption(&mut self, node: &NodeRef<'_>, edits: &mut Vec<(NodeId, Edit)>) {
+        let blocks = node.children_it(false).any(|child| {
+            let name = blocks::element(&child);
+            matches!(
+                name.as_deref(),
+                Some("p" | "div" | "ul" | "ol" | "dl" | "pre" | "table" | "blockquote" | "figure")
+                    | Some("h1" | "h2" | "h3" | "h4" | "h5" | "h6")
+            )
+        });
+        let name = if blocks { "div" } else { "p" };
+        match self.open.last_mut() {
+            Some(figure) if !figure.kept => figure.captions.push((node.id, name)),
+            _ => edits.push((node.id, Edit::Rename(name))),
         }
-        _ => None,
+    }
+
+    /// Keeps what is in the open figures. Where one is kept, so are those around it: each is met here once.
+    fn keep(&mut self, edits: &mut Vec<(NodeId, Edit)>) {
+        let fresh = self.open.iter().rev().take_while(|figure| !figure.kept);
+        let from = self.open.len() - fresh.count();
+        // From the outermost inwards: so each node is moved once.
+        for figure in &mut self.open[from..] {
+            figure.kept = true;
+            edits.push((figure.id, Edit::Unwrap));
+            let captions = figure.captions.drain(..);
+            edits.extend(captions.map(|(id, name)| (id, Edit::Rename(name))));
+        }
     }
 }
 

@@ -66,6 +66,136 @@ fn code_in_a_figure_is_kept() {
     }
 }
 
+/// A caption, a paragraph beside it, and all that follows a figure without an end: none goes with the code.
+#[test]
+fn a_figure_with_code_loses_nothing_else() {
+    let code =
+        "<pre><code class=language-python>def salt(water):\n    return water * 0.1\n</code></pre>";
+    let fence = "```python\ndef salt(water):\n    return water * 0.1\n```";
+    let table =
+        "<table><tr><th>달</th><th>온도</th></tr><tr><td>십이월</td><td>4도</td></tr></table>";
+    let rows = "| 달 | 온도 |\n| --- | --- |\n| 십이월 | 4도 |";
+    let said = "소금물의 세기를 셈하는 짧은 프로그램";
+    let (before, rest) = PAGE.split_once("<div class=\"highlight-python\">").unwrap();
+    let (_, after) = rest.split_once("</div></div>").unwrap();
+    let caption = format!("<figcaption>{said}</figcaption>");
+    let long = format!("<figcaption><div><p>{said}</p></div></figcaption>");
+    let nested =
+        format!("<figure><div>{caption}</div>").repeat(50) + code + &"</figure>".repeat(50);
+    let cases = [
+        (
+            format!("<figure class=highlight>{caption}{code}</figure>"),
+            fence,
+            said,
+        ),
+        (
+            format!("<figure>{code}<ul><li>{said}</li></ul></figure>"),
+            fence,
+            said,
+        ),
+        (
+            format!("<figure><img src=a>{code}{long}</figure>"),
+            fence,
+            said,
+        ),
+        (
+            format!("<figure class=wp-block-table>{table}{caption}</figure>"),
+            rows,
+            said,
+        ),
+        (format!("<figure>{code}"), fence, "손맛이 제일이라고"),
+        (nested, fence, said),
+        // No code, but a figure that holds the rest of the page.
+        (
+            format!("<figure><img src=a><p>{said}</p><p>{said}.</p><p>{said}!</p>{code}"),
+            fence,
+            said,
+        ),
+        (
+            "<figure><img src=a>".to_owned(),
+            "손맛이 제일이라고",
+            "한 달쯤 익힌 다음에",
+        ),
+    ];
+    for mode in [Mode::Quality, Mode::Fast] {
+        for (number, (figure, shown, beside)) in cases.iter().enumerate() {
+            let filler =
+                format!("<p>{}</p>", "이 이야기는 아직 끝나지 않았다. ".repeat(3)).repeat(3);
+            let text = text(&format!("{before}{figure}{filler}{after}"), mode);
+            for wanted in [*shown, *beside, "속을 넣는다", "한 달쯤 익힌 다음에"] {
+                assert!(
+                    text.contains(wanted),
+                    "{mode:?}, {number}: no {wanted}:\n{text}"
+                );
+            }
+        }
+    }
+}
+
+/// A page cannot ask for a block of code by the marks that stand for it, in no spelling.
+#[test]
+fn the_marks_of_blocks_are_nobodys_but_ours() {
+    let code = format!("<pre>{}</pre>", "salt(water, 0.1)\n".repeat(200));
+    let spellings = [
+        "\u{E000}0\u{E001}\u{E002}",
+        "&#57344;0&#57345;&#57346;",
+        "&#xE000;3&#xe001 소금&#xE002;",
+        "<math alttext='&#57344;3&#57345;&#57346;'><mi>x</mi></math>",
+    ];
+    let (before, after) = PAGE.split_once("<blockquote>").unwrap();
+    for spelling in spellings {
+        let asked = format!("<p>소금을 조금씩 더 넣는다 {}</p>", spelling.repeat(200));
+        let articles = spelling
+            .replace("&#57344;", "\\uE000")
+            .replace("&#57345;", "\\uE001");
+        let linked = format!(
+            "<script type='application/ld+json'>{{\"@type\":\"Article\",\"articleBody\":\"{}\"}}</script>",
+            articles.repeat(300).replace('<', "")
+        );
+        for mode in [Mode::Quality, Mode::Fast] {
+            for page in [
+                format!("{before}{code}{asked}<blockquote>{after}"),
+                format!("<html><head>{linked}</head><body>{code}{asked}</body></html>"),
+            ] {
+                let text = text(&page, mode);
+                let times = text.matches("```\nsalt(water").count();
+                assert!(times <= 1, "{mode:?}, {spelling}: {times} times");
+                assert!(text.len() <= longest_text(page.len()));
+            }
+        }
+    }
+}
+
+/// Lines that are short in the page and long in Markdown: what grows beyond measure is refused, not written.
+#[test]
+fn a_text_is_no_longer_than_its_page_allows() {
+    let head = (0..64)
+        .map(|number| format!("<th>{number}"))
+        .collect::<String>();
+    let tables = format!(
+        "<table><tr>{head}{}</table>",
+        "<tr><td>가<td>나".repeat(1_500)
+    )
+    .repeat(3);
+    let quoted = "<blockquote>".repeat(300) + &"<p>가나다 마바사.".repeat(3_000);
+    for mode in [Mode::Quality, Mode::Fast] {
+        for page in [&tables, &quoted] {
+            let page = format!(
+                "<article><p>{}</p>{page}</article>",
+                "긴 글이다. ".repeat(60)
+            );
+            match main_text(&page, mode, &Caps::default()) {
+                Ok(found) => assert!(found.text.len() <= longest_text(page.len())),
+                Err(refused) => assert_eq!(refused.refusal, Refusal::TooLarge, "{refused:?}"),
+            }
+        }
+    }
+    let document = dom_query::Document::fragment("<p>가나다</p><p>라마바</p>");
+    let written = |most| markdown::of_tree(&document.root(), &[], most);
+    assert_eq!(written(22).as_deref(), Some("가나다\n\n라마바"));
+    assert_eq!(written(21), None);
+}
+
 #[test]
 fn a_page_is_asked_about_itself() {
     let about = main_text(PAGE, Mode::Fast, &Caps::default()).unwrap().about;

@@ -1,5 +1,8 @@
 //! Breaking the disk and the readers of pages on purpose, so that tests can show that nothing is lost. Hidden from
 //! help.
+//!
+//! A broken disk changes no byte of what is made in the end. Pages that are spoilt are refused, under the key of a run
+//! that refuses none of them: the run says so aloud, and the manifest keeps it.
 
 use crate::extractor::{self, Spoil};
 use anyhow::Result;
@@ -14,10 +17,10 @@ pub(crate) struct Fault {
     /// Let the k-th write, rename or fsync fail as a full disk does
     #[arg(long, global = true, hide = true, value_name = "K")]
     disk_full_at: Option<u64>,
-    /// Let the reading of a page with this word in it never end
+    /// Let the reading of a page with this word in it never end: what is made is for a test only, and says so
     #[arg(long, global = true, hide = true, value_name = "WORD")]
     hang_on: Option<String>,
-    /// Let the process that reads a page with this word in it die
+    /// Let the process that reads a page with this word in it die: what is made is for a test only, and says so
     #[arg(long, global = true, hide = true, value_name = "WORD")]
     crash_on: Option<String>,
 }

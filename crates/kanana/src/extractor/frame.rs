@@ -2,20 +2,18 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-/// Longer than any page or text: who says so does not speak this language.
-const LONGEST: u64 = 1 << 40;
-
 /// Writes a piece.
 pub(super) fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     to.write_all(&(bytes.len() as u64).to_le_bytes())?;
     to.write_all(bytes)
 }
 
-/// Reads a piece; `None` where the pipe ends before it.
+/// Reads a piece of at most so many bytes; `None` where the pipe ends before it.
 ///
 /// # Errors
-/// The pipe's; one that ends within a piece; a length that cannot be.
-pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+/// The pipe's; one that ends within a piece; a longer piece, as [`ErrorKind::InvalidData`]: who says so does not
+/// speak this language.
+pub(super) fn read(from: &mut impl Read, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut length = Vec::new();
     from.by_ref().take(8).read_to_end(&mut length)?;
     if length.is_empty() {
@@ -23,7 +21,7 @@ pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     }
     let length = <[u8; 8]>::try_from(length).map_err(|_| ErrorKind::UnexpectedEof)?;
     let length = u64::from_le_bytes(length);
-    if length > LONGEST {
+    if length > most {
         return Err(ErrorKind::InvalidData.into());
     }
     // Nothing is reserved that was only promised.
@@ -47,15 +45,18 @@ mod tests {
         }
         let mut from = pipe.as_slice();
         let mut pieces = Vec::new();
-        while let Some(piece) = read(&mut from).expect("whole") {
+        while let Some(piece) = read(&mut from, 9).expect("whole") {
             pieces.push(String::from_utf8(piece).expect("text"));
         }
         assert_eq!(pieces, ["", "가나다", "끝"]);
         for cut in [3, 8 + 8 + 2] {
             let mut from = &pipe[..cut];
-            let broken = std::iter::repeat_with(|| read(&mut from)).find(|piece| piece.is_err());
+            let broken = std::iter::repeat_with(|| read(&mut from, 9)).find(|piece| piece.is_err());
             assert!(broken.is_some(), "cut at {cut}");
         }
-        assert!(read(&mut [0xff; 20].as_slice()).is_err());
+        for (mut from, most) in [(&[0xff; 20][..], 1 << 30), (&pipe[8..], 8)] {
+            let error = read(&mut from, most).expect_err("too long");
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+        }
     }
 }

@@ -1,39 +1,83 @@
 use super::*;
 
-/// A shell that speaks as a child does, and then does something else.
-fn watched(script: &str) -> Watched {
-    let ready = r"printf '\005\000\000\000\000\000\000\000ready'";
+const PAGE: &str = "<p>글</p>";
+const READY: &str = r"printf '\005\000\000\000\000\000\000\000ready'";
+/// An answer: the refusal `no_text`.
+const ANSWER: &str = r#"printf '\071\000\000\000\000\000\000\000%s' '{"Err":{"refusal":"no_text","detail":"0123456789abcdef"}}'"#;
+
+/// What a child does with a question: it reads all of it and says so.
+fn take() -> String {
+    let question = Question {
+        mode: Mode::Fast,
+        caps: Caps::default(),
+    };
+    let question = serde_json::to_vec(&question).expect("JSON");
+    let bytes = 8 + question.len() + 8 + PAGE.len();
+    format!(r"head -c {bytes} > /dev/null; printf '\005\000\000\000\000\000\000\000taken'")
+}
+
+/// A shell that gets ready as a child does, and then does something else.
+fn ready(script: &str) -> Watched {
     Watched {
         program: "/bin/sh".into(),
-        words: vec!["-c".to_owned(), format!("{ready}; {script}")],
+        words: vec!["-c".to_owned(), format!("{READY}; {script}")],
         seconds: 1,
         wall: Duration::from_secs(1),
+        pause: Duration::from_millis(1),
         idle: Mutex::default(),
     }
 }
 
+/// One that takes a page as well.
+fn watched(script: &str) -> Watched {
+    ready(&format!("{}; {script}", take()))
+}
+
+/// What reading the page comes to.
+fn outcome(watched: &Watched) -> Result<Refused> {
+    let outcome = watched.main_text(PAGE, Mode::Fast, &Caps::default());
+    outcome.map(|answer| answer.expect_err("a refusal"))
+}
+
 fn refused(script: &str) -> Refused {
-    watched(script)
-        .main_text("<p>글</p>", Mode::Fast, &Caps::default())
-        .expect("a child")
-        .expect_err("a refusal")
+    outcome(&watched(script)).expect("a verdict")
 }
 
 #[test]
 fn a_child_that_waits_and_does_not_answer_is_ended_by_the_clock() {
-    let refused = refused("while read x; do :; done; exec sleep 1000");
+    let refused = refused("exec sleep 1000");
     assert_eq!(refused.refusal, Refusal::TimedOut);
     assert_eq!(refused.detail, "no answer within 1 s");
+}
+
+#[test]
+fn a_child_that_waited_once_is_no_verdict() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let once = folder.path().join("once");
+    let script = format!("mkdir {} && exec sleep 1000; {ANSWER}", once.display());
+    assert_eq!(refused(&script).refusal, Refusal::NoText);
+    assert!(once.is_dir());
 }
 
 #[test]
 fn a_child_that_computes_is_ended_by_the_kernel() {
     let mut watched = watched("ulimit -S -t 1; while :; do :; done");
     watched.wall = Duration::from_secs(1000);
-    let refused = watched.main_text("<p>글</p>", Mode::Fast, &Caps::default());
-    let refused = refused.expect("a child").expect_err("a refusal");
+    let refused = outcome(&watched).expect("a verdict");
     assert_eq!(refused.refusal, Refusal::TimedOut);
     assert_eq!(refused.detail, "more than 1 s of processor time");
+}
+
+/// What it read before may have cost it the time: the page is asked for again where nothing was read before.
+#[test]
+fn a_child_that_read_other_pages_does_not_condemn_one() {
+    let second = "ulimit -S -t 1; while :; do :; done";
+    let mut watched = watched(&format!("{ANSWER}; {}; {second}", take()));
+    watched.wall = Duration::from_secs(1000);
+    for _ in 0..2 {
+        let refused = outcome(&watched).expect("a verdict");
+        assert_eq!(refused.refusal, Refusal::NoText);
+    }
 }
 
 #[test]
@@ -44,19 +88,59 @@ fn a_child_that_dies_again_and_again_is_the_pages_fault() {
         refused.detail,
         "the process that read it died 3 times, the last time of SIGSEGV"
     );
-    let refused = self::refused("kill -KILL $$");
-    assert!(refused.detail.contains("killed 10 times"), "{refused:?}");
     // One that ends by itself, or says half a word.
     for script in ["exit 0", "exit 3", r"printf '\007\000'"] {
         assert_eq!(self::refused(script).refusal, Refusal::Crashed, "{script}");
     }
+    // One that says what is no answer, and goes on.
+    for script in [
+        r"printf '\377\377\377\377\377\377\377\377'; exec sleep 1000",
+        r"printf '\002\000\000\000\000\000\000\000{]'; exec sleep 1000",
+    ] {
+        let refused = self::refused(script);
+        assert_eq!(refused.refusal, Refusal::Crashed, "{script}");
+        assert!(refused.detail.ends_with("an answer that is none"));
+    }
+}
+
+#[test]
+fn a_child_that_is_ended_by_others_is_no_verdict() {
+    for ended in [
+        watched("kill -KILL $$"),
+        watched("kill -TERM $$"),
+        // Gone before they had the page, of whatever it was.
+        ready("exit 3"),
+        ready("kill -SEGV $$"),
+    ] {
+        let error = format!("{:#}", outcome(&ended).expect_err("an error"));
+        assert!(error.contains("ended 10 times"), "{error}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn whom_a_child_started_goes_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = folder.path().join("number");
+    let script = format!("sleep 1000 & echo $! > {}; wait", said.display());
+    assert_eq!(refused(&script).refusal, Refusal::TimedOut);
+    let number = std::fs::read_to_string(&said).expect("a number");
+    let stat = format!("/proc/{}/stat", number.trim());
+    // It may stay as a zombie until somebody takes it in.
+    let lives = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    for _ in 0..500 {
+        if !lives() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!lives(), "{stat}");
 }
 
 #[test]
 fn what_cannot_be_started_is_an_error_and_no_verdict() {
     let check = |watched: Watched, words: &str| {
-        let outcome = watched.main_text("<p>글</p>", Mode::Fast, &Caps::default());
-        let error = format!("{:#}", outcome.expect_err("an error"));
+        let error = format!("{:#}", outcome(&watched).expect_err("an error"));
         assert!(
             error.contains(words) && error.contains("page_seconds"),
             "{error}"
@@ -65,9 +149,11 @@ fn what_cannot_be_started_is_an_error_and_no_verdict() {
     let mut absent = watched("");
     absent.program = "/there/is/none".into();
     check(absent, "could not be started");
-    let mut other = watched("");
-    other.words[1] = r"printf '\001\000\000\000\000\000\000\000x'; sleep 1000".to_owned();
-    check(other, "another program");
+    for said in [r"\001\000\000\000\000\000\000\000x", "Usage: another"] {
+        let mut other = watched("");
+        other.words[1] = format!("printf '{said}'; exec sleep 1000");
+        check(other, "another program");
+    }
     let mut brief = watched("");
     brief.words[1] = "exit 1".to_owned();
     check(brief, "ended at once");

@@ -31,6 +31,7 @@ pub(crate) struct Inputs {
 
 impl Stage for Extract {
     const NAME: &'static str = "extract";
+    const VERSION: u32 = 2; // figures keep their captions, blocks stand once, texts are bounded by their pages
     const SUMMARY: &'static str =
         "finds the text of raw pages: WARC, HTML, Wikipedia, TeX; every refusal has a reason";
     type Inputs = Inputs;
@@ -83,9 +84,14 @@ impl Stage for Extract {
             Some(lists) => Lists::load(lists.path())?,
             None => Lists::default(),
         };
-        let extractor = context
-            .resource::<Extractors>()?
-            .within(self.0.page_seconds)?;
+        let extractors = *context.resource::<Extractors>()?;
+        if let Some(spoilt) = extractors.spoilt() {
+            context.message(&format!(
+                "pages are spoilt on purpose by {spoilt}: this corpus is for a test only, and its manifest says so"
+            ));
+            out.note("spoilt on purpose", spoilt);
+        }
+        let extractor = extractors.within(self.0.page_seconds)?;
         let partial = context.partial()?.to_path_buf();
         let account = corpus::harvest(
             &source,

@@ -100,6 +100,13 @@ fn a_page_that_never_ends_and_one_that_kills_are_refused_by_name() {
     assert_eq!(refused["crashed"], 1, "{refused}");
     assert_eq!(account["records"], 201);
     assert_eq!(account["statistics"]["total"]["documents"], 197);
+    // Whoever looks at it can tell that it was made so.
+    let manifest =
+        fs::read_to_string(trial.artifact("corpus").join("manifest.json")).expect("there");
+    assert!(
+        manifest.contains("--hang-on 끝없이 --crash-on 와르르"),
+        "{manifest}"
+    );
     for (id, reason) in [("007.html", "timed_out"), ("011.html", "crashed")] {
         let answer = trial.ok(&["why-dropped", "corpus", "--id", id]);
         assert!(answer.contains(reason), "{answer}");
@@ -178,6 +185,57 @@ fn readers_killed_at_random_moments_change_nothing_and_none_is_left() {
     assert!(readers.is_empty(), "readers outlive their run: {readers:?}");
     trial.ok(&run("r.toml", &[]));
     assert!(taken(&trial) == wanted);
+}
+
+/// Seconds of processor time that a process has used, in hundredths.
+#[cfg(target_os = "linux")]
+fn used(process: &str) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut fields = fields.split_whitespace().skip(11);
+    fields
+        .next()
+        .and_then(|used| used.parse().ok())
+        .unwrap_or(0)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reader_that_hangs_does_not_outlive_its_run() {
+    let trial = Trial::new();
+    pages(&trial);
+    trial.write("r.toml", recipe("mode = \"fast\", page_seconds = 600"));
+    let spoilt = ["--threads", "1", "--hang-on", "끝없이"];
+    let mut running = trial
+        .command(&run("r.toml", &spoilt))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    // Two hundred such pages do not take a second: one that has used up two is at the page that never ends.
+    let reader = loop {
+        assert!(running.try_wait().expect("a process").is_none(), "it ended");
+        let readers = children(running.id());
+        if let Some(reader) = readers.into_iter().find(|reader| used(reader) > 200) {
+            break reader;
+        }
+        sleep(Duration::from_millis(20));
+    };
+    running.kill().expect("SIGKILL");
+    running.wait().expect("gone");
+    let reads = || {
+        let words = fs::read_to_string(format!("/proc/{reader}/cmdline"));
+        words.is_ok_and(|words| words.contains("pages"))
+    };
+    for _ in 0..500 {
+        if !reads() {
+            return;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    // Nobody else would end it.
+    let _ = Command::new("kill").args(["-9", &reader]).output();
+    panic!("reader {reader} outlives its run");
 }
 
 #[test]
