@@ -279,7 +279,7 @@ impl Unit {
 /// Large numbers with three digits: `1.23e15` above a million of millions, else with a letter.
 fn quantity(value: f64) -> String {
     match value.abs() {
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         size if size >= 1e12 => format!("{value:.2e}"),
         size if size >= 1e9 => format!("{:.2}G", value / 1e9),
         size if size >= 1e6 => format!("{:.2}M", value / 1e6),

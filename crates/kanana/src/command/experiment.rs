@@ -75,7 +75,13 @@ impl ExperimentCommand {
 
         let findings = measure::findings(&design, &store)?;
         let written = serde_json::to_string_pretty(&findings)? + "\n";
-        let write = |path: PathBuf, text: &str| {
+        let write = |path: PathBuf, text: &str| -> Result<()> {
+            if let Some(folder) = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+            {
+                disk::create_dir(folder)?;
+            }
             disk::write(&path, text.as_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))
         };

@@ -356,7 +356,9 @@ fn the_experiments_of_this_project_are_sound() {
         names.push(plan["experiment"].as_str().expect("a name").to_owned());
     }
     let claims = fs::read_to_string(root.join("claims.toml")).expect("claims");
-    let lists = claims.lines().filter_map(|line| line.strip_prefix("experiments = "));
+    let lists = claims
+        .lines()
+        .filter_map(|line| line.strip_prefix("experiments = "));
     let lists = lists.map(|list| serde_json::from_str::<Vec<String>>(list).expect("a list"));
     let named: Vec<String> = lists.flatten().collect();
     for name in &named {
