@@ -29,6 +29,11 @@ pub struct Arm {
 }
 
 impl Arm {
+    /// What it is, in words: what is said of it, else its differences.
+    pub fn in_words(&self) -> String {
+        in_words(&self.says, &self.differences())
+    }
+
     /// The differences as a person reads them: `untrained.with.shape.layers = 8`.
     pub fn differences(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -80,6 +85,14 @@ impl Arm {
         }
         steps.extend(self.step.iter().cloned());
         Ok(steps)
+    }
+}
+
+/// What is said of an arm, else its differences.
+pub(crate) fn in_words(says: &str, differences: &[String]) -> String {
+    match says {
+        "" => differences.join("; "),
+        says => says.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! `claims.toml` has one `[[claim]]` a row; the figures come from the findings of the experiments it names, so that
 //! a table can never say other numbers than the experiments do.
 
+use crate::arm::in_words;
 use crate::{Drawn, Findings, Unit};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
@@ -137,7 +138,7 @@ fn told(findings: &Findings, names: &[String]) -> String {
             "{}, {}: {}, {}",
             drawn.name,
             drawn.outcome,
-            difference(drawn, unit(findings, drawn)),
+            drawn.written(findings),
             drawn.verdict.words(drawn.ours)
         )
     };
@@ -146,12 +147,6 @@ fn told(findings: &Findings, names: &[String]) -> String {
 
 /// More comparisons than these are told by their sum, and stand in the experiment's own section.
 const MOST_IN_A_ROW: usize = 4;
-
-fn unit(findings: &Findings, drawn: &Drawn) -> Unit {
-    let mut outcomes = findings.outcomes.iter();
-    let found = outcomes.find(|outcome| outcome.name == drawn.outcome);
-    found.map_or(Unit::Number, |outcome| outcome.unit)
-}
 
 /// One experiment's section.
 fn one(name: &str, findings: &Findings) -> String {
@@ -163,18 +158,14 @@ fn one(name: &str, findings: &Findings) -> String {
     );
     text.push_str("| arm | differences | tokens | training FLOPs | teachers' FLOPs |\n|---|---|---|---|---|\n");
     for arm in &findings.arms {
-        let says = match arm.says.is_empty() {
-            true => arm.differences.join("; "),
-            false => arm.says.clone(),
-        };
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} |",
             cell(&arm.name),
-            cell(&says),
-            quantity(arm.spent.tokens),
-            quantity(arm.spent.flops),
-            quantity(arm.spent.teacher_flops)
+            cell(&in_words(&arm.says, &arm.differences)),
+            page::quantity(arm.spent.tokens),
+            page::quantity(arm.spent.flops),
+            page::quantity(arm.spent.teacher_flops)
         );
     }
     text.push_str("\n| outcome |");
@@ -206,14 +197,13 @@ fn one(name: &str, findings: &Findings) -> String {
         "\n| comparison | outcome | difference | expected | verdict |\n|---|---|---|---|---|\n",
     );
     for drawn in &findings.contrasts {
-        let unit = unit(findings, drawn);
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} |",
             cell(&drawn.name),
             cell(&drawn.outcome),
-            difference(drawn, unit),
-            drawn.expected(unit),
+            drawn.written(findings),
+            drawn.expected(findings),
             drawn.verdict.words(drawn.ours)
         );
     }
@@ -223,24 +213,32 @@ fn one(name: &str, findings: &Findings) -> String {
     text
 }
 
-/// A difference as it is written in a table.
-fn difference(drawn: &Drawn, unit: Unit) -> String {
-    drawn.difference.map_or_else(
-        || format!("– ({} seeds have all values)", drawn.seeds),
-        |interval| {
-            format!(
-                "{} ({} to {})",
-                unit.signed(interval.mean),
-                unit.signed(interval.low),
-                unit.signed(interval.high)
-            )
-        },
-    )
-}
-
 impl Drawn {
+    /// How its outcome is written.
+    fn unit(&self, findings: &Findings) -> Unit {
+        let mut outcomes = findings.outcomes.iter();
+        let found = outcomes.find(|outcome| outcome.name == self.outcome);
+        found.map_or(Unit::Number, |outcome| outcome.unit)
+    }
+
+    /// The difference with its interval, in words; of how many seeds, where some are missing.
+    pub fn written(&self, findings: &Findings) -> String {
+        let (unit, seeds) = (self.unit(findings), findings.seeds.len());
+        let Some(interval) = self.difference else {
+            return format!("– ({} of {seeds} seeds have all values)", self.seeds);
+        };
+        let some = match self.seeds == seeds {
+            true => String::new(),
+            false => format!(", {} of {seeds} seeds", self.seeds),
+        };
+        let [middle, low, high] =
+            [interval.mean, interval.low, interval.high].map(|value| unit.signed(value));
+        format!("{middle} ({low} to {high}{some})")
+    }
+
     /// What should come out, in words: whose word it is, which way, how much.
-    pub fn expected(&self, unit: Unit) -> String {
+    pub fn expected(&self, findings: &Findings) -> String {
+        let unit = self.unit(findings);
         let Some(expect) = self.expect else {
             return "–".to_owned();
         };
@@ -260,9 +258,9 @@ impl Unit {
     /// A value for people.
     pub fn written(self, value: f64) -> String {
         match self {
-            Unit::Number => format!("{value:.4}"),
-            Unit::Share => format!("{:.1} %", value * 100.0),
-            Unit::Quantity => quantity(value),
+            Unit::Number => page::fixed(value, 4),
+            Unit::Share => page::percent(value, 1),
+            Unit::Quantity => page::quantity(value),
         }
     }
 
@@ -270,21 +268,9 @@ impl Unit {
     pub fn signed(self, value: f64) -> String {
         let sign = if value < 0.0 { "−" } else { "+" };
         match self {
-            Unit::Share => format!("{sign}{:.1} points", value.abs() * 100.0),
+            Unit::Share => format!("{sign}{} points", page::fixed(value.abs() * 100.0, 1)),
             Unit::Number | Unit::Quantity => format!("{sign}{}", self.written(value.abs())),
         }
-    }
-}
-
-/// Large numbers with three digits: `1.23e15` above a million of millions, else with a letter.
-fn quantity(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".to_owned(),
-        size if size >= 1e12 => format!("{value:.2e}"),
-        size if size >= 1e9 => format!("{:.2}G", value / 1e9),
-        size if size >= 1e6 => format!("{:.2}M", value / 1e6),
-        size if size >= 1e3 => format!("{:.1}k", value / 1e3),
-        _ => format!("{value:.2}"),
     }
 }
 

@@ -75,6 +75,9 @@ pub struct Budget {
     pub within: f64,
 }
 
+/// Seeds that a file names lie below this; an arm of its own seed adds it as often as its place says.
+const FAR: u64 = 1 << 32;
+
 fn within() -> f64 {
     0.01
 }
@@ -148,17 +151,10 @@ impl Experiment {
     /// # Errors
     /// A change of a step that is not there, or that changes nothing.
     pub fn recipe(&self, arm: &Arm, seed: u64) -> Result<String> {
-        // Far from any seed that a person writes down.
-        let place = self
-            .arms
-            .iter()
-            .position(|one| one.name == arm.name)
-            .unwrap_or(0) as u64
-            + 1;
-        let of_arm = if arm.own_seed {
-            seed + (place << 32)
-        } else {
-            seed
+        let place = self.arms.iter().position(|one| one.name == arm.name);
+        let far = match arm.own_seed {
+            true => FAR * (place.unwrap_or(0) as u64 + 1),
+            false => 0,
         };
         let mut all = self.shared.clone();
         for step in &mut all {
@@ -168,7 +164,10 @@ impl Experiment {
         all.extend(self.step.iter().cloned());
         let steps = arm.steps(&all)?;
         let mut recipe = Table::new();
-        recipe.insert("seed".to_owned(), Value::Integer(i64::try_from(of_arm)?));
+        recipe.insert(
+            "seed".to_owned(),
+            Value::Integer(i64::try_from(seed + far)?),
+        );
         if !self.inputs.is_empty() {
             recipe.insert("inputs".to_owned(), Value::Table(self.rebased()?));
         }
@@ -230,6 +229,11 @@ impl Experiment {
         ensure!(
             different.len() == self.seeds.len(),
             "`seeds` names one seed twice"
+        );
+        ensure!(
+            self.seeds.iter().all(|seed| *seed < FAR),
+            "a seed is {}: wanted numbers below {FAR}, since arms of their own seed take those from there on",
+            self.seeds.iter().max().copied().unwrap_or_default()
         );
         ensure!(
             self.budget.within.is_finite() && self.budget.within >= 0.0,

@@ -195,12 +195,17 @@ fn first_reach(points: &[(f64, f64)], value: f64, falls: bool) -> Option<f64> {
 pub(crate) fn number(file: &Value, place: &str) -> Result<Option<f64>> {
     let value = find(file, place)?;
     match value.as_f64().filter(|number| number.is_finite()) {
-        None if !value.is_null() => Err(anyhow!("{place} holds {value}: wanted a number")),
+        None if !value.is_null() => bail!("{place} holds {}: wanted a number", told(value)),
         number => Ok(number),
     }
 }
 
 fn find<'a>(file: &'a Value, place: &str) -> Result<&'a Value> {
+    if !place.is_empty() && !place.starts_with('/') {
+        bail!(
+            "the place {place:?} does not begin with `/`: wanted something like `/validations/last/total/loss`"
+        );
+    }
     let mut here = file;
     let mut walked = String::new();
     let words = place
@@ -223,11 +228,11 @@ fn find<'a>(file: &'a Value, place: &str) -> Result<&'a Value> {
             let there = match here {
                 Value::Object(map) => format!("there are {}", some(map.keys().cloned())),
                 Value::Array(list) if list.is_empty() => "the list is empty".to_owned(),
-                Value::Array(list) => format!(
-                    "there is a list of {}: a number, `last` or `key=value` is wanted",
-                    list.len()
+                Value::Array(_) => format!(
+                    "there is {}: a number, `last` or `key=value` is wanted",
+                    told(here)
                 ),
-                other => format!("there is {other}"),
+                other => format!("there is {}", told(other)),
             };
             anyhow!("{place}: nothing called \"{word}\" at \"{walked}\"; {there}")
         })?;
@@ -235,6 +240,15 @@ fn find<'a>(file: &'a Value, place: &str) -> Result<&'a Value> {
         walked.push_str(&word);
     }
     Ok(here)
+}
+
+/// What a value is, in few words: a whole file can be one.
+fn told(value: &Value) -> String {
+    match value {
+        Value::Object(map) => format!("an object with {} names", map.len()),
+        Value::Array(list) => format!("a list of {}", list.len()),
+        plain => plain.to_string(),
+    }
 }
 
 /// A few of many names.
@@ -282,6 +296,8 @@ mod tests {
         check("/unknown", "nothing");
         check("/word", "holds \"x\": wanted a number");
         check("/acc/x", "there is 0.5");
+        check("acc", "does not begin with `/`");
+        check("", "an object with 6 names: wanted a number");
     }
 
     #[test]

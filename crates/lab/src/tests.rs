@@ -122,6 +122,11 @@ fn check_mistake(from: &str, to: &str, expected: &str) {
 fn mistakes_are_told_with_what_would_do() {
     check_mistake(
         "seeds = [1, 2, 3, 4, 5]",
+        "seeds = [1, 9223372036854775807]",
+        "a seed is 9223372036854775807: wanted numbers below 4294967296",
+    );
+    check_mistake(
+        "seeds = [1, 2, 3, 4, 5]",
         "seeds = [1]",
         "needs at least two",
     );

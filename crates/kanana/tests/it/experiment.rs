@@ -371,3 +371,24 @@ fn the_experiments_of_this_project_are_sound() {
         assert!(named.contains(name), "no claim names {name}");
     }
 }
+
+/// The index that lies in the repository is what the findings in it say, and they are of the files as they are.
+#[test]
+fn the_index_of_claims_is_up_to_date() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let path = |name: &str| root.join(name).to_str().expect("a path").to_owned();
+    let said = Trial::new().run(&[
+        "claims",
+        &path("recipes/claims.toml"),
+        "--findings",
+        &path("docs/experiments"),
+        "--experiments",
+        &path("recipes/experiments"),
+    ]);
+    assert!(said.ok && said.err.is_empty(), "{}", said.err);
+    let kept = fs::read_to_string(root.join("docs/claims.md")).expect("the index");
+    assert!(
+        kept.trim_end() == said.out.trim_end(),
+        "docs/claims.md is not what `kanana claims` prints: `kanana claims --out docs/claims.md`"
+    );
+}

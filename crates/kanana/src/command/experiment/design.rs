@@ -36,6 +36,8 @@ pub(super) struct Design<'a> {
     pub(super) flops_a_token: BTreeMap<(String, String), f64>,
     /// By key, so that what arms share is there once.
     steps: BTreeMap<String, Planned>,
+    /// The names of the steps of all arms.
+    names: BTreeSet<String>,
 }
 
 /// A step of one or several arms.
@@ -62,6 +64,7 @@ impl<'a> Design<'a> {
             spent: BTreeMap::new(),
             flops_a_token: BTreeMap::new(),
             steps: BTreeMap::new(),
+            names: BTreeSet::new(),
         };
         for (place, arm) in experiment.arms.iter().enumerate() {
             for seed in 0..experiment.seeds.len() {
@@ -100,6 +103,7 @@ impl<'a> Design<'a> {
                     arms: BTreeSet::new(),
                 });
             known.arms.insert(place);
+            self.names.insert(step.name.clone());
         }
         if seed == 0 {
             self.count(arm, &plan)?;
@@ -153,13 +157,9 @@ impl<'a> Design<'a> {
     pub(super) fn check_budget(&self) -> Result<()> {
         let budget = &self.experiment.budget;
         for name in &budget.sunk {
-            let known = self
-                .runs
-                .iter()
-                .any(|run| run.text.contains(&format!("name = \"{name}\"")));
             ensure!(
-                known,
-                "`budget.sunk` names the step \"{name}\", which no arm has"
+                self.names.contains(name),
+                "`budget.sunk` names the step \"{name}\", which no arm has or needs"
             );
         }
         let of = |spent: &Spent| match budget.equal {
@@ -200,17 +200,14 @@ impl<'a> Design<'a> {
 
     /// Writes each arm with each seed as the recipe that it is.
     pub(super) fn write_recipes(&self, out: &Path) -> Result<()> {
+        let folder = out.join("arms");
+        disk::create_dir(&folder)?;
         for run in &self.runs {
             let arm = &self.experiment.arms[run.arm].name;
             let plain = arm.replace(|c: char| !c.is_alphanumeric(), "-");
             let seed = self.experiment.seeds[run.seed];
             // Numbered, since two names may look alike once they are plain.
-            let path = out
-                .join("arms")
-                .join(format!("{}-{plain}-{seed}.toml", run.arm + 1));
-            if let Some(folder) = path.parent() {
-                disk::create_dir(folder)?;
-            }
+            let path = folder.join(format!("{}-{plain}-{seed}.toml", run.arm + 1));
             disk::write(&path, run.text.as_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
@@ -238,13 +235,9 @@ impl<'a> Design<'a> {
                     .values()
                     .filter(|step| step.arms.contains(&place))
             };
-            let differences = match arm.says.is_empty() {
-                true => arm.differences().join("; "),
-                false => arm.says.clone(),
-            };
             table.row([
                 Cell::from(arm.name.as_str()),
-                Cell::from(differences),
+                Cell::from(arm.in_words()),
                 Cell::from(page::quantity(spent.tokens)),
                 Cell::from(format!("{:.3e}", spent.flops)),
                 Cell::from(format!("{:.3e}", spent.teacher_flops)),

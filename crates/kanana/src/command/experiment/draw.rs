@@ -1,6 +1,6 @@
 //! The page of an experiment: question, design, outcomes with intervals, verdicts, every seed.
 
-use lab::{Better, Drawn, Findings, OutcomeFindings, Unit};
+use lab::{Better, Findings, OutcomeFindings, Unit};
 use page::{Axis, Bar, BarChart, Cell, Column, Figure, LineChart, Page, Series, Table};
 
 /// The page, for a browser and for a terminal.
@@ -57,11 +57,6 @@ pub(super) fn page(findings: &Findings) -> Page {
     page
 }
 
-fn unit(findings: &Findings, outcome: &str) -> Unit {
-    let found = findings.outcomes.iter().find(|one| one.name == outcome);
-    found.map_or(Unit::Number, |outcome| outcome.unit)
-}
-
 fn contrasts(findings: &Findings) -> Table {
     let titles = [
         "comparison",
@@ -72,29 +67,15 @@ fn contrasts(findings: &Findings) -> Table {
     ];
     let mut table = Table::new(titles.map(Column::text));
     for drawn in &findings.contrasts {
-        let unit = unit(findings, &drawn.outcome);
         table.row([
             Cell::from(drawn.name.as_str()),
             Cell::from(drawn.outcome.as_str()),
-            Cell::from(written(drawn, unit, findings.seeds.len())),
-            Cell::from(drawn.expected(unit)),
+            Cell::from(drawn.written(findings)),
+            Cell::from(drawn.expected(findings)),
             Cell::from(drawn.verdict.words(drawn.ours)),
         ]);
     }
     table
-}
-
-fn written(drawn: &Drawn, unit: Unit, seeds: usize) -> String {
-    let Some(interval) = drawn.difference else {
-        return format!("– ({} of {seeds} seeds have all values)", drawn.seeds);
-    };
-    let some = match drawn.seeds == seeds {
-        true => String::new(),
-        false => format!(", {} of {seeds} seeds", drawn.seeds),
-    };
-    let [middle, low, high] =
-        [interval.mean, interval.low, interval.high].map(|value| unit.signed(value));
-    format!("{middle} ({low} to {high}{some})")
 }
 
 /// A row for each arm: names of arms are long, and a terminal is not wide.
