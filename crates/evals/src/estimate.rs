@@ -191,9 +191,12 @@ fn weighted_error(items: &[Item]) -> f64 {
     (n / (n - 1.0) * items.iter().map(square).sum::<f64>()).sqrt() / all
 }
 
-/// Wilson's 95 % interval of a share.
-fn wilson(share: f64, n: usize) -> (f64, f64) {
-    let (n, z) = (n as f64, 1.959_964);
+/// The 97.5 % quantile of the normal distribution.
+pub(crate) const Z: f64 = 1.959_964;
+
+/// Wilson's 95 % interval of a share of `n` (Wilson 1927): it keeps inside 0 … 1, and is honest for few.
+pub fn wilson(share: f64, n: usize) -> (f64, f64) {
+    let (n, z) = (n as f64, Z);
     let middle = share + z * z / (2.0 * n);
     let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;

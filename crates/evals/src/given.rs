@@ -11,8 +11,10 @@
 //! ```
 //!
 //! Other fields are passed over. Several lines of one question are several samples, as many as the task
-//! draws; those beyond are counted and left out. A question without a line counts as wrong.
-//! Deliberately absent: conversations of several turns, whose second question hangs on the first answer.
+//! draws; those beyond are counted and left out, and questions that have fewer are counted too. A question
+//! without a line counts as wrong.
+//! Deliberately absent: conversations of several turns, whose second question hangs on the first answer, and
+//! tasks that give functions to call, as a line has no place for calls.
 
 use crate::ask::{Answer, Ask, Likelihood, Request};
 use crate::outcome::{Outcome, Question};
@@ -127,6 +129,8 @@ impl Given {
         let known: BTreeSet<String> = all.iter().map(|ask| ask.id.clone()).collect();
         let asks = run::limited(all, settings.limit);
         let (mut held, doubles) = self.held(name, alone, &known, &asks)?;
+        let lacks = |ask: &&Ask| held.get(&ask.id).is_some_and(|held| held.lacks(ask));
+        let short = asks.iter().filter(lacks).count();
         let mut questions = Vec::with_capacity(asks.len());
         for ask in asks {
             let answer = match held.remove(&ask.id) {
@@ -166,6 +170,11 @@ impl Given {
                 "{} further answers to questions that had theirs were left out, the first of them at \
                  {first}; --samples counts more than one",
                 doubles.count
+            ));
+        }
+        if short > 0 {
+            outcome.remarks.push(format!(
+                "{short} questions have fewer answers than are drawn for each, and are scored by those"
             ));
         }
         Ok(outcome)
@@ -245,10 +254,16 @@ impl Row {
                     "this task asks for vectors, which no file of answers holds: run it with a model"
                 )
             }
-            (Some(said), None, None, _) => Ok(Held::Texts(said.texts())),
+            (_, _, _, Request::Converse { tools, .. }) if !tools.is_empty() => {
+                bail!(
+                    "this task gives functions to call, and a file of answers has no place for calls: run it \
+                     with a model"
+                )
+            }
+            (Some(said), None, None, _) => Ok(Held::Texts(said.texts()?)),
             (None, Some(said), None, Request::Converse { .. }) => {
                 let fenced = |code: String| format!("````python\n{code}\n````");
-                Ok(Held::Texts(said.texts().into_iter().map(fenced).collect()))
+                Ok(Held::Texts(said.texts()?.into_iter().map(fenced).collect()))
             }
             (None, Some(_), None, Request::Complete { .. }) => bail!(
                 "a whole `solution` is for the instruct protocol; the base protocol takes what goes on from \
@@ -292,6 +307,11 @@ impl Held {
         spare
     }
 
+    /// Whether there are fewer than are drawn.
+    fn lacks(&self, ask: &Ask) -> bool {
+        matches!(self, Held::Texts(texts) if texts.len() < ask.draw.samples)
+    }
+
     fn answer(self, ask: &Ask) -> Answer {
         match (self, &ask.request) {
             (Held::Likelihoods(all), _) => Answer::Likelihoods(all),
@@ -304,11 +324,16 @@ impl Held {
 }
 
 impl Said {
-    fn texts(&self) -> Vec<String> {
-        match self {
+    fn texts(&self) -> Result<Vec<String>> {
+        let texts = match self {
             Said::One(text) => vec![text.clone()],
             Said::Many(texts) => texts.clone(),
-        }
+        };
+        ensure!(
+            !texts.is_empty(),
+            "the list of answers is empty: wanted one or more; a question that was not answered has no line"
+        );
+        Ok(texts)
     }
 }
 

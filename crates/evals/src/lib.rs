@@ -30,7 +30,7 @@ pub mod tasks;
 
 pub use ask::{Answer, Ask, Draw, Likelihood, Request};
 pub use compare::{Compared, Comparison, Test, compare};
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, estimate, wilson};
 pub use given::Given;
 pub use outcome::{
     Contamination, Group, Outcome, Question, RunAbout, Saved, SavedQuestion, SavedTask, results,

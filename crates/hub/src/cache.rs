@@ -1,13 +1,15 @@
-//! The folder of pulled models, laid out as `huggingface_hub` lays out its own:
+//! The folder of what was pulled, models and data sets, laid out as `huggingface_hub` lays out its own:
 //!
 //! ```text
 //! models--ORG--NAME/refs/REVISION                 the commit that a revision meant when it was pulled
 //! models--ORG--NAME/blobs/HASH                    a file by what it hashes to
 //! models--ORG--NAME/snapshots/COMMIT/PATH         a link to a blob: the model as it is read
+//! datasets--ORG--NAME/…                           the same of a data set
 //! ```
 //!
-//! A reference is written last, so what it points to is whole. Other tools write it first, so a
-//! model that lacks a part is told from one that has all.
+//! A reference is written last, so what it points to is whole: of a data set the files that were asked for.
+//! Other tools write it first, so a model that lacks a part is told from one that has all. Whether a data
+//! set is whole its own files do not tell: only models are looked for without asking the hub.
 
 use crate::Name;
 use crate::digest::hexadecimal;
@@ -15,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where pulled models are.
+/// Where pulled models and data sets are.
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
@@ -86,11 +88,11 @@ impl Cache {
     }
 
     pub(crate) fn snapshot(&self, name: &Name, commit: &str) -> PathBuf {
-        self.model(name).join("snapshots").join(commit)
+        self.repository(name).join("snapshots").join(commit)
     }
 
     pub(crate) fn blobs(&self, name: &Name) -> PathBuf {
-        self.model(name).join("blobs")
+        self.repository(name).join("blobs")
     }
 
     pub(crate) fn locks(&self, name: &Name) -> PathBuf {
@@ -98,10 +100,10 @@ impl Cache {
     }
 
     fn reference(&self, name: &Name) -> PathBuf {
-        self.model(name).join("refs").join(&name.revision)
+        self.repository(name).join("refs").join(&name.revision)
     }
 
-    fn model(&self, name: &Name) -> PathBuf {
+    fn repository(&self, name: &Name) -> PathBuf {
         self.folder.join(name.folder())
     }
 }

@@ -5,6 +5,7 @@
 mod card;
 mod chat;
 mod claims;
+mod compare;
 mod convert;
 mod cost;
 mod eval;
@@ -32,8 +33,10 @@ mod why_dropped;
 use crate::device::Machine;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use disk::Lock;
 use recipe::{Bindings, Plan, Recipe, Store};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Raw text in, a trained Korean–English language model out.
 #[derive(Parser)]
@@ -86,7 +89,7 @@ enum Command {
     Merge(merge::Merge),
     /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
     Cost(cost::Cost),
-    /// Run benchmarks on a model or a server; `eval compare A B` says whether one is better
+    /// Run benchmarks on a model or a server (`compare A B --tasks …` puts them to two models)
     Eval(Box<eval::Eval>),
     /// List the benchmarks that `eval` can run, with what they need and whether it is there
     Evals(evals::Evals),
@@ -94,6 +97,8 @@ enum Command {
     Experiment(experiment::ExperimentCommand),
     /// Print the index of claims: what the report says, and what the experiments found
     Claims(claims::ClaimsCommand),
+    /// Set two models, evaluations or artifacts side by side: how they were made, what they are, what they answer
+    Compare(Box<compare::Compare>),
     /// Convert a model between a Hugging Face directory and a GGUF file
     Convert(convert::Convert),
     /// Say what a model is: shape, parameters, memory by context, tokenizer
@@ -126,6 +131,7 @@ impl Line {
             Command::Evals(command) => command.run(),
             Command::Experiment(command) => command.run(self.machine),
             Command::Claims(command) => command.run(),
+            Command::Compare(command) => command.run(&self.machine),
             Command::Convert(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Logits(command) => command.run(&self.machine),
@@ -157,7 +163,7 @@ pub(crate) struct Chosen {
 }
 
 /// Where artifacts are.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Where {
     /// The folder that holds the artifacts
     #[arg(long = "store", value_name = "FOLDER", default_value = "store")]
@@ -173,6 +179,27 @@ impl Where {
     /// The store, which must be there.
     pub(crate) fn existing(&self) -> Result<Store> {
         Store::existing(&self.folder)
+    }
+}
+
+/// The time, for people to be told how long something took; nothing that is kept is made of it.
+fn now() -> Instant {
+    #[allow(clippy::disallowed_methods)]
+    Instant::now()
+}
+
+/// Takes the lock of a folder that is written into; `otherwise` is what can be done but wait.
+///
+/// # Errors
+/// Another run that holds it.
+fn held(folder: &Path, lock: &Path, otherwise: &str) -> Result<Lock> {
+    match Lock::try_new(lock)? {
+        Some(held) => Ok(held),
+        None => bail!(
+            "{} is being written by {}: wait for it{otherwise}",
+            folder.display(),
+            Lock::holder(lock)
+        ),
     }
 }
 

@@ -2,10 +2,20 @@
 //!
 //! Nothing that is made depends on it; stages never see it.
 
+use page::Language;
+
 /// A variable of the environment, if it says anything.
 pub(crate) fn word(name: &str) -> Option<String> {
     #[allow(clippy::disallowed_methods)] // the one home of the banned call
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The language of a page.
+pub(crate) fn language() -> Language {
+    match is_korean() {
+        true => Language::Korean,
+        false => Language::English,
+    }
 }
 
 /// Whether to speak Korean.

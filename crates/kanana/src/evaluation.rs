@@ -160,11 +160,18 @@ pub(crate) struct Judge<'a> {
     pub(crate) votes: usize,
 }
 
+/// Who answers.
+pub(crate) enum Who<'a> {
+    Asked(&'a mut dyn Respondent),
+    /// Answers that are there already.
+    Given(&'a Given),
+}
+
 /// Runs the tasks one after the other.
 pub(crate) fn examine(
     wanted: &Wanted,
     tasks: &[Box<dyn Task>],
-    respondent: &mut dyn Respondent,
+    mut who: Who<'_>,
     mut judge: Option<Judge<'_>>,
     cache: &mut Cache,
     watch: &mut dyn Watch,
@@ -177,32 +184,16 @@ pub(crate) fn examine(
             Some(judge) => Some(&mut *judge.respondent),
             None => None,
         };
-        outcomes.push(evals::run(
-            &**task, respondent, judge, cache, &settings, watch,
-        )?);
-    }
-    Ok(outcomes)
-}
-
-/// Scores answers that are there already.
-pub(crate) fn examine_given(
-    wanted: &Wanted,
-    tasks: &[Box<dyn Task>],
-    given: &Given,
-    mut judge: Option<Judge<'_>>,
-    cache: &mut Cache,
-    watch: &mut dyn Watch,
-) -> Result<Vec<Outcome>> {
-    let settings = wanted.settings(judge.as_ref().map_or(1, |judge| judge.votes));
-    let alone = tasks.len() == 1;
-    let mut outcomes = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        // Reborrowed for each task.
-        let judge: Option<&mut dyn Respondent> = match &mut judge {
-            Some(judge) => Some(&mut *judge.respondent),
-            None => None,
+        let outcome = match &mut who {
+            Who::Asked(respondent) => {
+                evals::run(&**task, &mut **respondent, judge, cache, &settings, watch)
+            }
+            Who::Given(given) => {
+                let alone = tasks.len() == 1;
+                given.outcome(&**task, alone, judge, cache, &settings, watch)
+            }
         };
-        outcomes.push(given.outcome(&**task, alone, judge, cache, &settings, watch)?);
+        outcomes.push(outcome?);
     }
     Ok(outcomes)
 }

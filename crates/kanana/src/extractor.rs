@@ -3,13 +3,13 @@
 //!
 //! A child (`extractor/worker.rs`) is this program started again; it takes pages through a pipe, one after another,
 //! and answers with their texts. For each it may use so many seconds of processor time, and the kernel counts them:
-//! how busy the machine is, whether it slept, and how many pages are read at once change no verdict. A child that
-//! waits instead of computing has [`SLACK`] times as long on the clock. Either way it is killed, and the page is
-//! `timed_out` if a child that read nothing before used up its time as well, or if two waited so long.
+//! how busy the machine is, whether it slept, and how many pages are read at once change no verdict. A child that used
+//! them up is killed, and the page is `timed_out` if one that read nothing before uses them up as well.
 //!
 //! A page whose child dies of it is tried again with another one, [`ATTEMPTS`] times in all; then it is `crashed`. A child
-//! that is killed from outside, or gone before it had the page, says nothing of the page, and neither does one that
-//! cannot be started: after [`KILLS`] of them, with longer and longer pauses between, there is an error and no verdict.
+//! that is killed from outside, or gone before it had the page, says nothing of the page: after [`KILLS`] of them, with
+//! longer and longer pauses between, there is an error and no verdict. So there is where one neither answers nor
+//! computes, for [`SLACK`] times as long on the clock and a second time, and at once where none can be started.
 //!
 //! This is the only place where time decides what an artifact holds. A page that ends in time gives the bytes that
 //! [`corpus::Here`] gives. Deliberately absent: a limit of memory, which would depend on the allocator; pages that
@@ -196,23 +196,28 @@ impl Extractor for Watched {
                 }
                 // What it read before may have left it slower than a fresh one.
                 Err(End::Computing) => None,
-                Err(End::Waiting) if waited => {
-                    let detail = format!("no answer within {} s", self.wall.as_secs());
-                    return refused(Refusal::TimedOut, detail);
-                }
+                // It says nothing of the page that its reader gets no processor to read it with.
                 Err(End::Waiting) => {
+                    ensure!(
+                        !waited,
+                        "two processes, one after the other, were given a page to read and neither answered nor used up \
+                         {} s of processor time within {} s: the machine gives them too little. Try fewer `--threads`, or \
+                         `page_seconds = 0`; nothing that is finished is lost",
+                        self.seconds,
+                        self.wall.as_secs()
+                    );
                     waited = true;
                     None
                 }
                 Err(End::Nonsense) => died("an answer that is none"),
                 Err(End::Died(how)) => died(&how),
-                Err(End::Killed | End::Unread) => {
+                Err(End::Killed(how)) => {
                     kills += 1;
                     ensure!(
                         kills < KILLS,
                         "processes that read pages were ended {KILLS} times from outside before they had read this one, \
-                         as a system does whose memory runs out: free some, or try fewer `--threads` or a smaller \
-                         `caps.bytes`; nothing that is finished is lost"
+                         the last time by {how}, as a system does whose memory runs out: free some, or try fewer \
+                         `--threads` or a smaller `caps.bytes`; nothing that is finished is lost"
                     );
                     self.pause(kills);
                     None

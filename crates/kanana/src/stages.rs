@@ -13,7 +13,7 @@ mod filter;
 mod guard;
 mod importance;
 mod ingest;
-mod init;
+pub(crate) mod init;
 mod label;
 mod merge;
 mod mix;

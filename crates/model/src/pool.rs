@@ -37,8 +37,8 @@ impl<'a, D: Forward> Pooler<'a, D> {
     }
 
     /// Runs a batch and shows `see` the pooled states of its segments, `[segments, d]`, place after
-    /// place: [`Place::Stream`] for every number of blocks passed, then [`Place::LastNorm`]. The first
-    /// `without` rows of every segment are left out of a mean.
+    /// place of those that are `wanted`: [`Place::Stream`] for every number of blocks passed, then
+    /// [`Place::LastNorm`]. The first `without` rows of every segment are left out of a mean.
     ///
     /// # Panics
     /// When the batch does not fit the decoder or the tape, or nothing is left of a segment.
@@ -47,6 +47,7 @@ impl<'a, D: Forward> Pooler<'a, D> {
         batch: &Batch,
         pool: Pool,
         without: usize,
+        wanted: impl Fn(Site) -> bool,
         mut see: impl FnMut(Site, Vec<f32>),
     ) {
         let (device, d) = (&*self.decoder.device, self.decoder.shape.width);
@@ -64,7 +65,7 @@ impl<'a, D: Forward> Pooler<'a, D> {
         }
         self.decoder
             .forward_watched(batch, &mut self.tape, |site, array| {
-                if !matches!(site.place, Place::Stream | Place::LastNorm) {
+                if !matches!(site.place, Place::Stream | Place::LastNorm) || !wanted(site) {
                     return;
                 }
                 let rows = device.read(array, batch.rows() * d);
@@ -99,7 +100,13 @@ mod tests {
         let decoder = decoder(shape(true), Reference::new(Precision::F32), Use::Infer);
         let mut pooler = Pooler::new(&decoder, 20);
         let mut seen = vec![];
-        pooler.add(batch, pool, without, |site, rows| seen.push((site, rows)));
+        pooler.add(
+            batch,
+            pool,
+            without,
+            |_| true,
+            |site, rows| seen.push((site, rows)),
+        );
         seen
     }
 

@@ -34,8 +34,12 @@ pub enum From {
     Stage {
         /// The stage.
         stage: String,
+        /// The stage's version.
+        version: u32,
         /// Its settings.
         settings: Value,
+        /// The seed of the step.
+        seed: u64,
         /// What it read.
         inputs: Vec<Lineage>,
     },
@@ -73,7 +77,10 @@ fn grow(
             files: manifest.files,
         },
         Origin::Made {
-            stage, settings, ..
+            stage,
+            version,
+            settings,
+            seed,
         } => {
             let mut inputs = Vec::new();
             for (binding, bound) in &manifest.inputs {
@@ -98,7 +105,9 @@ fn grow(
             }
             From::Stage {
                 stage,
+                version,
                 settings,
+                seed,
                 inputs,
             }
         }

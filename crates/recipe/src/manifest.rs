@@ -126,6 +126,9 @@ pub struct FileRecord {
 }
 
 impl Manifest {
+    /// The file that it lies in, beside the artifact's own.
+    pub const FILE: &'static str = MANIFEST;
+
     pub(crate) fn new(
         (name, key, kind): (&str, &str, &str),
         origin: Origin,

@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// The folder of an artifact, whether it is there or not.
-    pub(crate) fn folder(&self, name: &str, key: &str) -> PathBuf {
+    pub fn folder(&self, name: &str, key: &str) -> PathBuf {
         self.root.join(key::folder(name, key))
     }
 

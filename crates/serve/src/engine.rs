@@ -214,7 +214,6 @@ impl<D: Forward> Thread<D> {
                 self.obey(command);
             }
             self.step();
-            self.publish();
         }
     }
 
@@ -281,11 +280,15 @@ impl<D: Forward> Thread<D> {
     }
 
     fn step(&mut self) {
+        let mut happened = Vec::new();
+        let stepped = (self.engine).step(|ticket, event| happened.push((ticket, event)));
+        // Whoever hears the end of an answer finds it counted as ended.
+        self.publish();
         let (tickets, jobs) = (&mut self.tickets, &mut self.jobs);
         let mut gone = Vec::new();
-        let stepped = self.engine.step(|ticket, event| {
+        for (ticket, event) in happened {
             let Some(listener) = tickets.get(&ticket) else {
-                return;
+                continue;
             };
             let (number, last) = (listener.number, matches!(event, Event::End(_)));
             if listener.events.try_send((listener.index, event)).is_err() {
@@ -301,7 +304,7 @@ impl<D: Forward> Thread<D> {
                     }
                 }
             }
-        });
+        }
         if let Err(error) = stepped {
             // What concerns all ends all.
             let refusal = Refusal::internal(format!("the engine could not go on: {error:#}"));

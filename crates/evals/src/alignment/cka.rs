@@ -70,7 +70,7 @@ pub(super) fn agree(
         .collect();
     let (unbiased, with_bias) = controls.into_iter().unzip();
     let value = kl.hsic(n) / size;
-    let half = 1.959_964 * standard_error([(&k, &l, &kl), (&k, &k, &kk), (&l, &l, &ll)]);
+    let half = crate::estimate::Z * standard_error([(&k, &l, &kl), (&k, &k, &kk), (&l, &l, &ll)]);
     (
         Some(Agreement {
             value,

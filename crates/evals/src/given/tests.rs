@@ -2,6 +2,7 @@ use super::*;
 use crate::ask::Draw;
 use crate::run::Silent;
 use crate::task::{About, Aggregate, Metric, Score};
+use chat::Tool;
 
 /// Two questions with options, three in words of which two samples are drawn.
 struct Mixed(About);
@@ -117,6 +118,47 @@ fn answers_are_scored_and_what_is_missing_or_double_is_counted() {
 }
 
 #[test]
+fn questions_with_fewer_answers_than_are_drawn_are_counted() {
+    let lines = r#"{"id": "0", "answer": "서울"}
+{"id": "1", "answer": ["서울", "부산"]}
+{"id": "2", "answer": "대전"}
+"#;
+    let found = outcome(lines, true, None).unwrap();
+    let [short] = &found.remarks[..] else {
+        panic!("{:?}", found.remarks)
+    };
+    assert!(
+        short.starts_with("2 questions have fewer answers"),
+        "{short}"
+    );
+}
+
+#[test]
+fn a_task_that_gives_functions_to_call_is_refused() {
+    let row: Row = serde_json::from_str(r#"{"id": 0, "answer": "서울은 맑다."}"#).unwrap();
+    let tool = Tool {
+        name: "weather".to_owned(),
+        description: None,
+        parameters: None,
+        strict: false,
+        json: serde_json::Map::new(),
+    };
+    let ask = |tools: Vec<Tool>| Ask {
+        id: "0".to_owned(),
+        group: String::new(),
+        request: Request::Converse {
+            messages: vec![Message::user("서울 날씨는?")],
+            tools,
+            limit: 4,
+        },
+        draw: Draw::default(),
+    };
+    assert!(row.held(&ask(vec![])).is_ok());
+    let said = row.held(&ask(vec![tool])).err().unwrap().to_string();
+    assert!(said.contains("no place for calls"), "{said}");
+}
+
+#[test]
 fn what_is_no_answer_is_named_with_its_line() {
     fn check(line: &str, words: &str) {
         let good = r#"{"id": "1", "answer": "서울"}"#;
@@ -132,6 +174,7 @@ fn what_is_no_answer_is_named_with_its_line() {
     check(r#"{"id": "7", "answer": "x"}"#, "has no question `7`");
     check(r#"{"id": "0"}"#, "wanted one of `answer`");
     check(r#"{"id": "0", "solution": "x"}"#, "instruct protocol");
+    check(r#"{"id": "0", "answer": []}"#, "list of answers is empty");
     check(
         r#"{"id": "고르기/0", "answer": "가"}"#,
         "wanted `likelihoods`",

@@ -66,7 +66,11 @@ pub(super) fn haerae(from: &Path, into: &Path) -> Result<()> {
         "standard_nomenclature",
     ] {
         let mut found = below(from)?;
-        found.retain(|path| path.to_string_lossy().contains(subset) && is_table(path));
+        found.retain(|path| {
+            // By its place in the data set: folders above that have names of their own.
+            let place = path.strip_prefix(from).unwrap_or(path);
+            place.to_string_lossy().contains(subset) && is_table(path)
+        });
         ensure!(!found.is_empty(), "there is no file of {subset}");
         let mut rows = vec![];
         for file in found {

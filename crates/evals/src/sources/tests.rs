@@ -75,6 +75,20 @@ fn mmlu(
     ]
 }
 
+const SUBSETS: [&str; 5] = [
+    "general_knowledge",
+    "history",
+    "loan_words",
+    "rare_words",
+    "standard_nomenclature",
+];
+
+fn haerae(question: &str) -> String {
+    format!(
+        "query,options,answer\n\"{question}\n(A) 가 (B) 나 (C) 다 (D) 라 (E) 마\",\"['가']\",(B)\n"
+    )
+}
+
 #[test]
 fn every_source_names_a_task_and_its_files() {
     for source in SOURCES {
@@ -199,6 +213,26 @@ fn kobest_has_its_columns_again() {
 }
 
 #[test]
+fn a_subset_is_known_by_its_place_in_the_data_set_alone() {
+    let trial = Trial::new();
+    for subset in SUBSETS {
+        trial.put(&format!("history/data/{subset}-test.csv"), haerae(subset));
+    }
+    let into = trial.data.path().join("haerae");
+    disk::create_dir(&into).unwrap();
+    let [source] = Source::named("haerae")[..] else {
+        panic!("it is one task")
+    };
+    let from = trial.hub.path().join("history");
+    source.arrange(&from, &into).unwrap();
+    for subset in SUBSETS {
+        let rows = trial.read(&format!("haerae/{subset}.jsonl"));
+        assert_eq!(rows.lines().count(), 1, "{rows}");
+        assert!(rows.contains(subset), "{rows}");
+    }
+}
+
+#[test]
 fn the_others_are_read_by_their_tasks() {
     let trial = Trial::new();
     let gsm = written(&[vec![
@@ -216,18 +250,8 @@ fn the_others_are_read_by_their_tasks() {
         .put("data/Law-train.csv", "x\n");
     assert_eq!(trial.open("kmmlu", 1).asks().unwrap()[0].id, "Law/0");
     assert!(!trial.data.path().join("kmmlu/Law-train.csv").exists());
-    let subsets = [
-        "general_knowledge",
-        "history",
-        "loan_words",
-        "rare_words",
-        "standard_nomenclature",
-    ];
-    for subset in subsets {
-        trial.put(
-            &format!("data/{subset}-test.csv"),
-            "query,options,answer\n\"물음\n(A) 가 (B) 나 (C) 다 (D) 라 (E) 마\",\"['가']\",(B)\n",
-        );
+    for subset in SUBSETS {
+        trial.put(&format!("data/{subset}-test.csv"), haerae("물음"));
     }
     assert_eq!(trial.open("haerae", 0).asks().unwrap().len(), 5);
     let problem = |number: i64| {

@@ -90,6 +90,7 @@ fn told(
             stage,
             settings,
             inputs,
+            ..
         } => {
             for input in inputs {
                 told(input, store, card, seen)?;

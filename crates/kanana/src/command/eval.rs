@@ -4,32 +4,32 @@
 //! one that is repeated is free; beside them lies the one-step recipe that the command stands for, or why
 //! it cannot be one. Answers that were made elsewhere are scored with `--answers`.
 
-mod compare;
+pub(super) mod compare;
 mod folder;
 mod judge_pairs;
 mod recipe_text;
 mod servers;
 
 use super::Where;
+use super::compare::Asked;
 use super::open::{Opened, Weights, locate, open};
 use crate::device::Machine;
 use crate::environment;
 use crate::evaluation::local::{Local, identify, no_template, own_template, precision_name};
 use crate::evaluation::remote::Remote;
-use crate::evaluation::{self, Judge, Wanted};
+use crate::evaluation::{self, Judge, Wanted, Who};
 use crate::terminal::{self, Questions};
 use ::chat::Template;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use disk::Lock;
-use evals::{Cache, Given, Protocol, Respondent, RunAbout, Stopped};
+use evals::{Cache, Given, Protocol, Respondent as _, RunAbout, Stopped};
 use folder::alone;
 use model::gguf::{Gguf, is_gguf};
-use page::Language;
 use page::terminal::Ink;
 use remote::Endpoint;
 use servers::{Judging, Server};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tensor::Precision;
@@ -134,6 +134,49 @@ impl Eval {
             Some(Action::JudgePairs(pairs)) => return pairs.run(),
             None => {}
         }
+        let (out, about, outcomes) = self.evaluate(machine, &cancelled_by_hand()?)?;
+        if self.json {
+            return terminal::json(&evals::results(&about, &outcomes));
+        }
+        let page = evaluation::sheet::brief(&about, &outcomes, environment::language());
+        let width = evaluation::COLUMNS;
+        terminal::say(page.terminal(width, Ink::Plain).trim_end());
+        terminal::note(&format!(
+            "The page, with questions and answers: {}",
+            out.join(evaluation::PAGE).display()
+        ));
+        Ok(())
+    }
+
+    /// Asks a model of this machine what `asked` says, and writes what came of it into `out`.
+    pub(super) fn of_model(model: &str, asked: &Asked, out: PathBuf) -> Eval {
+        Eval {
+            action: None,
+            model: Some(model.to_owned()),
+            tasks: asked.tasks.clone(),
+            data: asked.data.clone(),
+            protocol: asked.protocol,
+            shots: asked.shots,
+            limit: asked.limit,
+            samples: 1,
+            temperature: None,
+            overlap: None,
+            answers: None,
+            server: Server::default(),
+            judging: Judging::default(),
+            out: Some(out),
+            json: false,
+            precision: asked.precision,
+            store: asked.store.clone(),
+        }
+    }
+
+    /// Asks, and writes what came of it: into which folder, and what it is.
+    pub(super) fn evaluate(
+        &self,
+        machine: &Machine,
+        cancel: &Arc<AtomicBool>,
+    ) -> Result<(PathBuf, RunAbout, Vec<evals::Outcome>)> {
         let model = self.model.clone().context("clap wants a model")?;
         let wanted = self.wanted();
         wanted.check()?;
@@ -149,7 +192,7 @@ impl Eval {
         let out = self.out.clone();
         let out = out.unwrap_or_else(|| PathBuf::from(format!("evaluation-{name}")));
         let evaluation = Evaluation {
-            cancel: cancelled_by_hand()?,
+            cancel: cancel.clone(),
             wanted,
             name,
             out,
@@ -167,34 +210,15 @@ impl Eval {
         if let (Some(folder), Some(found)) = (&self.overlap, &overlap) {
             evaluation::overlap::mark(&mut outcomes, found, &folder.display().to_string());
         }
-        let language = match environment::is_korean() {
-            true => Language::Korean,
-            false => Language::English,
-        };
-        evaluation::write(&evaluation.out, &about, &outcomes, language)?;
+        evaluation::write(&evaluation.out, &about, &outcomes, environment::language())?;
         lock.remove()?;
-        if self.json {
-            return terminal::json(&evals::results(&about, &outcomes));
-        }
-        let page = evaluation::sheet::brief(&about, &outcomes, language);
-        let width = evaluation::COLUMNS;
-        terminal::say(page.terminal(width, Ink::Plain).trim_end());
-        terminal::note(&format!(
-            "The page, with questions and answers: {}",
-            evaluation.out.join(evaluation::PAGE).display()
-        ));
-        Ok(())
+        Ok((evaluation.out, about, outcomes))
     }
 
-    /// A TOML file is meant from here, or else from the data folder.
     fn wanted(&self) -> Wanted {
-        let place = |name: &String| {
-            let here = name.ends_with(".toml") && Path::new(name).is_file();
-            let absolute = here.then(|| std::path::absolute(name).ok()).flatten();
-            absolute.map_or(name.clone(), |path| path.to_string_lossy().into_owned())
-        };
+        let tasks = self.tasks.iter();
         Wanted {
-            tasks: self.tasks.iter().map(place).collect(),
+            tasks: tasks.map(|name| from_data(name, &self.data)).collect(),
             shots: self.shots,
             limit: self.limit,
             draws: self.samples,
@@ -256,6 +280,7 @@ impl Eval {
             );
             Protocol::Instruct
         });
+        self.server.suits(protocol)?;
         let tasks = evaluation.wanted.open(&self.data, protocol)?;
         let (cache, lock) = evaluation.begin()?;
         let recipe = recipe_text::of_server(self, protocol, evaluation)?;
@@ -323,14 +348,7 @@ impl Eval {
         });
         let mut watch = Questions::new(self.json, evaluation.cancel.clone());
         let wanted = &evaluation.wanted;
-        let outcomes = match who {
-            Who::Asked(respondent) => {
-                evaluation::examine(wanted, tasks, respondent, judge, &mut cache, &mut watch)
-            }
-            Who::Given(given) => {
-                evaluation::examine_given(wanted, tasks, given, judge, &mut cache, &mut watch)
-            }
-        };
+        let outcomes = evaluation::examine(wanted, tasks, who, judge, &mut cache, &mut watch);
         watch.end();
         match outcomes {
             Err(error) if error.is::<Stopped>() => bail!("stopped {}", watch.stopped()),
@@ -342,12 +360,6 @@ impl Eval {
 /// What came out, and the lock on the folder that it goes into.
 type Finished = (RunAbout, Vec<evals::Outcome>, Lock);
 
-/// Who answers.
-enum Who<'a> {
-    Asked(&'a mut dyn Respondent),
-    Given(&'a Given),
-}
-
 /// What is evaluated, and where it goes.
 struct Evaluation {
     cancel: Arc<AtomicBool>,
@@ -356,8 +368,24 @@ struct Evaluation {
     out: PathBuf,
 }
 
+/// A task as the data folder knows it. A TOML file is meant from here, or else from that folder.
+fn from_data(name: &str, data: &Path) -> String {
+    if !name.ends_with(".toml") || !Path::new(name).is_file() {
+        return name.to_owned();
+    }
+    let (Ok(path), Ok(data)) = (std::path::absolute(name), std::path::absolute(data)) else {
+        return name.to_owned();
+    };
+    let plain = |inside: &&Path| {
+        let mut parts = inside.components();
+        parts.all(|part| matches!(part, Component::Normal(_)))
+    };
+    let inside = path.strip_prefix(&data).ok().filter(plain);
+    inside.unwrap_or(&path).to_string_lossy().into_owned()
+}
+
 /// The last part of a name, as a folder may be called.
-fn last_part(model: &str) -> String {
+pub(super) fn last_part(model: &str) -> String {
     let whole = model.trim_end_matches('/');
     let part = whole.rsplit('/').next().unwrap_or(whole);
     let part = part.strip_suffix(".gguf").unwrap_or(part);
@@ -368,7 +396,7 @@ fn last_part(model: &str) -> String {
 }
 
 /// Raised by Ctrl-C; the second one ends the process where it stands, which loses nothing either.
-fn cancelled_by_hand() -> Result<Arc<AtomicBool>> {
+pub(super) fn cancelled_by_hand() -> Result<Arc<AtomicBool>> {
     let cancel = Arc::new(AtomicBool::new(false));
     let asked = cancel.clone();
     ctrlc::set_handler(move || {
@@ -381,7 +409,7 @@ fn cancelled_by_hand() -> Result<Arc<AtomicBool>> {
 }
 
 /// Whether a model has a chat template of its own.
-fn has_template(path: &Path) -> Result<bool> {
+pub(super) fn has_template(path: &Path) -> Result<bool> {
     Ok(match is_gguf(path) {
         true => Gguf::open(path)?
             .metadata

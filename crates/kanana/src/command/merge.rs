@@ -10,7 +10,7 @@ use super::Where;
 use crate::device::Machine;
 use crate::kinds::Model;
 use crate::{stages, terminal};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use disk::Lock;
 use recipe::{Bindings, Kind as _, Manifest, Plan, Recipe};
@@ -104,14 +104,7 @@ fn begin(out: &Path) -> Result<(PathBuf, Lock)> {
     if let Some(folder) = out.parent() {
         disk::create_dir(folder)?;
     }
-    let held = beside(out, LOCK);
-    let Some(lock) = Lock::try_new(&held)? else {
-        bail!(
-            "{} is being written by {}: wait for it, or choose another folder",
-            out.display(),
-            Lock::holder(&held)
-        );
-    };
+    let lock = super::held(out, &beside(out, LOCK), ", or choose another folder")?;
     let pending = beside(out, disk::PENDING);
     ensure!(
         is_ours(&pending),

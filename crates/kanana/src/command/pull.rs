@@ -65,19 +65,10 @@ impl Pull {
             &cache,
             &ask,
             &mut |news| match news {
-                News::Licence(licence) => {
-                    if let Some(licence) = licence {
-                        bar.say(&format!("licence: {licence}, as the model's card has it"));
-                    }
+                News::Licence(Some(licence)) => {
+                    bar.say(&format!("licence: {licence}, as the model's card has it"));
                 }
-                News::Plan {
-                    files,
-                    bytes,
-                    there,
-                } => bar.plan(files, bytes, there),
-                News::File(path) => bar.file(&path),
-                News::At(bytes) => bar.at(bytes),
-                News::Again(why) => bar.say(&why),
+                news => bar.hear(news),
             },
         )?;
         bar.end(&format!(

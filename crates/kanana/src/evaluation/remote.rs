@@ -4,8 +4,9 @@
 //! lm-evaluation-harness does with such a server; prompts are continued by `/v1/completions`,
 //! conversations answered by `/v1/chat/completions`, vectors come from `/v1/embeddings`. Many questions
 //! are on their way at once. A request that is declined for good counts as not answered; a server that is
-//! gone, or whose replies make no sense, ends the work, and what came before is kept. A prompt that its
-//! model cannot read whole is cut where the server's tokenizer is known ([`Reach`]), else it is declined.
+//! gone, or whose replies make no sense, ends the work, and what came before is kept. A prompt that is gone
+//! on with, or before an option, and that its model cannot read whole is cut where the server's tokenizer is
+//! known ([`Reach`]), else it is declined; conversations and whole texts are never cut.
 
 mod likelihood;
 mod reach;
@@ -93,12 +94,11 @@ impl<C: Caller> Remote<C> {
             .filter(|stop| !stop.is_empty())
             .cloned()
             .collect();
-        let cut = self
-            .reach
-            .as_ref()
-            .and_then(|reach| reach.prompt(prompt, limit));
+        let (cut, limit) = match &self.reach {
+            Some(reach) => reach.prompt(prompt, limit),
+            None => (None, limit),
+        };
         let note = cut.as_ref().map_or(String::new(), |cut| cut.note());
-        let limit = cut.as_ref().map_or(limit, |cut| cut.room.min(limit));
         let prompt = match cut {
             Some(cut) => Prompt::Tokens(cut.ids),
             None => Prompt::Text(prompt.to_owned()),

@@ -45,10 +45,8 @@ pub(super) enum End {
     Nonsense,
     /// It died of this.
     Died(String),
-    /// Somebody killed it: the user, or the system where memory ran out.
-    Killed,
-    /// It was gone before it had the page.
-    Unread,
+    /// Somebody killed it, the user or the system where memory ran out, or it was gone before it had the page; by what.
+    Killed(String),
 }
 
 /// How long an answer may be for a page of so many bytes: its text, and as much again for what the page says of
@@ -106,7 +104,7 @@ impl Child {
         match child.hear(START) {
             Ok(said) if said == READY => Ok(Some(child)),
             Ok(_) | Err(End::Nonsense) => bail!("{WANTED}: it is another program"),
-            Err(End::Killed) => Ok(None),
+            Err(End::Killed(_)) => Ok(None),
             Err(End::Waiting) => bail!("{WANTED}: it did not get ready"),
             Err(_) => bail!("{WANTED}: it ended at once, by {}", child.end()),
         }
@@ -124,16 +122,18 @@ impl Child {
     ) -> Result<T, End> {
         // Where the carrier is gone, so is the child: that shows below.
         let _ = self.ask.send((question.to_owned(), html.to_owned()));
-        if self.hear(wall).is_ok_and(|said| said == TAKEN) {
-            let answer = self.hear(wall)?;
-            self.used = true;
-            return serde_json::from_slice(&answer).map_err(|_| {
-                self.end();
-                End::Nonsense
-            });
+        match self.hear(wall) {
+            Ok(said) if said == TAKEN => {}
+            // A machine that gave it no time is not one that ended it.
+            Err(End::Waiting) => return Err(End::Waiting),
+            _ => return Err(End::Killed(self.end())),
         }
-        self.end();
-        Err(End::Unread)
+        let answer = self.hear(wall)?;
+        self.used = true;
+        serde_json::from_slice(&answer).map_err(|_| {
+            self.end();
+            End::Nonsense
+        })
     }
 
     /// What it says next.
@@ -158,7 +158,7 @@ impl Child {
         match self.signal().and_then(|signal| signal.try_into().ok()) {
             Some(Signal::SIGXCPU) => End::Computing,
             Some(Signal::SIGKILL | Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP) => {
-                End::Killed
+                End::Killed(self.end())
             }
             _ => End::Died(self.end()),
         }

@@ -137,6 +137,7 @@ impl Looked {
 
 impl Stage for Align {
     const NAME: &'static str = "align";
+    const VERSION: u32 = 2; // lines without the first text are counted
     const SUMMARY: &'static str = "measures how far two languages meet inside models";
     type Inputs = Inputs;
     type Output = kinds::Alignment;
@@ -357,7 +358,8 @@ impl Align {
             }
             let batch = Batch::segments(&texts[start..next]);
             batch.check(&decoder.shape)?;
-            pooler.add(&batch, self.pool, without, |site, rows| {
+            let wanted = |site| places.contains(&site);
+            pooler.add(&batch, self.pool, without, wanted, |site, rows| {
                 if let Some(at) = places.iter().position(|place| *place == site) {
                     states[at].extend(rows);
                 }

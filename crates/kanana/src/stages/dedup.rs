@@ -27,6 +27,7 @@ pub(crate) struct Inputs {
 
 impl Stage for Dedup {
     const NAME: &'static str = "dedup";
+    const VERSION: u32 = 2; // what a document repeats itself hides no passage of others
     const SUMMARY: &'static str = "keeps the best document of each cluster of near-duplicates";
     type Inputs = Inputs;
     type Output = Corpus;

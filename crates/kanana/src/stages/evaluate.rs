@@ -420,12 +420,7 @@ impl Accuracy {
         let n = self.questions as f64;
         self.acc = self.right as f64 / n;
         self.acc_norm /= n;
-        // Wilson 1927: keeps inside 0 … 1 and is honest for few questions.
-        let z = 1.959_964;
-        let middle = self.acc + z * z / (2.0 * n);
-        let half = z * (self.acc * (1.0 - self.acc) / n + z * z / (4.0 * n * n)).sqrt();
-        let scale = 1.0 + z * z / n;
-        (self.low, self.high) = ((middle - half) / scale, (middle + half) / scale);
+        (self.low, self.high) = evals::wilson(self.acc, self.questions);
     }
 }
 

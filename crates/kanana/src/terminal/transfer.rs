@@ -1,6 +1,7 @@
 //! How a download goes: a bar for a person, a line now and then for a file or a pipe.
 
 use super::note;
+use hub::News;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
 
@@ -32,7 +33,22 @@ impl Transfer {
         }
     }
 
-    pub(crate) fn plan(&mut self, files: usize, bytes: u64, there: u64) {
+    /// Tells what a hub says; a licence is told by whoever knows what was expected.
+    pub(crate) fn hear(&mut self, news: News) {
+        match news {
+            News::Licence(_) => {}
+            News::Plan {
+                files,
+                bytes,
+                there,
+            } => self.plan(files, bytes, there),
+            News::File(path) => self.file(&path),
+            News::At(bytes) => self.at(bytes),
+            News::Again(why) => self.say(&why),
+        }
+    }
+
+    fn plan(&mut self, files: usize, bytes: u64, there: u64) {
         self.bytes = bytes;
         self.bar.set_length(bytes);
         self.bar.set_position(there);
@@ -48,14 +64,14 @@ impl Transfer {
         ));
     }
 
-    pub(crate) fn file(&mut self, path: &str) {
+    fn file(&mut self, path: &str) {
         match self.person {
             true => self.bar.set_message(path.to_owned()),
             false => note(path),
         }
     }
 
-    pub(crate) fn at(&mut self, bytes: u64) {
+    fn at(&mut self, bytes: u64) {
         self.bar.set_position(bytes);
         let tenth = (bytes as f64 / self.bytes.max(1) as f64 * 10.0) as u64;
         if !self.person && tenth > self.told {

@@ -91,8 +91,30 @@ fn a_benchmark_is_pulled_by_its_name() {
     assert!(fails(&["kmlu"]).contains("did you mean `kmmlu`"));
     assert!(fails(&["mt_bench"]).contains("on no hub"));
     assert!(fails(&["gsm8k", "--data", "시험"]).contains("has no data set openai/gsm8k"));
-    let words = trial.fails(&["eval", "x", "--tasks", "gsm8k", "--data", "시험"]);
-    assert!(words.contains("x"), "{words}");
+    trial.write(
+        "답.jsonl",
+        "{\"task\": \"gsm8k\", \"id\": \"0\", \"answer\": \"1\"}\n",
+    );
+    let words = trial.fails(&[
+        "eval",
+        "x",
+        "--answers",
+        "답.jsonl",
+        "--tasks",
+        "gsm8k",
+        "--data",
+        "시험",
+    ]);
+    assert!(words.contains("kanana evals pull gsm8k"), "{words}");
+    // A folder that is there is not yet a benchmark.
+    trial.write("시험/gsm8k/train.jsonl", "");
+    hub.seen();
+    let partial = fails(&["gsm8k", "--data", "시험"]);
+    assert!(
+        partial.contains("gsm8k/test.jsonl") && partial.contains("to have it pulled anew"),
+        "{partial}"
+    );
+    assert!(hub.seen().is_empty(), "nothing is asked for");
 }
 
 #[test]
@@ -300,8 +322,9 @@ fn stopped_by_hand_it_says_how_to_go_on_and_does() {
     ];
     let mut command = trial.command(&words);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("the program starts");
+    let mut child = command.spawn().expect("the program starts");
     while server.asked().is_empty() {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended");
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(200));

@@ -147,6 +147,11 @@ fn a_model_is_asked_once() {
         "--out",
         "third",
     ]);
+    let recipe = |folder: &str| {
+        let path = trial.path(&format!("{folder}/eval.toml"));
+        fs::read_to_string(path).expect("a recipe")
+    };
+    assert_eq!(recipe("first"), recipe("third"), "named from here or there");
     trial.ok(&["run", "third/eval.toml"]);
     let made = trial.artifact("evaluation");
     let in_store = fs::read_to_string(made.join("results.json")).expect("results");
@@ -348,6 +353,22 @@ fn mistakes_are_sentences() {
             "data",
         ],
         &["none"],
+    );
+    check(
+        &[
+            "x",
+            "--server",
+            "http://127.0.0.1:9/v1",
+            "--tokenizer",
+            "untrained",
+            "--context",
+            "64",
+            "--tasks",
+            "mmlu",
+            "--data",
+            "data",
+        ],
+        &["--tokenizer", "--protocol base"],
     );
     check(&["compare", "data", "data"], &["has no results"]);
     trial.write("data/mmlu/test/law_test.csv", "질문?,하나,둘\n");

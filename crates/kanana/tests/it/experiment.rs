@@ -345,8 +345,13 @@ fn the_experiments_of_this_project_are_sound() {
         }
         let path = path.to_str().expect("a path");
         let mut words = vec!["experiment", path, "--plan", "--json"];
-        if text.contains("[inputs]") {
-            words.extend(["--input", "pretrain=texts"]);
+        for (input, bound) in [
+            ("pretrain = {", "pretrain=texts"),
+            ("parallel = {", "parallel=texts"),
+        ] {
+            if text.contains(input) {
+                words.extend(["--input", bound]);
+            }
         }
         let plan: Value = serde_json::from_str(&trial.ok(&words)).expect("JSON");
         assert!(

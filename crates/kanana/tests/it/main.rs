@@ -5,6 +5,7 @@ mod bad_input;
 mod benchmarks;
 mod chat;
 mod classify;
+mod compare;
 mod convert;
 mod cost;
 mod curation;

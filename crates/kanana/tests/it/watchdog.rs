@@ -148,8 +148,8 @@ fn readers_killed_at_random_moments_change_nothing_and_none_is_left() {
         .expect("starts");
     let mut kills = 0_u64;
     while running.try_wait().expect("a process").is_none() {
-        // One of them and then the other, at moments that depend on the machine, and more and more seldom: a page
-        // whose readers are all killed is refused in the end.
+        // One of them and then the other, at moments that depend on the machine, and more and more seldom: where the
+        // readers of one page are all killed, the run ends with an error.
         let children = children(running.id());
         if let Some(child) = children.get(kills as usize % children.len().max(1)) {
             let killed = Command::new("kill").args(["-9", child]).output();
@@ -158,6 +158,10 @@ fn readers_killed_at_random_moments_change_nothing_and_none_is_left() {
         sleep(Duration::from_millis(20 + 15 * kills));
     }
     assert!(kills > 0, "no reader was seen");
+    assert!(
+        running.wait().expect("a status").success(),
+        "it failed after {kills} kills"
+    );
     assert!(taken(&trial) == wanted, "after {kills} kills");
     // The whole run is killed, readers and all, and goes on.
     let mut running = trial
@@ -170,6 +174,7 @@ fn readers_killed_at_random_moments_change_nothing_and_none_is_left() {
     while readers.is_empty() && running.try_wait().expect("a process").is_none() {
         readers = children(running.id());
     }
+    assert!(!readers.is_empty(), "no reader was seen");
     running.kill().expect("SIGKILL");
     running.wait().expect("gone");
     for _ in 0..500 {

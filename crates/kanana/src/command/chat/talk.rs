@@ -1,11 +1,11 @@
 //! A conversation and the model that takes part in it: what was said, what fits, the next answer.
 
 use super::order;
+use crate::command::now;
 use ::chat::{Message, Role, Template};
 use ::generate::{Engine, Event, Finish, Request, Sampling, Usage};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 use tensor::{Forward, POSITIONS};
 
 /// A conversation.
@@ -312,10 +312,4 @@ impl<D: Forward> Talk<D> {
         };
         Ok((text, answer))
     }
-}
-
-/// For people, to be told how fast an answer came; nothing is made of it.
-fn now() -> Instant {
-    #[allow(clippy::disallowed_methods)]
-    Instant::now()
 }

@@ -1,4 +1,5 @@
-//! `kanana eval compare`: is one of two evaluated models better, and is that more than chance?
+//! `kanana eval compare`, and what `kanana compare` says of questions: is one of two evaluated models better, and is
+//! that more than chance?
 
 use crate::terminal;
 use anyhow::{Result, ensure};
@@ -62,8 +63,20 @@ impl Compare {
 }
 
 fn draw(a: &Saved, b: &Saved, compared: &Compared, picture: bool) -> Page {
-    let mut page = Page::new(format!("{} against {}", a.about.model, b.about.model));
-    page.lead(
+    let names = [a.about.model.as_str(), b.about.model.as_str()];
+    let mut page = Page::new(format!("{} against {}", names[0], names[1]));
+    questions(&mut page, names, compared, picture);
+    page
+}
+
+/// The table of what two models answered, and a picture of the differences.
+pub(in crate::command) fn questions(
+    page: &mut Page,
+    names: [&str; 2],
+    compared: &Compared,
+    picture: bool,
+) {
+    page.paragraph(
         "The same questions, pair by pair; won says how many each of the two did better. p says how likely so large a difference is between equals: by \
          McNemar's exact test where scores are right or wrong, by the paired bootstrap elsewhere; the last \
          p is adjusted for the number of comparisons (Holm).",
@@ -72,8 +85,8 @@ fn draw(a: &Saved, b: &Saved, compared: &Compared, picture: bool) -> Page {
         Column::text("task"),
         Column::text("metric"),
         Column::number("questions", 0),
-        Column::number(&a.about.model, 4),
-        Column::number(&b.about.model, 4),
+        Column::number(names[0], 4),
+        Column::number(names[1], 4),
         Column::number("difference", 4),
         Column::text("95 %"),
         Column::text("won"),
@@ -99,7 +112,7 @@ fn draw(a: &Saved, b: &Saved, compared: &Compared, picture: bool) -> Page {
             Cell::from(test(one.test)),
             Cell::from(probability(one.p)),
             Cell::from(probability(one.adjusted)),
-            Cell::from(verdict(one, a, b)),
+            Cell::from(verdict(one, names)),
         ]);
     }
     page.table(table);
@@ -110,7 +123,6 @@ fn draw(a: &Saved, b: &Saved, compared: &Compared, picture: bool) -> Page {
     for sentence in &compared.left_out {
         page.paragraph(format!("Left out: {sentence}."));
     }
-    page
 }
 
 fn differences(compared: &Compared) -> BarChart {
@@ -140,7 +152,7 @@ fn test(test: Test) -> &'static str {
     }
 }
 
-fn verdict(one: &Comparison, a: &Saved, b: &Saved) -> String {
+fn verdict(one: &Comparison, names: [&str; 2]) -> String {
     if one.adjusted >= 0.05 {
         return "not told apart".to_owned();
     }
@@ -148,10 +160,5 @@ fn verdict(one: &Comparison, a: &Saved, b: &Saved) -> String {
         true => one.metric.higher_is_better,
         false => !one.metric.higher_is_better,
     };
-    let better = if higher {
-        &b.about.model
-    } else {
-        &a.about.model
-    };
-    format!("{better} is better")
+    format!("{} is better", names[usize::from(higher)])
 }

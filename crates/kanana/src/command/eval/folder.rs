@@ -1,9 +1,10 @@
 //! The folder of an evaluation: its lock, the answers of earlier runs, the recipe.
 
 use super::Evaluation;
+use crate::command::held;
 use crate::evaluation::ANSWERS;
 use crate::terminal;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use disk::Lock;
 use evals::Cache;
 use std::path::Path;
@@ -19,15 +20,8 @@ const LOCK: &str = ".lock";
 /// Another run that is writing into it.
 pub(super) fn alone(out: &Path) -> Result<Lock> {
     disk::create_dir(out)?;
-    let held = out.join(LOCK);
-    match Lock::try_new(&held)? {
-        Some(lock) => Ok(lock),
-        None => bail!(
-            "{} is being written by {}: wait for it, or choose another folder with --out",
-            out.display(),
-            Lock::holder(&held)
-        ),
-    }
+    let otherwise = ", or choose another folder with --out";
+    held(out, &out.join(LOCK), otherwise)
 }
 
 impl Evaluation {

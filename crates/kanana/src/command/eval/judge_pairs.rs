@@ -2,13 +2,12 @@
 
 use super::servers::Judging;
 use crate::environment;
-use crate::evaluation::{self, ANSWERS, Judge, Wanted};
+use crate::evaluation::{self, ANSWERS, Judge, Wanted, Who};
 use crate::terminal::{self, Questions};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use evals::judge::duel::{Duel, answers};
 use evals::{Cache, Protocol, Respondent as _, Setup, Stopped, Task};
-use page::Language;
 use page::terminal::Ink;
 use std::path::PathBuf;
 
@@ -65,7 +64,7 @@ impl JudgePairs {
         let outcomes = evaluation::examine(
             &wanted,
             &tasks,
-            &mut recorded,
+            Who::Asked(&mut recorded),
             Some(Judge {
                 respondent: &mut judge,
                 votes: self.judging.votes(),
@@ -87,10 +86,7 @@ impl JudgePairs {
             identity,
             Some(judged_by),
         );
-        let language = match environment::is_korean() {
-            true => Language::Korean,
-            false => Language::English,
-        };
+        let language = environment::language();
         evaluation::write(&self.out, &about, &outcomes, language)?;
         lock.remove()?;
         if self.json {

@@ -6,6 +6,7 @@ use crate::command::remote::keys;
 use crate::evaluation::remote::{Reach, Remote};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use evals::Protocol;
 use model::gguf::{Gguf, is_gguf};
 use remote::{Address, Endpoint};
 use serde_json::Map;
@@ -18,7 +19,7 @@ use tokenizer::Tokenizer;
 const TOKENIZER: &str = "tokenizer.json";
 
 /// The server that is evaluated.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct Server {
     /// Evaluate the model behind this OpenAI-compatible server, such as http://127.0.0.1:8080/v1
     #[arg(long, value_name = "URL", conflicts_with = "precision")]
@@ -26,8 +27,9 @@ pub(super) struct Server {
     /// A file with the server's API key [default: KANANA_API_KEY; for api.openai.com also OPENAI_API_KEY]
     #[arg(long, value_name = "FILE", requires = "server")]
     api_key_file: Option<PathBuf>,
-    /// A model directory, GGUF file or pulled model with the server's tokenizer: prompts that its model
-    /// cannot read whole are then cut at their left, as lm-eval cuts them [default: they are declined]
+    /// A model directory, GGUF file or pulled model with the server's tokenizer: prompts of the base
+    /// protocol that its model cannot read whole are then cut at their left, as lm-eval cuts them
+    /// [default: they are declined]
     #[arg(long, value_name = "MODEL", requires_all = ["server", "context"])]
     tokenizer: Option<String>,
     /// Tokens that the server's model reads at once
@@ -36,7 +38,7 @@ pub(super) struct Server {
 }
 
 /// The server that judges, and how many questions are on their way to any.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct Judging {
     /// Questions on their way to a server at once
     #[arg(long, value_name = "N", default_value_t = 8,
@@ -64,6 +66,16 @@ impl Server {
         ensure!(
             context >= 2,
             "--context {context}: a model reads 2 tokens at once or more"
+        );
+        Ok(())
+    }
+
+    /// Whether the settings suit how questions are put.
+    pub(super) fn suits(&self, protocol: Protocol) -> Result<()> {
+        ensure!(
+            protocol == Protocol::Base || self.tokenizer.is_none(),
+            "--tokenizer and --context cut the prompts of the base protocol, and the instruct protocol has \
+             conversations, which the server lays out by itself: leave both out, or give --protocol base"
         );
         Ok(())
     }

@@ -3,14 +3,14 @@
 //! What is fetched, from where and under which licence is said first. Files are checked and kept where
 //! `kanana pull` keeps models; what is made of them is read by its task once, and gets its name only then.
 
+use crate::command::held;
 use crate::command::pull::settings;
 use crate::evaluation;
 use crate::terminal::{self, Transfer};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use disk::Lock;
 use evals::sources::{SOURCES, Source};
-use evals::{Protocol, Setup};
+use evals::{Kind, Protocol, Setup};
 use hub::{Ask, Cache, Name, News, Registry};
 use recipe::did_you_mean;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,8 @@ const ORIGIN: &str = "SOURCE.txt";
 #[derive(Args)]
 #[command(
     after_help = "Reads HF_TOKEN (for data sets that are not open to all), HF_ENDPOINT (another hub), \
-    HF_HOME or HF_HUB_CACHE (where what was fetched is kept) and HF_HUB_OFFLINE, as `kanana pull` does."
+    HF_HOME or HF_HUB_CACHE (where what was fetched is kept), as `kanana pull` does; with HF_HUB_OFFLINE nothing \
+    is pulled."
 )]
 pub(super) struct Pull {
     /// Tasks as `kanana evals` lists them; `kobest` is all five of its own
@@ -50,20 +51,22 @@ impl Pull {
                 }
             }
         }
-        let (there, wanted): (Vec<&Source>, Vec<&Source>) = sources
-            .into_iter()
-            .partition(|source| self.data.join(source.place).exists());
-        for source in &there {
-            terminal::note(&format!(
-                "{} is there already: remove {} to have it pulled anew",
-                source.task,
-                self.data.join(source.place).display()
-            ));
+        let mut wanted: Vec<&Source> = vec![];
+        for source in sources {
+            match self.has(source)? {
+                true => terminal::note(&format!(
+                    "{} is there already: remove {} to have it pulled anew",
+                    source.task,
+                    self.data.join(source.place).display()
+                )),
+                false => wanted.push(source),
+            }
         }
         let settings = settings()?;
         ensure!(
             wanted.is_empty() || !settings.offline,
-            "nothing may be asked of the network (HF_HUB_OFFLINE), and {} is not in {}",
+            "nothing may be asked of the network (HF_HUB_OFFLINE), and {} is not in {}: unset it to pull; files \
+             that were fetched before are taken from the cache, but the hub is asked which they are",
             wanted[0].task,
             self.data.display()
         );
@@ -84,20 +87,38 @@ impl Pull {
         Ok(())
     }
 
+    /// Whether a benchmark is there.
+    ///
+    /// # Errors
+    /// A folder of its name that lacks what its task reads.
+    fn has(&self, source: &Source) -> Result<bool> {
+        let place = self.data.join(source.place);
+        if !place.exists() {
+            return Ok(false);
+        }
+        let missing = evaluation::missing(task_of(source)?, &self.data);
+        ensure!(
+            missing.is_empty(),
+            "{} is there, but lacks what the task {} reads: {}. Remove it to have it pulled anew",
+            place.display(),
+            source.task,
+            missing.join(", ")
+        );
+        Ok(true)
+    }
+
     fn pull(&self, source: &Source, settings: &hub::Settings) -> Result<()> {
         let mut name = Name::parse(source.repository)?.of_dataset();
         if let Some(revision) = &self.revision {
             name = name.at(revision)?;
         }
         disk::create_dir(&self.data)?;
-        let lock = self.data.join(LOCK);
-        let Some(alone) = Lock::try_new(&lock)? else {
-            bail!(
-                "{} is being filled by {}: wait for it",
-                self.data.display(),
-                Lock::holder(&lock)
-            );
-        };
+        let alone = held(&self.data, &self.data.join(LOCK), "")?;
+        // Another run may have pulled it before this one got the lock.
+        if self.has(source)? {
+            terminal::note(&format!("{} was pulled by another run", source.task));
+            return Ok(alone.remove()?);
+        }
         let ask = Ask {
             name,
             include: source.files.iter().map(|&file| file.to_owned()).collect(),
@@ -115,15 +136,7 @@ impl Pull {
                     bar.say(&format!("the hub says: licence {said}"));
                     licence = said;
                 }
-                News::Licence(_) => {}
-                News::Plan {
-                    files,
-                    bytes,
-                    there,
-                } => bar.plan(files, bytes, there),
-                News::File(path) => bar.file(&path),
-                News::At(bytes) => bar.at(bytes),
-                News::Again(why) => bar.say(&why),
+                news => bar.hear(news),
             },
         )?;
         // Everything is made in a folder of benchmarks of its own, and read there.
@@ -141,7 +154,7 @@ impl Pull {
             env!("CARGO_PKG_VERSION")
         );
         disk::write(&into.join(ORIGIN), origin.as_bytes())?;
-        let questions = asked(source.task, &pending)?;
+        let questions = asked(source, &pending)?;
         let place = self.data.join(source.place);
         if let Some(folder) = place.parent() {
             disk::create_dir(folder)?;
@@ -178,9 +191,13 @@ fn found(task: &str) -> Result<Vec<&'static Source>> {
     }
 }
 
+fn task_of(source: &Source) -> Result<&'static Kind> {
+    evals::tasks::find(source.task).context("every source has its task")
+}
+
 /// How many questions the task finds there.
-fn asked(task: &str, data: &Path) -> Result<usize> {
-    let kind = evals::tasks::find(task).context("every source has its task")?;
+fn asked(source: &Source, data: &Path) -> Result<usize> {
+    let kind = task_of(source)?;
     let setup = Setup {
         data: data.to_owned(),
         protocol: Protocol::Base,

@@ -3,7 +3,8 @@
 //! As lm-evaluation-harness does it with a server: text is cut into tokens here, of prompt and option the
 //! last `context` − 1 tokens are sent (one place stays for the token that some servers insist on writing),
 //! of a prompt that is gone on with as many fewer as the answer may have. What is cut goes out as token
-//! ids; what fits goes out as text. What was left out is said in the answer's note.
+//! ids; what fits goes out as text. What was left out is said in the answer's note. No answer is asked for that
+//! is longer than what the prompt leaves of the context, as servers decline that too.
 
 use anyhow::{Result, ensure};
 use generate::{Sequence, encode_pair};
@@ -20,8 +21,6 @@ pub(super) struct Cut {
     pub(super) ids: Vec<u32>,
     /// Where the option begins, at least 1; the length where there is none.
     pub(super) start: usize,
-    /// Tokens that are left for an answer.
-    pub(super) room: usize,
     left_out: usize,
 }
 
@@ -67,12 +66,11 @@ impl Reach {
             ids,
             start: start - left_out,
             left_out,
-            room: 1,
         }))
     }
 
-    /// A prompt that leaves no room for an answer of `limit` tokens.
-    pub(super) fn prompt(&self, prompt: &str, limit: usize) -> Option<Cut> {
+    /// A prompt, where it leaves no room for an answer of `limit` tokens; and how many an answer may have.
+    pub(super) fn prompt(&self, prompt: &str, limit: usize) -> (Option<Cut>, usize) {
         let mut ids: Vec<u32> = match self.tokenizer.begins_texts() {
             true => self.tokenizer.bos().into_iter().collect(),
             false => vec![],
@@ -86,12 +84,14 @@ impl Reach {
         };
         let left_out = ids.len().saturating_sub(room);
         ids.drain(..left_out);
-        (left_out > 0).then_some(Cut {
+        // A prompt that is whole may leave less than the limit too.
+        let limit = limit.min(self.context - ids.len());
+        let cut = (left_out > 0).then_some(Cut {
             start: ids.len(),
-            room: self.context - ids.len(),
             ids,
             left_out,
-        })
+        });
+        (cut, limit)
     }
 }
 
@@ -135,10 +135,19 @@ mod tests {
     #[test]
     fn a_prompt_leaves_room_for_its_answer() {
         let reach = reach(9);
-        assert!(reach.prompt("abcd", 3).is_none());
-        let cut = reach.prompt("abcdef", 3).unwrap();
-        assert_eq!(cut.ids, reach.tokenizer.encode("bcdef"));
+        let (whole, limit) = reach.prompt("abcd", 3);
+        assert!(whole.is_none());
+        assert_eq!(limit, 3);
+        let (cut, limit) = reach.prompt("abcdef", 3);
+        assert_eq!(cut.unwrap().ids, reach.tokenizer.encode("bcdef"));
+        assert_eq!(limit, 3);
         // A limit beyond the context leaves half of it.
-        assert_eq!(reach.prompt("abcdefgh", 100).unwrap().ids.len(), 4);
+        let (cut, limit) = reach.prompt("abcdefgh", 100);
+        assert_eq!((cut.unwrap().ids.len(), limit), (4, 5));
+        // Where the prompt is shorter than that, the answer may have the rest.
+        let begin = usize::from(reach.tokenizer.begins_texts());
+        let (whole, limit) = reach.prompt("ab", 100);
+        assert!(whole.is_none());
+        assert_eq!(limit, 9 - 2 - begin);
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn draw(input: &Artifact<Pairs>, settings: &Align, seed: u64) -> Resu
     let mut left_out = LeftOut::default();
     let all = match input.file(Pairs::FACTS).is_file() {
         true => told(input)?,
-        false => read(input, &settings.languages[0])?,
+        false => read(input, &settings.languages[0], &mut left_out)?,
     };
     let mut pairs = sift(all, settings, &mut left_out);
     ensure!(
@@ -92,6 +92,15 @@ pub(super) fn draw(input: &Artifact<Pairs>, settings: &Align, seed: u64) -> Resu
         left_out.repeated,
         left_out.other
     );
+    if let Some(field) = &settings.within {
+        let without = pairs.iter().find(|pair| pair.group.is_empty());
+        ensure!(
+            without.is_none(),
+            "within = {field:?}: the pair {} has no text in that field, and the control shuffles pairs that have the \
+             same there: name a field that all pairs have, or leave `within` out",
+            without.map_or("", |pair| pair.id.as_str())
+        );
+    }
     left_out.beyond = pairs.len().saturating_sub(settings.pairs);
     if left_out.beyond > 0 {
         // By a hash of the name, so that one pair more or less changes one pair that is drawn.
@@ -142,7 +151,7 @@ fn told(input: &Artifact<Pairs>) -> Result<Vec<Document>> {
 }
 
 /// Lines of JSON with both texts; a line without the first is a bad one, and too many of them an error.
-fn read(input: &Artifact<Pairs>, first: &str) -> Result<Vec<Document>> {
+fn read(input: &Artifact<Pairs>, first: &str, left_out: &mut LeftOut) -> Result<Vec<Document>> {
     let source = Source::discover(input.path())?;
     let settings = ReadSettings {
         text_field: first.to_owned(),
@@ -152,9 +161,12 @@ fn read(input: &Artifact<Pairs>, first: &str) -> Result<Vec<Document>> {
         let text = document.text.clone();
         document.with(first, text)
     };
-    Reader::new(&source, settings)
-        .map(|document| document.map(with_text))
-        .collect()
+    let mut reader = Reader::new(&source, settings);
+    let found = reader.by_ref().map(|document| document.map(with_text));
+    let found = found.collect::<Result<_>>()?;
+    // Such a line lacks a text as one without the second does.
+    left_out.missing += usize::try_from(reader.bad().total)?;
+    Ok(found)
 }
 
 /// What may be looked at.

@@ -233,8 +233,12 @@ fn everything(looked: &Looked, lines: &[Line; 3]) -> Table {
     let columns = [Column::text("at")].into_iter().chain(columns_of(lines));
     let columns = columns.chain([Column::number("biased CKA", 3)]);
     let [first, second] = looked.tokens.map(|tokens| page::fixed(tokens, 1));
+    let cut = match looked.cut.iter().sum::<usize>() {
+        0 => String::new(),
+        cut => format!("; {cut} of them were read up to the longest allowed"),
+    };
     let mut table = Table::new(columns).caption(format!(
-        "{} parameters; a text has {first} and {second} tokens on average",
+        "{} parameters; a text has {first} and {second} tokens on average{cut}",
         page::quantity(looked.parameters as f64)
     ));
     for at in &looked.layers {
@@ -249,16 +253,9 @@ fn everything(looked: &Looked, lines: &[Line; 3]) -> Table {
 
 fn left_out(found: &Found) -> String {
     let out = &found.left_out;
-    let cut: usize = found.models.iter().flat_map(|looked| looked.cut).sum();
-    let mut sentence = format!(
+    format!(
         "Of the pairs, {} were left out because a text is missing, {} because they are not translated, \
          {} because a text had been before, {} by other fields, and {} beyond those that were drawn.",
         out.missing, out.untranslated, out.repeated, out.other, out.beyond
-    );
-    if cut > 0 {
-        sentence.push_str(&format!(
-            " {cut} texts were read up to the longest allowed."
-        ));
-    }
-    sentence
+    )
 }

@@ -3,7 +3,7 @@
 use super::{Benchmark, Evaluate};
 use crate::evaluation::local::{Local, identify, no_template, own_template};
 use crate::evaluation::remote::{Remote, recorded_as};
-use crate::evaluation::{self, ANSWERS, Judge};
+use crate::evaluation::{self, ANSWERS, Judge, Who};
 use crate::kinds::{self, Corpus, Model};
 use anyhow::Result;
 use evals::{Cache, Outcome, Phase, Protocol, Put, Respondent as _, Stopped, Watch};
@@ -69,7 +69,7 @@ impl Evaluate {
         let outcomes = evaluation::examine(
             &wanted,
             &tasks,
-            &mut local,
+            Who::Asked(&mut local),
             judge,
             &mut cache,
             &mut Watching(context),
