@@ -130,7 +130,10 @@ fn told(findings: &Findings, names: &[String]) -> String {
         false => names.contains(&drawn.name),
     };
     let drawn: Vec<&Drawn> = findings.contrasts.iter().filter(about).collect();
-    if drawn.is_empty() || drawn.len() > MOST_IN_A_ROW {
+    if drawn.is_empty() {
+        return "its figures stand below".to_owned();
+    }
+    if names.is_empty() && drawn.len() > MOST_IN_A_ROW {
         return findings.verdict();
     }
     let one = |drawn: &&Drawn| {
@@ -145,7 +148,7 @@ fn told(findings: &Findings, names: &[String]) -> String {
     drawn.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// More comparisons than these are told by their sum, and stand in the experiment's own section.
+/// More comparisons than these, where none is named, are told by their sum; they stand in the experiment's own section.
 const MOST_IN_A_ROW: usize = 4;
 
 /// One experiment's section.
