@@ -5,9 +5,8 @@
     python3 benches/evals/run.py --peer VENV/bin/python --model HF_DIRECTORY --data BENCHMARKS \\
         --tasks mmlu,kmmlu --subjects abstract_algebra,anatomy,Criminal-Law,Accounting --limit 30
 
-Both on the CPU, with as many threads, in f32 or, by `--precision bf16`, in bf16, where only seconds are held against
-each other: sums of rounded products differ by more than options do. In f32 every question's log-likelihoods must lie within 1e-3 of
-the peer's; where scores differ the two best options must lie closer than that, or the texts
+Both on the CPU, with as many threads, in f32 or, by `--precision bf16`, in bf16, where only seconds are held
+against each other, as rounded sums lie further apart. In f32 every question's log-likelihoods must lie within 1e-3 of the peer's; where scores differ the two best options must lie closer than that, or the texts
 must differ, and the question is listed. Seconds are those of the whole command here, reading the checkpoint included, and of `evaluate`
 alone there. Base protocol: 5-shot MMLU, KMMLU, HAE-RAE and GSM8K, 0-shot KoBEST. VENV needs lm-eval
 0.4.13, torch, transformers and scikit-learn. Quote the processor.

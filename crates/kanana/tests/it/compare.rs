@@ -40,12 +40,7 @@ fn json(text: &str) -> Value {
 #[test]
 fn two_models_side_by_side() {
     let trial = trial();
-    let other = fs::read_dir(trial.path("other"))
-        .expect("a store")
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.to_string_lossy().contains("second-"))
-        .expect("the second stage");
+    let other = trial.artifact_of("other", "second");
     let other = other.to_str().expect("UTF-8");
 
     // Names alike: their paths tell them apart. What was asked otherwise is said, and nothing else.
@@ -153,12 +148,7 @@ fn what_cannot_be_compared_is_a_sentence() {
     trial.ok(&["run", "life.toml", "--only", "untrained"]);
     trial.write("wide.toml", LIFE.replacen("width = 32", "width = 48", 1));
     trial.ok(&["run", "wide.toml", "--only", "untrained", "--store", "wide"]);
-    let wide = fs::read_dir(trial.path("wide"))
-        .expect("a store")
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.to_string_lossy().contains("untrained-"))
-        .expect("a model");
+    let wide = trial.artifact_of("wide", "untrained");
     let said = trial.fails(&[
         "compare",
         "first",

@@ -117,7 +117,12 @@ impl Trial {
 
     /// The only folder in the store whose name begins so.
     pub(crate) fn artifact(&self, name: &str) -> PathBuf {
-        let mut found: Vec<_> = fs::read_dir(self.path("store"))
+        self.artifact_of("store", name)
+    }
+
+    /// The same in another store.
+    pub(crate) fn artifact_of(&self, store: &str, name: &str) -> PathBuf {
+        let mut found: Vec<_> = fs::read_dir(self.path(store))
             .expect("a store")
             .flatten()
             .map(|entry| entry.path())
