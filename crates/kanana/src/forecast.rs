@@ -6,6 +6,7 @@
 //! `model::Shape`. It knows no hardware: that is `command/cost`.
 
 use crate::kinds::Model;
+use anyhow::{Result, ensure};
 use model::checkpoint::Checkpoint;
 use model::{Recompute, Rope, Shape};
 use recipe::{Artifact, Quantity};
@@ -21,6 +22,14 @@ pub(crate) const TEACHER: &str = "teacher FLOPs";
 pub(crate) const SEQUENCE: &str = "training/sequence";
 /// What backward computes again: 0 nothing, 1 what is light, 2 whole blocks.
 pub(crate) const RECOMPUTE: &str = "training/recompute";
+
+/// What a recipe can expect that costs are counted from.
+pub(crate) const COUNTED: [&str; 4] = ["tokens", "parameters", NOMINAL, FROM_SCRATCH];
+
+/// Whether costs are counted from a quantity of that name, or it carries a shape.
+pub(crate) fn is_counted(name: &str) -> bool {
+    COUNTED.contains(&name) || name == TEACHER || !is_news(&Quantity::new(name, 0.0))
+}
 
 /// Whether a quantity is for people; the others carry shapes from step to step.
 pub(crate) fn is_news(quantity: &Quantity) -> bool {
@@ -75,6 +84,27 @@ pub(crate) fn shape_of(model: &Artifact<Model>) -> Option<Shape> {
     }
 }
 
+/// Whether a model sees windows of so many tokens, as far as its shape is known.
+///
+/// # Errors
+/// A sentence that names the setting, the model and its context.
+pub(crate) fn within_context(
+    setting: &str,
+    sequence: impl Into<Option<usize>>,
+    model: &Artifact<Model>,
+) -> Result<()> {
+    let (Some(sequence), Some(shape)) = (sequence.into(), shape_of(model)) else {
+        return Ok(());
+    };
+    ensure!(
+        (1..=shape.context).contains(&sequence),
+        "{setting} is {sequence}, and the model {} was made for a context of {}: wanted 1 to that",
+        model.name(),
+        shape.context
+    );
+    Ok(())
+}
+
 /// What goes on from a model to what is trained from it: its shape, and the size it goes by.
 pub(crate) fn inherited(model: &Artifact<Model>) -> Vec<Quantity> {
     let nominal = model.expected(NOMINAL);
@@ -103,10 +133,7 @@ pub(crate) fn asked(
     [sequence, rows]: [usize; 2],
     precision: Precision,
 ) -> Option<Asked> {
-    let weight = match precision {
-        Precision::F32 => 4.0,
-        Precision::Bf16 => 2.0,
-    };
+    let weight = weight_bytes(precision);
     match shape_of(teacher) {
         Some(shape) => {
             let activations = shape.activation_bytes(rows, Recompute::None, precision, false);
@@ -119,6 +146,14 @@ pub(crate) fn asked(
             flops: 2.0 * parameters * tokens,
             bytes: weight * parameters,
         }),
+    }
+}
+
+/// Bytes of a weight that is only read.
+pub(crate) fn weight_bytes(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 4.0,
+        Precision::Bf16 => 2.0,
     }
 }
 

@@ -93,7 +93,8 @@ pub fn apart<D: Backward>(
     let held: u64 = stream.epoch(0).map(|index| shards.length(index)).sum();
     ensure!(
         held >= 2,
-        "nothing to compare on: {} holds {held} tokens, wanted at least 2",
+        "nothing to compare on: of the {} tokens of {} a sample of {tokens} holds {held}, wanted at least 2",
+        shards.tokens(),
         shards.dir().display()
     );
     let rows = micro_batch.max(1) * sequence;

@@ -91,7 +91,8 @@ pub struct Description {
     pub rows: u64,
     /// Mean probability of what was not kept. With forward KL a student's gradient by the logits of
     /// a row is off by at most 2·rest / T, in sum and on average; rounding adds up to 2⁻¹¹ / T and
-    /// the floor of −32 hardly anything. With other divergences it may be off by more (`tensor`).
+    /// the floor of −32 hardly anything (all times T² where the divergence is multiplied by it, as it
+    /// is by default). With other divergences it may be off by more (`tensor`).
     pub rest: f64,
     /// Bytes of each part.
     pub parts: Vec<u64>,

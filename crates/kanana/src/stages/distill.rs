@@ -151,6 +151,12 @@ impl Stage for Distill {
             }
         );
         self.settings().check().context("with")?;
+        ensure!(
+            self.hidden == 0.0 || inputs.lessons.is_none(),
+            "hidden = {} compares hidden states, and lessons hold none: set hidden = 0, or give \
+             `teacher`",
+            self.hidden
+        );
         let student = forecast::shape_of(&inputs.student);
         let teacher = inputs.teacher.as_ref().and_then(forecast::shape_of);
         if let (Some(student), Some(teacher)) = (student, teacher) {

@@ -13,6 +13,7 @@
 mod drops;
 
 use crate::device::Machine;
+use crate::forecast;
 use crate::kinds::{self, Evidence, Model, Tokens};
 use crate::stages::pretrain;
 use anyhow::{Result, bail, ensure};
@@ -36,7 +37,7 @@ pub(crate) struct Guard {
     rise: Option<f64>,
     /// Share of the rise that `trained` must have won back, 0 to 1.
     recovered: Option<f64>,
-    /// How far the accuracy of any evaluation may drop, 0 to 1.
+    /// How far any evaluation may drop, 0 to 1: accuracies of questions, and benchmarks' figures that are shares.
     drop: Option<f64>,
     /// Evaluations of fewer questions are not judged. Default 30.
     least_questions: usize,
@@ -105,6 +106,7 @@ impl Stage for Guard {
     const NAME: &'static str = "guard";
     const SUMMARY: &'static str =
         "stops a run where surgery or training has done harm, with evidence";
+    const VERSION: u32 = 2; // benchmarks are judged, what is no number has dropped
     type Inputs = Inputs;
     type Output = Evidence;
 
@@ -147,6 +149,17 @@ impl Stage for Guard {
             "recovered asks what training has won back: give `trained`, the model it has made"
         );
         ensure!(
+            self.sample_tokens >= 2,
+            "sample_tokens = {}: wanted at least 2, a token and the one that it is to predict",
+            self.sample_tokens
+        );
+        for model in [&inputs.before, &inputs.after, &inputs.trained]
+            .into_iter()
+            .flatten()
+        {
+            forecast::within_context("sequence", self.sequence, model)?;
+        }
+        ensure!(
             self.drop.is_none()
                 || (inputs.scores_before.is_some() && inputs.scores_after.is_some()),
             "drop compares evaluations: give `scores_before` and `scores_after`"
@@ -188,9 +201,10 @@ impl Stage for Guard {
         if let (Some(limit), Some(before), Some(after)) =
             (self.drop, &inputs.scores_before, &inputs.scores_after)
         {
-            seen.evaluations = drops::compare(before, after)?;
-            let check = drops::judge(limit, self.least_questions, &seen.evaluations)?;
+            let compared = drops::compare(before, after)?;
+            let check = drops::judge(limit, self.least_questions, &compared)?;
             seen.checks.push(check);
+            seen.evaluations = compared.drops;
         }
 
         for check in &seen.checks {
@@ -239,23 +253,24 @@ impl Guard {
             self.divergence,
             all.divergence,
             format!(
-                "what the model says is {:.4} nats a token from what it said before, over {} tokens; \
-                 most of all, {:.2}, {}",
+                "what the model says is {:.4} nats a token from what it said before, over {} tokens{}",
                 all.divergence,
                 all.tokens,
-                apart.divergence.value,
-                bench.place(&apart.divergence)
+                bench.most("; most of all", &apart.divergence)
             ),
         );
         check(
             "logit",
             self.logit,
             apart.logit.value,
-            format!(
-                "a logit is {:.4} from what it was, that of the token {}",
-                apart.logit.value,
-                bench.place(&apart.logit)
-            ),
+            match apart.logit.value == 0.0 {
+                true => "every logit is what it was".to_owned(),
+                false => format!(
+                    "a logit is {:.4} from what it was, that of the token {}",
+                    apart.logit.value,
+                    bench.place(&apart.logit)
+                ),
+            },
         );
         let groups: Vec<String> = apart
             .groups
@@ -267,14 +282,12 @@ impl Guard {
             self.rise,
             all.after - all.before,
             format!(
-                "the loss is {:.4} nats a token and was {:.4} before, {:+.4} (by group: {}); it rose \
-                 most, by {:.2}, {}",
+                "the loss is {:.4} nats a token and was {:.4} before, {:+.4} (by group: {}){}",
                 all.after,
                 all.before,
                 all.after - all.before,
                 groups.join(", "),
-                apart.rise.value,
-                bench.place(&apart.rise)
+                bench.most("; it rose most, by", &apart.rise)
             ),
         );
     }
@@ -327,6 +340,14 @@ impl Bench {
             sequence,
             (rows / sequence.max(1)).max(1),
         )
+    }
+
+    /// Where there was most of something, if there was any.
+    fn most(&self, words: &str, worst: &Worst) -> String {
+        match worst.value == 0.0 {
+            true => String::new(),
+            false => format!("{words} {:.2}, {}", worst.value, self.place(worst)),
+        }
     }
 
     /// Where something was found, in words.

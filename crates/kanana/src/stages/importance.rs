@@ -65,7 +65,7 @@ impl Stage for Importance {
         if let Some(shape) = forecast::shape_of(&inputs.model) {
             let rows = rows(None, self.sequence);
             let activations = shape.activation_bytes(rows, Recompute::Block, self.precision, false);
-            let weights = 4.0 * shape.parameters() as f64;
+            let weights = forecast::weight_bytes(self.precision) * shape.parameters() as f64;
             quantities.extend([
                 Quantity::flops(shape.forward_flops_per_token(self.sequence) * tokens),
                 Quantity::memory(weights + activations as f64),

@@ -4,7 +4,8 @@
 //! Writes: the merged model as a Hugging Face directory, with the tokenizer of the base (or of the
 //! first model).
 //! Mathematics in `model::merge`; settings in mergekit's words. `kanana merge` reads mergekit's own
-//! file. Models of several shapes or tokenizers are not reconciled here: they are refused.
+//! file. Models of several shapes are not reconciled here: they are refused. Where tokenizers differ the
+//! result has the donor's, as mergekit has it; that is said, and noted in the manifest.
 
 mod chance;
 mod tokens;
@@ -110,6 +111,10 @@ impl Stage for Merge {
         let donor = self.donor(&inputs)?;
         for model in &inputs.models {
             if let Some(difference) = tokens::difference(donor.path(), model.path())? {
+                out.note(
+                    &format!("tokenizer of {}", model.name()),
+                    format!("differs from the result's: {difference}"),
+                );
                 context.message(&format!(
                     "{} and {} have different tokenizers ({difference}): the result has that of {}",
                     donor.name(),

@@ -71,10 +71,13 @@ impl Stage for Prune {
         match (&self.budget, &targets[..]) {
             (None, [only]) => surgery::quantities(&only.shape, self.dtype),
             // Which one it will be takes importance to say; all are about as large as the budget.
-            (_, candidates) => vec![
-                Quantity::new("candidates", candidates.len() as f64),
-                Quantity::parameters(candidates[0].shape.parameters() as f64),
-            ],
+            (_, candidates) => {
+                let sizes = candidates.iter().map(|one| one.parameters as f64);
+                vec![
+                    Quantity::new("candidates", candidates.len() as f64),
+                    Quantity::parameters((sizes.sum::<f64>() / candidates.len() as f64).round()),
+                ]
+            }
         }
     }
 

@@ -81,8 +81,16 @@ impl Stage for Rank {
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
         // Which one it will be is not known; candidates of one budget are about as large.
-        let first = inputs.models.first();
-        first.map(forecast::inherited).unwrap_or_default()
+        let Some(first) = inputs.models.first() else {
+            return vec![];
+        };
+        let counted = forecast::shape_of(first).map(|shape| shape.parameters() as f64);
+        let counted = counted.or(first.expected("parameters"));
+        let counted = counted.map(Quantity::parameters);
+        forecast::inherited(first)
+            .into_iter()
+            .chain(counted)
+            .collect()
     }
 
     fn check(&self, inputs: &Inputs) -> Result<()> {
@@ -100,6 +108,15 @@ impl Stage for Rank {
             self.sequence.is_none_or(|sequence| sequence > 0),
             "sequence = 0: wanted a window of at least one token, or none, for the models' context"
         );
+        ensure!(
+            self.sample_tokens.is_none_or(|tokens| tokens >= 2),
+            "sample_tokens = {}: wanted at least 2, a token and the one that it is to predict, or none, \
+             for all there are",
+            self.sample_tokens.unwrap_or_default()
+        );
+        for model in inputs.judged() {
+            forecast::within_context("sequence", self.sequence, model)?;
+        }
         Ok(())
     }
 

@@ -90,7 +90,7 @@ impl Stage for Teach {
         quantities
     }
 
-    fn check(&self, _: &Inputs) -> Result<()> {
+    fn check(&self, inputs: &Inputs) -> Result<()> {
         ensure!(
             self.likeliest > 0,
             "likeliest = 0: wanted at least one token to keep"
@@ -101,7 +101,16 @@ impl Stage for Teach {
             self.temperature
         );
         ensure!(self.sequence > 0, "sequence = 0: wanted at least one token");
-        Ok(())
+        if let Some(shape) = forecast::shape_of(&inputs.teacher) {
+            ensure!(
+                self.likeliest <= shape.vocabulary,
+                "likeliest = {}, and the vocabulary of {} is {}: wanted at most that many",
+                self.likeliest,
+                inputs.teacher.name(),
+                shape.vocabulary
+            );
+        }
+        forecast::within_context("sequence", self.sequence, &inputs.teacher)
     }
 
     fn run(
@@ -151,16 +160,16 @@ impl Stage for Teach {
         out.note("mean probability of what was not kept", description.rest);
         out.note("bytes per token", bytes as f64 / description.rows as f64);
         context.message(&format!(
-            "{} of the {} likeliest tokens each are kept, in {:.0} bytes a token; what is left out has \
-             a probability of {:.2e} on average: with forward KL, and with it alone, a student's \
-             gradient by the logits of a token is for that off by at most {:.2e} on average (2·rest / \
-             T), and by a little more for the rounding of log-probabilities, to 2⁻¹¹ of a nat and \
-             down to −32",
+            "of each of {} tokens the {} likeliest next ones are kept, in {:.0} bytes a token; what is \
+             left out has a probability of {:.2e} on average: with forward KL, and with it alone, a \
+             student's gradient by the logits of a token is for that off by at most {:.2e} on average \
+             (2·rest·T; 2·rest / T with temperature_squared = false), and by a little more for the \
+             rounding of log-probabilities, to 2⁻¹¹ of a nat and down to −32",
             page::quantity(description.rows as f64),
             self.likeliest,
             bytes as f64 / description.rows as f64,
             description.rest,
-            2.0 * description.rest / f64::from(self.temperature)
+            2.0 * description.rest * f64::from(self.temperature)
         ));
         Ok(())
     }

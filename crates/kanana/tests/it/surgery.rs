@@ -344,10 +344,23 @@ fn the_plan_of_the_8b_says_how_large_it_becomes() {
 
 #[test]
 fn recipes_of_surgery_can_be_planned() {
-    for name in ["upscale", "prune"] {
+    for name in ["upscale", "prune", "distill"] {
         let path = format!("{}/../../recipes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-        let plan = Trial::new().ok(&["plan", &path]);
-        assert!(plan.contains("to do"), "{plan}");
+        let plan = Trial::new().ok(&["plan", &path, "--json"]);
+        let plan: Value = serde_json::from_str(&plan).expect("JSON");
+        let steps = plan["plan"]["steps"].as_array().expect("steps");
+        let mut training = 0;
+        for step in steps {
+            let stage = step["stage"].as_str().expect("a stage");
+            if ["pretrain", "distill"].contains(&stage) {
+                let all = step["quantities"].as_array().expect("quantities");
+                let flops = all.iter().find(|one| one["name"] == "FLOPs");
+                let flops = flops.and_then(|one| one["value"].as_f64());
+                assert!(flops.is_some_and(|flops| flops > 0.0), "{name}: {step}");
+                training += 1;
+            }
+        }
+        assert!(training > 1, "{name}");
     }
 }
 
@@ -449,6 +462,42 @@ fn what_cannot_be_cut_is_a_sentence_of_the_plan() {
             with,
             words,
         );
+    }
+    // What is known of a model that is not made yet is enough to refuse what it cannot do.
+    let both = "before = \"model\", after = \"model\", tokens = \"tokens\"";
+    for (stage, inputs, with, words) in [
+        (
+            "pretrain",
+            "model = \"model\", tokens = \"tokens\"",
+            "train = { tokens = 1000, sequence = 65 }",
+            &["train.sequence is 65", "context of 64"][..],
+        ),
+        (
+            "teach",
+            "teacher = \"model\", tokens = \"tokens\"",
+            "sequence = 65",
+            &["sequence is 65", "context of 64"],
+        ),
+        (
+            "teach",
+            "teacher = \"model\", tokens = \"tokens\"",
+            "sequence = 64, likeliest = 601",
+            &["likeliest = 601", "is 600"],
+        ),
+        (
+            "guard",
+            both,
+            "rise = 1.0, sequence = 65",
+            &["context of 64"],
+        ),
+        (
+            "guard",
+            both,
+            "rise = 1.0, sample_tokens = 1",
+            &["sample_tokens = 1", "at least 2"],
+        ),
+    ] {
+        check(stage, inputs, with, words);
     }
 }
 

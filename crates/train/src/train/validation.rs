@@ -58,7 +58,9 @@ pub(super) fn measure<D: Forward>(
     }
     ensure!(
         held >= 2,
-        "nothing to validate on: {} holds {held} tokens, wanted at least 2",
+        "nothing to validate on: of the {} tokens of {} {held} were taken, wanted at least 2 (validate_tokens \
+         limits them)",
+        shards.tokens(),
         shards.dir().display()
     );
 

@@ -8,7 +8,6 @@ use crate::device::Machine;
 use crate::forecast;
 use crate::kinds::{Model, Tokens};
 use anyhow::{Context as _, Result, ensure};
-use model::checkpoint::Checkpoint;
 use model::{Decoder, Dtype, Shape, Use};
 use recipe::{Artifact, Cancelled, Context, Quantity, Writer};
 use serde_json::{Value, json};
@@ -78,16 +77,8 @@ impl Course<'_> {
 
     /// Whether the settings make sense.
     pub(crate) fn check(&self) -> Result<()> {
-        if let Ok(checkpoint) = Checkpoint::open(self.model.path()) {
-            ensure!(
-                self.train.sequence <= checkpoint.shape.context,
-                "train.sequence is {}, longer than the context of the model {}, which is {}",
-                self.train.sequence,
-                self.model.name(),
-                checkpoint.shape.context
-            );
-        }
-        self.train.check().context("with.train")
+        self.train.check().context("with.train")?;
+        forecast::within_context("train.sequence", self.train.sequence, self.model)
     }
 
     /// Loads the model and the tokens, and checks that they belong together.
