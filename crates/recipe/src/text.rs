@@ -234,6 +234,19 @@ impl Recipe {
 }
 
 impl Recipe {
+    /// What the recipe expects: the step or input, and the name of the quantity.
+    pub fn expected(&self) -> impl Iterator<Item = (&str, &str)> {
+        let inputs = self.inputs.iter().flat_map(|(name, input)| {
+            let keys = input.expected.iter().flat_map(Expected::keys);
+            keys.map(move |key| (name.as_str(), key.as_str()))
+        });
+        let steps = self.steps.iter().flat_map(|step| {
+            let keys = step.expected.keys();
+            keys.map(move |key| (step.name.as_str(), key.as_str()))
+        });
+        inputs.chain(steps)
+    }
+
     /// What is expected is a count, of whatever it is.
     fn check_expected(&self) -> Result<()> {
         let inputs = self.inputs.iter().map(|(name, input)| {

@@ -9,8 +9,8 @@ mod draw;
 mod hardware;
 mod published;
 
-use super::Chosen;
-use crate::terminal;
+use super::{Chosen, read_recipe};
+use crate::{forecast, terminal};
 use account::Account;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -81,6 +81,14 @@ impl Cost {
             ensure!(count > 0, "--{flag} 0: wanted at least 1");
         }
         let (plan, _) = self.chosen.plan()?;
+        for (place, what) in read_recipe(&self.chosen.recipe)?.expected() {
+            if !forecast::is_counted(what) {
+                terminal::note(&format!(
+                    "\"{place}\" expects \"{what}\", and no cost is counted from that; known are {}",
+                    forecast::COUNTED.join(", ")
+                ));
+            }
+        }
         let account = Account::of(&plan)?;
         ensure!(
             !account.steps.is_empty(),

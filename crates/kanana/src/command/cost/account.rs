@@ -27,6 +27,8 @@ pub(in crate::command) struct Flops {
     pub(in crate::command) counted: f64,
     /// By every operation of the shapes.
     pub(in crate::command) exact: f64,
+    /// Whether a part of `exact` is counted by size, no shape being known.
+    pub(in crate::command) by_size: bool,
 }
 
 impl Flops {
@@ -35,6 +37,7 @@ impl Flops {
             nominal: of(self.nominal, other.nominal),
             counted: of(self.counted, other.counted),
             exact: of(self.exact, other.exact),
+            by_size: self.by_size || other.by_size,
         }
     }
 
@@ -89,16 +92,14 @@ impl Size {
     /// `passes` · N · D, where forward and backward are 6 and forward alone is 2.
     fn flops(&self, passes: f64, tokens: f64, sequence: Option<f64>) -> Flops {
         let counted = passes * self.parameters * tokens;
-        let exact = match (&self.shape, sequence) {
-            (Some(shape), Some(sequence)) => {
-                shape.forward_flops_per_token(sequence as usize) * tokens * passes / 2.0
-            }
-            _ => counted,
-        };
+        let exact = self.shape.as_ref().zip(sequence).map(|(shape, sequence)| {
+            shape.forward_flops_per_token(sequence as usize) * tokens * passes / 2.0
+        });
         Flops {
             nominal: passes * self.nominal.unwrap_or(self.parameters) * tokens,
             counted,
-            exact,
+            exact: exact.unwrap_or(counted),
+            by_size: exact.is_none() && counted > 0.0,
         }
     }
 }
@@ -151,6 +152,8 @@ pub(in crate::command) struct ModelCost {
     /// Teachers' forward passes in its lineage.
     pub(in crate::command) teachers: Flops,
     pub(in crate::command) from_scratch: Option<Flops>,
+    /// The stage that last cut, deepened or merged a trained model, where there was one.
+    pub(in crate::command) derived_by: Option<String>,
 }
 
 /// All steps of one stage.
@@ -175,6 +178,9 @@ pub(in crate::command) struct Account {
     /// Steps that train a model or ask a teacher whose size or tokens nobody knows.
     pub(in crate::command) unknown: Vec<String>,
 }
+
+/// Stages that make another model of a trained one; others train it, or choose among several.
+const OPERATIONS: [&str; 3] = ["prune", "upscale", "merge"];
 
 /// What is known of a step while its followers are looked at; numbers are places among the costs.
 #[derive(Clone, Default)]
@@ -209,10 +215,19 @@ impl Account {
                 here.derived = match before {
                     Some(before) if trains => before.derived,
                     // What was never trained is not operated on: it begins here.
-                    Some(before) if !before.lineage.is_empty() => {
-                        Some((step.stage.clone(), BTreeSet::new()))
+                    Some(before) if OPERATIONS.contains(&step.stage.as_str()) => {
+                        let operated = !before.lineage.is_empty();
+                        operated.then(|| (step.stage.clone(), BTreeSet::new()))
                     }
-                    _ => None,
+                    // Whatever was trained to choose by was trained since.
+                    Some(before) => before.derived.map(|(stage, mut since)| {
+                        let looked_at = step.inputs.values().flat_map(|inputs| inputs.records());
+                        for one in looked_at.filter_map(|record| known.get(&record.name)) {
+                            since.extend(own(one));
+                        }
+                        (stage, since)
+                    }),
+                    None => None,
                 };
             }
             let cost = cost(step, &here, teacher, trains);
@@ -223,12 +238,15 @@ impl Account {
             } {
                 unknown.push(step.name.clone());
             }
+            if step.kind == Model::NAME {
+                let sequence = cost.as_ref().and_then(|cost| cost.sequence);
+                here.from_scratch = from_scratch(step, here.size.as_ref(), sequence)?;
+            }
             if let Some(cost) = cost {
                 here.lineage.insert(steps.len());
                 if let Some((_, since)) = here.derived.as_mut().filter(|_| trains) {
                     since.insert(steps.len());
                 }
-                here.from_scratch = from_scratch(step, here.size.as_ref(), cost.sequence)?;
                 steps.push(cost);
                 if let Some(before) = source.and_then(|name| known.get_mut(name)) {
                     before.trained_further |= trains;
@@ -445,6 +463,7 @@ fn models(plan: &Plan, known: &BTreeMap<String, Known>, steps: &[StepCost]) -> V
             lineage: summed(steps, &here.lineage, |step| step.training),
             teachers: summed(steps, &here.lineage, |step| step.teacher),
             from_scratch: here.from_scratch,
+            derived_by: here.derived.as_ref().map(|(stage, _)| stage.clone()),
         });
     }
     models

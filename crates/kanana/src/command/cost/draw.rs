@@ -54,7 +54,7 @@ pub(super) fn page(
         "6ND: six FLOPs for each parameter and training token, by the sizes that models go by \
          (nominal) or by the parameters of their shapes (counted). Exact: every product and attention \
          score of the shape at the step's sequence length, forward and backward; nothing that is \
-         computed again. A teacher's forward pass is two FLOPs for each of its parameters and tokens, \
+         computed again; ~ where a shape is not known and 6ND stands in. A teacher's forward pass is two FLOPs for each of its parameters and tokens, \
          and stands apart. Data, measuring importance and evaluation are not counted."
             .to_owned(),
         format!(
@@ -81,7 +81,7 @@ fn figures(account: &Account, cluster: &Cluster) -> Vec<Figure> {
             page::quantity(account.training.nominal),
             "FLOPs (6ND)",
         )
-        .note(format!("{} exact", page::quantity(account.training.exact))),
+        .note(format!("{} exact", exact(account.training))),
         Figure::new(
             "On these devices",
             page::quantity(cluster.device_hours(work)),
@@ -125,9 +125,11 @@ fn against(account: &Account) -> Table {
         let names = format!("{}: {}", title(comparison), comparison.models.join(", "));
         let mut shown = names.as_str();
         for (count, of) in COUNTS {
+            let by_size = comparison.spent.by_size || comparison.from_scratch.by_size;
+            let mark = if count == "exact" && by_size { "~" } else { "" };
             table.row([
                 Cell::from(shown),
-                Cell::from(count),
+                Cell::from(format!("{mark}{count}")),
                 Cell::from(page::quantity(of(comparison.spent))),
                 Cell::from(page::quantity(of(comparison.from_scratch))),
                 Cell::from(page::percent(of(comparison.saving), 2)),
@@ -145,6 +147,20 @@ fn against(account: &Account) -> Table {
 
 type Count = (&'static str, fn(Flops) -> f64);
 
+/// What every product and score takes; ~ where a part of it is by size.
+fn exact(flops: Flops) -> String {
+    let mark = if flops.by_size { "~" } else { "" };
+    format!("{mark}{}", page::quantity(flops.exact))
+}
+
+/// The same, or a dash where there is none.
+fn exactly(flops: Flops) -> Cell {
+    match flops.exact > 0.0 {
+        true => Cell::from(exact(flops)),
+        false => Cell::Missing,
+    }
+}
+
 const COUNTS: [Count; 3] = [
     ("6ND, nominal", |flops| flops.nominal),
     ("6ND, counted", |flops| flops.counted),
@@ -152,10 +168,10 @@ const COUNTS: [Count; 3] = [
 ];
 
 fn size(size: &Size) -> String {
-    let parameters = page::fixed(size.parameters / 1e9, 3);
+    let parameters = page::quantity(size.parameters);
     match size.nominal {
-        Some(nominal) => format!("{} ({parameters}B)", page::quantity(nominal)),
-        None => format!("{parameters}B"),
+        Some(nominal) => format!("{} ({parameters})", page::quantity(nominal)),
+        None => parameters,
     }
 }
 
@@ -176,7 +192,7 @@ fn models(account: &Account) -> Table {
             Cell::from(size(&model.size)),
             spent(model.own.nominal),
             Cell::from(page::quantity(model.lineage.nominal)),
-            Cell::from(page::quantity(model.lineage.exact)),
+            Cell::from(exact(model.lineage)),
             spent(model.teachers.nominal),
             model.from_scratch.map_or(Cell::Missing, |flops| {
                 Cell::from(page::quantity(flops.nominal))
@@ -220,8 +236,8 @@ fn stages(account: &Account, cluster: &Cluster) -> Table {
             Cell::from(steps),
             Cell::from(page::quantity(tokens)),
             spent(training.nominal),
-            spent(training.exact),
-            spent(teacher.exact),
+            exactly(training),
+            exactly(teacher),
             Cell::from(page::quantity(hours)),
             Cell::from(page::quantity(hours / cluster.devices() as f64 / 24.0)),
         ]);
@@ -250,8 +266,8 @@ fn steps(account: &Account, cluster: &Cluster) -> Table {
             Cell::from(size(&step.size)),
             Cell::from(page::quantity(step.tokens)),
             spent(step.training.nominal),
-            spent(step.training.exact),
-            spent(step.teacher.exact),
+            exactly(step.training),
+            exactly(step.teacher),
             Cell::from(page::quantity(needs.device_hours)),
             Cell::from(page::quantity(needs.hours / 24.0)),
         ]);
@@ -266,9 +282,19 @@ fn memory(account: &Account, cluster: &Cluster) -> Table {
         "optimizer",
         "activations",
         "teacher",
-        "GB in all",
+        "in all",
     ];
     let numbers = columns.map(|name| Column::number(name, 1));
+    let all: Vec<_> = account
+        .steps
+        .iter()
+        .map(|step| cluster.needs(step))
+        .collect();
+    let most = all.iter().map(|needs| needs.memory).fold(0.0, f64::max);
+    let (unit, title) = match most {
+        most if most >= 1e9 => (1e9, "gigabytes"),
+        _ => (1e6, "megabytes"),
+    };
     let mut table =
         Table::new(
             [Column::text("step")]
@@ -279,9 +305,8 @@ fn memory(account: &Account, cluster: &Cluster) -> Table {
                     cluster.hardware.memory / 1e9
                 ))]),
         )
-        .caption("gigabytes on each device");
-    for step in &account.steps {
-        let needs = cluster.needs(step);
+        .caption(format!("{title} on each device"));
+    for (step, needs) in account.steps.iter().zip(all) {
         let verdict = match (needs.fits, needs.activations) {
             (true, Some(_)) => "fits",
             (true, None) => "fits, activations not known",
@@ -300,7 +325,7 @@ fn memory(account: &Account, cluster: &Cluster) -> Table {
         table.row(
             [Cell::from(step.name.as_str())]
                 .into_iter()
-                .chain(parts.map(|bytes| Cell::from(bytes.map(|bytes| bytes / 1e9))))
+                .chain(parts.map(|bytes| Cell::from(bytes.map(|bytes| bytes / unit))))
                 .chain([Cell::from(verdict)]),
         );
     }
@@ -342,7 +367,8 @@ fn scores(account: &Account) -> Result<LineChart> {
         Axis::new("MMLU", "%"),
     )
     .note(format!(
-        "{}. Of pruned models the student's training alone. Vertical marks: this recipe's models, whole lineage.",
+        "{}. Of pruned models the student's training alone. Vertical marks: up to {MARKED} of this recipe's \
+         models, the costliest, counted likewise.",
         published.source
     ));
     for (family, mut models) in families {
@@ -351,17 +377,21 @@ fn scores(account: &Account) -> Result<LineChart> {
         let labels: Vec<String> = models.iter().map(|one| one.name.clone()).collect();
         chart = chart.series(Series::new(family, points).scattered(labels));
     }
-    let drawn = account
-        .models
-        .iter()
-        .filter(|model| model.lineage.nominal >= 1e20);
-    let mut drawn: Vec<&ModelCost> = drawn.collect();
-    drawn.sort_by(|a, b| b.lineage.nominal.total_cmp(&a.lineage.nominal));
-    for model in drawn.into_iter().take(4) {
-        chart = chart.mark(model.lineage.nominal, model.name.as_str());
+    let at = |model: &ModelCost| match model.derived_by.as_deref() {
+        Some("prune") => model.own.nominal,
+        _ => model.lineage.nominal,
+    };
+    let drawn = account.models.iter().map(|model| (at(model), model));
+    let mut drawn: Vec<(f64, &ModelCost)> = drawn.filter(|(flops, _)| *flops >= 1e20).collect();
+    drawn.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (flops, model) in drawn.into_iter().take(MARKED) {
+        chart = chart.mark(flops, model.name.as_str());
     }
     Ok(chart)
 }
+
+/// Marks that a picture has room for.
+const MARKED: usize = 6;
 
 fn published_table() -> Result<Table> {
     let mut table = Table::new([

@@ -281,6 +281,7 @@ fn a_teacher_from_outside_is_counted_or_told() {
         nominal: 4e6 * tokens,
         counted: 2e6 * tokens,
         exact: 2e6 * tokens,
+        by_size: true,
     };
     assert_eq!(
         teachers,
@@ -326,6 +327,60 @@ fn a_look_at_a_model_is_no_end_of_its_line() {
     assert_eq!((look.name.as_str(), look.trains), ("look", false));
     assert_eq!(look.teacher.exact, 5e9);
     assert!((look.teacher.counted - 5e9).abs() < 1.0);
+}
+
+/// Choosing among candidates is no surgery: the best one is what was cut, and what was taught to choose by
+/// was taught since. Its shape is not known before it is chosen, its size is.
+#[test]
+fn what_was_trained_to_choose_by_counts_too() {
+    let recipe = include_str!("../../../../../../recipes/prune.toml");
+    let best = "name = \"best-taught\"\n";
+    assert!(recipe.contains(best));
+    let compared = format!("{best}expected = {{ \"tokens from scratch\" = 1e9 }}\n");
+    let account = account(&recipe.replace(best, &compared));
+    assert!(account.unknown.is_empty(), "{:?}", account.unknown);
+    let [by_prune, ..] = &account.comparisons[..] else {
+        panic!("{:?}", account.comparisons)
+    };
+    assert_eq!(
+        (by_prune.derived_by.as_str(), &by_prune.models[..]),
+        ("prune", &["best-taught".to_owned()][..])
+    );
+    let since = ["short-1", "short-2", "short-3", "best-taught"];
+    let since = since
+        .iter()
+        .fold(Flops::default(), |sum, name| sum + training(&account, name));
+    assert!(since.counted > 0.0 && since.by_size);
+    assert!((by_prune.after_surgery.counted / since.counted - 1.0).abs() < 1e-12);
+    assert!(!training(&account, "thin-trained").by_size);
+}
+
+/// What is not trained, a merge, can be compared with training from scratch as well.
+#[test]
+fn a_merge_is_compared_with_training_from_scratch() {
+    let more = [
+        step(
+            "other",
+            "pretrain",
+            "inputs = { model = \"seed\", tokens = \"text\" }\nwith = { train = { tokens = 1000, sequence = 128 } }",
+        ),
+        step(
+            "both",
+            "merge",
+            "inputs = { models = [\"grown\", \"other\"] }\nexpected = { \"tokens from scratch\" = 1e9 }\n\
+             with = { merge_method = \"linear\", models = [{ model = \"grown\" }, { model = \"other\" }] }",
+        ),
+    ];
+    let account = account(&format!("{SMALL}{}", more.concat()));
+    let [by_merge] = &account.comparisons[..] else {
+        panic!("{:?}", account.comparisons)
+    };
+    assert_eq!(
+        (by_merge.derived_by.as_str(), &by_merge.models[..]),
+        ("merge", &["both".to_owned()][..])
+    );
+    assert_eq!(by_merge.spent, account.training);
+    assert!(model(&account, "both").from_scratch.is_some());
 }
 
 #[test]
