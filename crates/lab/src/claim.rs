@@ -70,7 +70,14 @@ impl Claims {
     }
 
     /// The page, in Markdown. `findings` by the experiment's name; what is missing is said to be not run.
-    pub fn markdown(&self, findings: &BTreeMap<String, Findings>) -> String {
+    /// `inputs` are those that whoever repeats an experiment has to bring ([`Experiment::to_bring`]).
+    ///
+    /// [`Experiment::to_bring`]: crate::Experiment::to_bring
+    pub fn markdown(
+        &self,
+        findings: &BTreeMap<String, Findings>,
+        inputs: &BTreeMap<String, Vec<String>>,
+    ) -> String {
         let mut page = String::from(HEAD);
         for (number, claim) in self.claims.iter().enumerate() {
             let mut found: Vec<String> = claim
@@ -99,13 +106,14 @@ impl Claims {
         page.push_str(MIDDLE);
         for name in self.experiments() {
             let _ = write!(page, "\n### {name}\n\n");
+            let mut command = format!("kanana experiment recipes/experiments/{name}.toml");
+            for input in inputs.get(name).into_iter().flatten() {
+                let _ = write!(command, " --input {input}=PATH");
+            }
             match findings.get(name) {
-                Some(findings) => page.push_str(&one(name, findings)),
+                Some(findings) => page.push_str(&one(&command, findings)),
                 None => {
-                    let _ = writeln!(
-                        page,
-                        "Not run yet: `kanana experiment recipes/experiments/{name}.toml`."
-                    );
+                    let _ = writeln!(page, "Not run yet: `{command}`.");
                 }
             }
         }
@@ -151,10 +159,10 @@ fn told(findings: &Findings, names: &[String]) -> String {
 /// More comparisons than these, where none is named, are told by their sum; they stand in the experiment's own section.
 const MOST_IN_A_ROW: usize = 4;
 
-/// One experiment's section.
-fn one(name: &str, findings: &Findings) -> String {
+/// One experiment's section, and the command that repeats it.
+fn one(command: &str, findings: &Findings) -> String {
     let mut text = format!(
-        "{}\n\nThe report: {}\n\n`kanana experiment recipes/experiments/{name}.toml`, {} seeds.\n\n",
+        "{}\n\nThe report: {}\n\n`{command}`, {} seeds.\n\n",
         findings.question,
         findings.report,
         findings.seeds.len()

@@ -185,6 +185,16 @@ impl Experiment {
         ))
     }
 
+    /// The inputs that whoever runs it has to bring: those whose files are not named here.
+    pub fn to_bring(&self) -> Vec<&str> {
+        let open = |input: &&String| self.inputs[*input].get("path").is_none();
+        self.inputs
+            .keys()
+            .filter(open)
+            .map(String::as_str)
+            .collect()
+    }
+
     /// The inputs, their paths seen from anywhere: an arm's recipe lies in another folder than the experiment.
     fn rebased(&self) -> Result<Table> {
         let folder = Path::new(&self.origin).parent().unwrap_or(Path::new(""));

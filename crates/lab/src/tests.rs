@@ -291,14 +291,18 @@ fn claims_say_what_the_findings_say() {
     let found = findings(&[1.0, 1.1, 1.2, 1.3, 1.4], &[0.9, 1.0, 1.1, 1.2, 1.3]);
     let written = serde_json::to_value(&found).expect("JSON");
     let read: Findings = serde_json::from_value(written).expect("the same");
-    let page = claims.markdown(&BTreeMap::from([("depth".to_owned(), read)]));
+    let page = claims.markdown(
+        &BTreeMap::from([("depth".to_owned(), read)]),
+        &BTreeMap::from([("width".to_owned(), vec!["text".to_owned()])]),
+    );
     for part in [
         "| 1 | depth \\| helps | true | [depth](#depth): deep − shallow, loss: −0.1000 (−0.1000 to −0.1000), reproduced. [width](#width): not run yet |",
         "| 2 | 11.06 % | true | `kanana cost` prints it |",
         "### depth",
         "더 깊으면 더 나은가?",
         "| deep − shallow | loss | −0.1000 (−0.1000 to −0.1000) | the report: lower | reproduced |",
-        "Not run yet: `kanana experiment recipes/experiments/width.toml`",
+        "`kanana experiment recipes/experiments/depth.toml`, 5 seeds",
+        "Not run yet: `kanana experiment recipes/experiments/width.toml --input text=PATH`",
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
@@ -375,8 +379,11 @@ fn a_share_is_taken_above_chance() {
 
 #[test]
 fn paths_of_inputs_can_be_read_from_anywhere() {
+    let bring = Experiment::parse(EXPERIMENT, "x.toml").expect("sound");
+    assert_eq!(bring.to_bring(), ["raw"]);
     let text = EXPERIMENT.replace("kind = \"files\"", "kind = \"files\", path = \"texts\"");
     let experiment = Experiment::parse(&text, "some/where/x.toml").expect("sound");
+    assert!(experiment.to_bring().is_empty());
     let recipe: Table = experiment
         .recipe(&experiment.arms[0], 1)
         .expect("a recipe")

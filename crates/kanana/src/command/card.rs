@@ -71,6 +71,17 @@ fn write(path: &Path, text: &str) -> Result<()> {
         "{} is a folder: name the file, such as README.md",
         path.display()
     );
+    // A README is easily somebody's: only an earlier card is replaced.
+    if path.exists() {
+        let there = std::fs::read(path)
+            .with_context(|| format!("cannot read {}, which is there already", path.display()))?;
+        let there = String::from_utf8_lossy(&there);
+        ensure!(
+            there.starts_with("---\n") && there.contains("\npretty_name: "),
+            "{} is there already and is no dataset card: name another file, or move that one away",
+            path.display()
+        );
+    }
     Ok(disk::write(path, text.as_bytes())?)
 }
 

@@ -3,7 +3,7 @@
 use crate::terminal;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use lab::{Claims, Findings};
+use lab::{Claims, Experiment, Findings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -27,9 +27,15 @@ pub(crate) struct ClaimsCommand {
 impl ClaimsCommand {
     pub(crate) fn run(self) -> Result<()> {
         let claims = Claims::read(&self.file)?;
-        let mut findings = BTreeMap::new();
+        let (mut findings, mut inputs) = (BTreeMap::new(), BTreeMap::new());
         for name in claims.experiments() {
             let path = self.findings.join(format!("{name}.json"));
+            let file = self.experiments.join(format!("{name}.toml"));
+            if file.is_file() {
+                let bring = Experiment::read(&file)?;
+                let bring = bring.to_bring().into_iter().map(str::to_owned).collect();
+                inputs.insert(name.to_owned(), bring);
+            }
             if path.is_file() {
                 let found = read(&path)?;
                 ensure!(
@@ -38,7 +44,6 @@ impl ClaimsCommand {
                     path.display(),
                     found.experiment
                 );
-                let file = self.experiments.join(format!("{name}.toml"));
                 if file.is_file() && disk::hash_file(&file)? != found.file {
                     terminal::note(&format!(
                         "{} is of an earlier version of {}: run the experiment again",
@@ -49,7 +54,7 @@ impl ClaimsCommand {
                 findings.insert(name.to_owned(), found);
             }
         }
-        let page = claims.markdown(&findings);
+        let page = claims.markdown(&findings, &inputs);
         match &self.out {
             Some(path) => disk::write(path, page.as_bytes())
                 .with_context(|| format!("cannot write {}", path.display())),

@@ -470,6 +470,15 @@ with = { title = "말뭉치" }
         !card.contains(trial.path("").to_str().expect("UTF-8")),
         "{card}"
     );
+    // Made again in its place, but not in the place of something else.
+    trial.ok(&["card", "masked", "--out", "README.md"]);
+    trial.write("README.md", "# 우리 말뭉치\n");
+    let said = trial.fails(&["card", "masked", "--out", "README.md"]);
+    assert!(said.contains("is no dataset card"), "{said}");
+    assert_eq!(
+        fs::read_to_string(trial.path("README.md")).expect("ours"),
+        "# 우리 말뭉치\n"
+    );
     let said = trial.fails(&["card", "page"]);
     assert!(said.contains("is no dataset"), "{said}");
 }
