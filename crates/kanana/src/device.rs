@@ -15,7 +15,7 @@ pub(crate) struct Machine {
     /// Threads to compute with [default: what affinity and cgroup allow]
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
-    /// Kernels to compute with [default: the best this processor has]
+    /// Kernels to compute with: avx512bf16, avx512, avx2 or plain [default: the best this processor has]
     #[arg(long, global = true, value_name = "KIND", value_parser = kernels)]
     kernels: Option<Kernels>,
     /// Rows (tokens) that go through the decoder at once in training [default: 4096]
