@@ -17,6 +17,7 @@ use std::collections::HashSet;
 
 use ahash::AHashMap;
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -27,7 +28,7 @@ pub use questions::{Question, visit_questions};
 pub use survey::{Contamination, Findings, Held, OfFile, OfTask, Survey};
 
 /// What counts as a question that is held.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OverlapSettings {
     /// Words in an n-gram of a text that is not Korean.

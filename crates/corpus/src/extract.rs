@@ -21,6 +21,7 @@ mod prepare;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::about::About;
@@ -28,7 +29,7 @@ pub use self::caps::{Caps, longest_text};
 pub use self::extractor::{Extractor, Here};
 
 /// How the main text is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// `trafilatura` with its fallbacks.

@@ -22,6 +22,7 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -35,7 +36,7 @@ use crate::{
 };
 
 /// How raw pages become documents.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HarvestSettings {
     /// Only files whose name begins so; all of them where nothing is said.

@@ -10,6 +10,7 @@
 mod code;
 mod model;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::words::signs::{hangul, letter};
@@ -17,7 +18,9 @@ use crate::words::signs::{hangul, letter};
 pub use model::{Guess, LanguageModel};
 
 /// The languages that are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Language {
     /// Korean.
     #[serde(rename = "ko")]

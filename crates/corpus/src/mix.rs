@@ -18,6 +18,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::choose::{Measured, choose};
@@ -27,7 +28,7 @@ use crate::sample::below;
 use crate::{Corpus, Document, Writer};
 
 /// What proportions and totals are measured in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Tokens, as the counting function that is handed in sees them.
@@ -51,7 +52,7 @@ impl Unit {
 }
 
 /// What to do when a corpus is too small for its share of the total.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Short {
     /// Say so and stop.

@@ -20,6 +20,7 @@ pub use read::{Checkpoint, Tensors, read_tensors};
 pub use stream::{Sink, stream};
 pub use write::{Named, Settings, write, write_tensors};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The file of a checkpoint that is not cut into shards.
@@ -31,7 +32,7 @@ const INDEX: &str = "model.safetensors.index.json";
 pub const SHARD_BYTES: usize = 5_000_000_000;
 
 /// The type that weights are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
     /// bfloat16, rounded to nearest even.

@@ -7,11 +7,12 @@
 //! text is. With other texts beside it, a text's vectors may differ in their last bits.
 
 use crate::{Batch, Decoder, Place, Recompute, Site, Tape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tensor::Forward;
 
 /// How a text's rows become one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pool {
     /// Their mean.

@@ -6,11 +6,12 @@
 //! products and their neighbours read is in the compute precision.
 
 use crate::{Decoder, Shape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tensor::{Forward, Precision};
 
 /// What backward computes again instead of finding it on the tape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Recompute {
     /// Nothing.

@@ -35,7 +35,7 @@ pub use number::{fixed, percent, quantity};
 pub use page::{Language, Page};
 pub use sample::Sample;
 pub use table::{Cell, Column, Table};
-pub use text::{visible, width};
+pub use text::{visible, width, wrap};
 
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ pub(crate) fn pad_left(text: &str, cells: usize) -> String {
 }
 
 /// Lines of at most `cells`, broken at spaces where there are any (Korean words are kept whole).
-pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
+pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(2);
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {

@@ -3,7 +3,7 @@
 //!
 //! What cannot be hashed the same way twice is refused, not approximated.
 
-mod sample;
+mod said;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -14,17 +14,21 @@ use toml::de::{DeTable, DeValue};
 
 use crate::mistake::{Part, parts};
 
-pub(crate) use sample::describe;
+pub(crate) use said::describe;
 
 /// One setting of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Setting {
-    /// Its path below `with`: `schedule.peak`.
+    /// Its path below `with`: `schedule.peak`; of what a list holds `parts[].share`.
     pub name: String,
-    /// Whether a recipe must give it.
+    /// What it means.
+    pub about: String,
+    /// Whether a recipe must give it, where it gives what it is a part of.
     pub required: bool,
-    /// What it is where a recipe does not give it; an example where it must.
-    pub default: Value,
+    /// What it is where a recipe does not give it; nothing where it must, or where parts say it.
+    pub default: Option<Value>,
+    /// The words that can be said, where there is a list of them.
+    pub choices: Vec<String>,
 }
 
 /// A mistake in the settings, and where below `with` it stands.

@@ -1,6 +1,7 @@
 //! The one sentence everything is written in: a stage turns artifacts into an artifact.
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::{Context, Kind, Writer};
 /// Derive `Serialize` and `Deserialize` with `#[serde(deny_unknown_fields)]`, and let a
 /// setting that has a default say so with `#[serde(default = …)]`: what is resolved at
 /// plan time, defaults included, is what enters the key.
-pub trait Stage: Serialize + DeserializeOwned + 'static {
+pub trait Stage: JsonSchema + Serialize + DeserializeOwned + 'static {
     /// What a recipe calls it.
     const NAME: &'static str;
     /// Raise it when the same settings would now write other bytes.

@@ -3,6 +3,7 @@
 //! Errors: a wrong length is a bug in the caller, so operations assert (panic) with both
 //! lengths in the message; only what depends on outside data returns `Result`, higher up.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::Blocks;
@@ -11,7 +12,7 @@ use crate::pages::{Pages, Stretch};
 
 /// The precision in which products read their operands. Accumulation is always f32, and so are
 /// master weights, the residual stream and gradients of weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// IEEE single precision everywhere.

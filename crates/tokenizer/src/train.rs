@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use ahash::RandomState;
 use anyhow::{Result, ensure};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bpe::hasher;
@@ -27,7 +28,7 @@ use crate::{Tokenizer, letters};
 const BATCH_BYTES: usize = 16 << 20;
 
 /// What to train.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSettings {
     /// Size of the vocabulary, bytes and special tokens included: 128,256 for that of Llama 3.

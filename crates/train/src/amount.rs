@@ -5,10 +5,11 @@
 //! `warm_up = 2_000_000` or `warm_up = 0.01`.
 
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A number of tokens, or a share (0 to 1) of a whole that the setting names.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Amount {
     /// So many tokens.

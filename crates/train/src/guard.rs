@@ -16,12 +16,13 @@
 use std::collections::VecDeque;
 
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Cursor, Point, Skipped};
 
 /// When to trip, and how often.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuardSettings {
     /// Whether to go back at all; without, a loss that is not finite ends the run. Default true.
@@ -41,7 +42,7 @@ pub struct GuardSettings {
 }
 
 /// What ends a run in its first steps.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FirstSteps {
     /// How many steps are watched.

@@ -22,6 +22,7 @@ mod teach;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tensor::Kept;
 
@@ -41,7 +42,7 @@ fn part_file(index: usize) -> String {
 }
 
 /// What the teacher had seen before the token it was asked about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Seen {
     /// Its document from the beginning, cut at multiples of the sequence where it is longer.

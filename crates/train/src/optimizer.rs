@@ -10,11 +10,12 @@ mod files;
 
 use anyhow::{Result, ensure};
 use model::{Axis, Decoder, Gradients, ParameterSpec};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tensor::{AdamW, Backward, Forward};
 
 /// How weights decay.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
     /// `w −= s·λ·w`: λ does not depend on the peak rate.
@@ -24,7 +25,7 @@ pub enum Decay {
 }
 
 /// AdamW's constants.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerSettings {
     /// First-moment decay. Default 0.9.

@@ -14,6 +14,7 @@ mod order;
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Shards;
@@ -22,7 +23,7 @@ pub use examples::Examples;
 pub(crate) use order::permuted;
 
 /// What happens at the boundary of two documents within a window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Documents {
     /// Attention and positions start again with each document.
@@ -33,7 +34,7 @@ pub enum Documents {
 }
 
 /// In which order the documents come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// In an order of the seed's and the epoch's.

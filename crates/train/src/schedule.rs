@@ -9,12 +9,13 @@
 //! It does not choose the peak: see [`law`](crate::law).
 
 use anyhow::{Result, bail, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Amount;
 
 /// The shape of the schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// DeepSeek LLM (2024), section 2.3: constant pieces; see [`Schedule::levels`].
@@ -30,7 +31,7 @@ pub enum Shape {
 
 /// A shape, or none, so that a stage may have a default of its own; equal to and written as the
 /// shape that counts.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Chosen(Option<Shape>);
 
@@ -59,7 +60,7 @@ impl Serialize for Chosen {
 }
 
 /// How the last part of a warm-up–stable–decay schedule falls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// In a straight line to the floor (0 unless stated).
@@ -72,7 +73,7 @@ pub enum Form {
 }
 
 /// The schedule's settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// `multi-step` (default; in distillation `cosine`), `wsd`, `cosine` or `constant`.

@@ -5,12 +5,13 @@
 
 use anyhow::{Result, ensure};
 use model::Recompute;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Amount, Documents, GuardSettings, OptimizerSettings, Order, Schedule};
 
 /// Settings of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Tokens (targets) to train on; exactly so many.

@@ -3,11 +3,12 @@
 use crate::name::{MOST_PEOPLE, MOST_PLACES, MOST_TITLES};
 use crate::relation::{Class, Objects, Relation};
 use crate::word::MOST_CHOICES;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Settings of the world; the defaults are those of `recipes/tiny.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// People about whom facts are told.

@@ -11,6 +11,7 @@ mod filler;
 mod personal;
 mod site;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::random::Random;
@@ -82,7 +83,7 @@ pub struct WebPage {
 }
 
 /// How much of everything else there is, as shares of the world's documents.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebSettings {
     /// Exact copies.

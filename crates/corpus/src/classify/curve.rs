@@ -5,6 +5,7 @@
 //! documents from the highest score down (Manning et al. 2008, section 8.4), ties taken together.
 
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A document's score, and whether it should have been selected.
@@ -17,7 +18,7 @@ pub struct Judged {
 }
 
 /// How a threshold is found.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Calibrate {
     /// This one.

@@ -7,6 +7,7 @@
 //! run away; a held-out set with labels, which no round learns from, shows which of the two happened.
 
 use anyhow::{Context as _, Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ const BATCH: usize = 1024;
 const POINTS: usize = 50;
 
 /// How many rounds, and what is selected.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoundSettings {
     /// How many classifiers are trained, one after the other.

@@ -6,6 +6,7 @@
 //! for them, chosen in the same way.
 
 use anyhow::{Context as _, Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
@@ -15,7 +16,7 @@ use super::LABEL_PREFIX;
 use crate::Document;
 
 /// How to train.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSettings {
     /// Width of the vectors.

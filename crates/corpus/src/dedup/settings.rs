@@ -1,6 +1,7 @@
 //! What a recipe may say of deduplication, and what follows from it.
 
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use super::ShingleSettings;
 use crate::Document;
 
 /// Which document of a cluster is kept; of equals the one that comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
     /// The longest, in characters other than white space.
@@ -23,7 +24,7 @@ pub enum Keep {
 const SHORTEST_PASSAGE: usize = 50;
 
 /// How documents are compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DedupSettings {
     /// Whether near-duplicates are looked for; else only texts that are equal after folding.

@@ -5,12 +5,13 @@
 //! one particle changes a whole eojeol, it can be characters on end with spaces left out. A text
 //! of fewer is one shingle. Word hashes roll: S ← S·B + word − B^n·(the word that leaves).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::words::signs::hangul;
 
 /// What a shingle is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Words; in Korean eojeol.
@@ -20,7 +21,7 @@ pub enum Unit {
 }
 
 /// How long shingles are, and of what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShingleSettings {
     /// Words in a shingle of a text that is not Korean.

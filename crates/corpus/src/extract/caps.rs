@@ -6,12 +6,13 @@
 //! reads no clock, so the same page is refused on every machine. What comes out is bounded as well:
 //! [`longest_text`].
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Refusal, Refused};
 
 /// Limits of a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Bytes of a page after HTTP's compression is undone.

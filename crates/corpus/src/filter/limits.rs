@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -66,7 +67,7 @@ impl Serialize for Limits {
 }
 
 /// How texts are judged.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written")]
 pub struct FilterSettings {
     /// Languages that are kept at all.
@@ -74,10 +75,13 @@ pub struct FilterSettings {
     /// Languages whose lines C4's rules clean (menus, cookie notices, citations go).
     pub clean_lines: Vec<Language>,
     /// Limits for English texts.
+    #[schemars(with = "BTreeMap<String, Limit>")]
     pub english: Limits,
     /// Limits for Korean texts.
+    #[schemars(with = "BTreeMap<String, Limit>")]
     pub korean: Limits,
     /// Limits for programs.
+    #[schemars(with = "BTreeMap<String, Limit>")]
     pub code: Limits,
 }
 
@@ -114,17 +118,22 @@ impl FilterSettings {
 }
 
 /// As a recipe writes it: only what differs.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
+    /// Languages that are kept at all.
     keep: Vec<Language>,
+    /// Languages whose lines C4's rules clean (menus, cookie notices, citations go).
     clean_lines: Vec<Language>,
+    /// Limits for English texts; `kanana filters` says what each rule means.
     english: BTreeMap<String, Limit>,
+    /// Limits for Korean texts.
     korean: BTreeMap<String, Limit>,
+    /// Limits for programs.
     code: BTreeMap<String, Limit>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Limit {
     Number(f64),

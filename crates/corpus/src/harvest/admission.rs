@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Refusal, Refused};
 
 /// What becomes of a document that states no licence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unlicensed {
     /// It is kept.
@@ -20,7 +21,7 @@ pub enum Unlicensed {
 }
 
 /// Which pages may come in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Admission {
     /// Licences that are allowed, `CC-BY-4.0` or `CC-BY` for all its versions; any where nothing is said.

@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -11,7 +12,7 @@ use super::{Raw, ReadSettings, Records};
 use crate::{BadLine, Reason};
 
 /// How a text file becomes documents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TextSplit {
     /// The whole file is one document.

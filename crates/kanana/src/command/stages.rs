@@ -3,8 +3,12 @@
 use crate::{stages, terminal};
 use anyhow::{Result, bail};
 use clap::Args;
-use recipe::Description;
+use recipe::{Description, Setting};
+use serde_json::Value;
 use std::fmt::Write as _;
+
+/// Columns of what a setting means.
+const COLUMNS: usize = 100;
 
 /// List the stages.
 #[derive(Args)]
@@ -45,14 +49,22 @@ impl Stages {
     }
 }
 
-fn settings(stage: &Description, text: &mut String, bullet: &str) {
-    for setting in &stage.settings {
-        let default = match setting.required {
-            true => "must be given".to_owned(),
-            false => format!("default {}", setting.default),
-        };
-        let _ = writeln!(text, "{bullet}{}: {default}", setting.name);
-    }
+/// What a setting is where nobody gives it, and what it can be.
+fn value(setting: &Setting) -> String {
+    let default = match (setting.required, &setting.default) {
+        (true, _) => "must be given".to_owned(),
+        (false, Some(Value::Null)) => "not given by default".to_owned(),
+        (false, Some(default)) => format!("default {default}"),
+        (false, None) => String::new(),
+    };
+    let choices = match setting.choices.is_empty() {
+        true => String::new(),
+        false => format!("one of {}", setting.choices.join(", ")),
+    };
+    let said = [default, choices]
+        .into_iter()
+        .filter(|part| !part.is_empty());
+    said.collect::<Vec<_>>().join("; ")
 }
 
 fn plain(all: &[Description]) -> String {
@@ -70,7 +82,18 @@ fn plain(all: &[Description]) -> String {
             }
         );
         let _ = writeln!(text, "    writes `{}`", stage.output);
-        settings(stage, &mut text, "    with ");
+        for setting in &stage.settings {
+            let said = match value(setting) {
+                said if said.is_empty() => said,
+                said => format!(": {said}"),
+            };
+            let _ = writeln!(text, "    with {}{said}", setting.name);
+            if !setting.about.is_empty() {
+                for line in page::wrap(&setting.about, COLUMNS) {
+                    let _ = writeln!(text, "        {line}");
+                }
+            }
+        }
         text.push('\n');
     }
     text
@@ -93,7 +116,17 @@ fn markdown(all: &[Description]) -> String {
             },
             stage.output
         );
-        settings(stage, &mut text, "- ");
+        for setting in &stage.settings {
+            let said = match value(setting) {
+                said if said.is_empty() => said,
+                said => format!(" ({said})"),
+            };
+            let about = match setting.about.is_empty() {
+                true => String::new(),
+                false => format!(": {}", setting.about),
+            };
+            let _ = writeln!(text, "- `{}`{said}{about}", setting.name);
+        }
         text.push('\n');
     }
     text

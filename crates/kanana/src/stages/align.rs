@@ -22,6 +22,7 @@ use model::{Batch, Decoder, Place, Pool, Pooler, Recompute, Site, Use};
 use page::terminal::Ink;
 use pairs::{Drawn, LeftOut};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
@@ -29,7 +30,7 @@ use tensor::Precision;
 use tokenizer::Tokenizer;
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Align {
     /// At most so many pairs, drawn by the step's seed. Default 500.
@@ -69,7 +70,7 @@ impl Default for Align {
 }
 
 /// A place in a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Layer {
     /// After so many blocks.
@@ -78,7 +79,7 @@ enum Layer {
     Named(Named),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Named {
     /// After the last norm.

@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use corpus::classify::{Calibrate, Classifier, Curve, Judged};
 use corpus::{Curation, Document, Entry, Verdict};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Documents scored at once to find a threshold.
@@ -22,7 +23,7 @@ const BATCH: usize = 1024;
 const LOW_SCORE: &str = "low_score";
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Classify {
     /// The label whose probability is the score; not given, the class the classifier was trained to find.
@@ -40,7 +41,7 @@ pub(crate) struct Classify {
 }
 
 /// A range of scores with a name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bucket {
     pub(crate) at_least: f32,

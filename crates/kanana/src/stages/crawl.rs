@@ -9,13 +9,14 @@ use crate::kinds::{Crawl as CrawlKind, World};
 use anyhow::{Result, bail, ensure};
 use corpus::{Corpus, Document, WarcWriter};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use world::{Language, Quality, WebSettings};
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Crawl {
     /// How much of everything else there is, as shares of the world's documents.

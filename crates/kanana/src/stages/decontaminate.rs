@@ -13,6 +13,7 @@ use corpus::contamination::{
 };
 use corpus::{Curation, Entry, Verdict};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub(crate) const QUESTION: &str = "question";
 pub(crate) const REASON: &str = "contaminated";
 
 /// Settings: those of the `corpus` crate, and what follows.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Decontaminate {
     /// What counts as a question that is held.

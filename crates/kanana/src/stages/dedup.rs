@@ -10,10 +10,11 @@ use crate::kinds::Corpus;
 use anyhow::Result;
 use corpus::DedupSettings;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings: those of the `corpus` crate.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Dedup(DedupSettings);
 

@@ -15,6 +15,7 @@ use crate::stages::pretrain::{self, Course};
 use anyhow::{Context as _, Result, ensure};
 use model::{Decoder, Dtype, Use};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use tensor::Precision;
 use train::{
@@ -23,7 +24,7 @@ use train::{
 };
 
 /// Settings: those of training, of the loss, and these.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Distill {
     /// How to train, as in `pretrain`; the schedule is a cosine unless another is given.

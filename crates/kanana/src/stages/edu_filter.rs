@@ -14,11 +14,12 @@ use anyhow::{Context as _, Result, ensure};
 use corpus::classify::{Classifier, Curve, Round, RoundSettings, Rounds, rounds};
 use page::{Axis, Cell, Column, LineChart, Page, Series, Table};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Settings: those of the `corpus` crate.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct EduFilter(RoundSettings);
 

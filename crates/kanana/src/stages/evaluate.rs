@@ -18,6 +18,7 @@ use generate::{Engine, Generation, Likelihood, Limits, Sampling, Scorer};
 use model::{Decoder, Use};
 use recipe::{Artifact, Context, Stage, Writer};
 use remote::Address;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -30,7 +31,7 @@ use world::Question;
 const BATCH: usize = 64;
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Evaluate {
     /// How a question is put: as the beginning of a sentence (`prompt`, default) or in words
@@ -79,7 +80,7 @@ impl Default for Evaluate {
     }
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Ask {
     Prompt,

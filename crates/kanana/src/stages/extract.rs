@@ -15,10 +15,11 @@ use crate::kinds::{Corpus, Crawl, Files};
 use anyhow::{Result, ensure};
 use corpus::{HarvestSettings, Lists, Source};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings: those of a harvest.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Extract(HarvestSettings);
 

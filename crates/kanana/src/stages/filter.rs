@@ -10,13 +10,14 @@ use crate::kinds::{Classifier, Corpus, Files};
 use anyhow::{Result, ensure};
 use corpus::{Account, Curation, FilterSettings, Given, LanguageModel, WordLists, filter};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The account of a curating stage, in its artifact.
 pub(crate) const ACCOUNT: &str = "curated.json";
 
 /// Settings: those of the `corpus` crate.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Filter(FilterSettings);
 

@@ -19,6 +19,7 @@ use crate::stages::pretrain;
 use anyhow::{Result, bail, ensure};
 use model::{Decoder, Use};
 use recipe::{Artifact, Context, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tensor::{Cpu, Precision};
@@ -26,7 +27,7 @@ use tokenizer::Tokenizer;
 use train::{Apart, Curve, Shards, Worst};
 
 /// Settings: limits, of which at least one must be given, and how to look.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Guard {
     /// Nats a token that KL(before ‖ after) may be on average.

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, ensure};
 use model::importance::{Importance as Measured, Meter, RANKINGS};
 use model::{Decoder, Recompute, Use};
 use recipe::{Artifact, Cancelled, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::ops::Range;
@@ -25,7 +26,7 @@ use train::{Cursor, Documents, Examples, Order, Shards, Stream};
 pub(crate) use about::{About, Fingerprint};
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Importance {
     /// Calibration sequences, drawn from the shards. Default 1024, as the report.

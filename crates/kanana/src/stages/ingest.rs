@@ -8,10 +8,11 @@ use crate::kinds::{Corpus, Files};
 use anyhow::{Result, ensure};
 use corpus::{ReadSettings, Source, WriteSettings, Writer as CorpusWriter};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Ingest {
     /// Only files whose name begins so; all of them where nothing is said.

@@ -10,12 +10,13 @@ use crate::stages::pretrain;
 use anyhow::{Context as _, Result, ensure};
 use model::{Decoder, Dtype, Initial, Shape};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tensor::Precision;
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Init {
     /// `{ name = "2.1b" }`, or `{ layers = …, width = …, … }`; the vocabulary may be left to the tokenizer.

@@ -25,6 +25,7 @@ use corpus::{Curation, Document, Entry, Verdict};
 use grading::{Graded, Grading, Outcome};
 use recipe::{Artifact, Cancelled, Context, Quantity, Stage, Writer};
 use remote::{Access, Address, Fingerprint, Stopped, in_order};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -38,7 +39,7 @@ const NOT_DRAWN: &str = "not_drawn";
 const ENOUGH: u64 = 50;
 
 /// Settings.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Label {
     /// Who is asked: `{ url = "http://127.0.0.1:8080/v1", model = "…" }`, with `extra` fields for every request.

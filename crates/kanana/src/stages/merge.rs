@@ -20,11 +20,12 @@ use model::Shape;
 use model::checkpoint::{Checkpoint, SHARD_BYTES, Stored};
 use model::merge::{Config, Merged, Models, Options, Slice, TokenizerSource};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings: `merge_method`, `models` or `slices`, `base_model`, `parameters`, `dtype`, `out_dtype`,
 /// `tokenizer_source`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Merge(Config);
 

@@ -11,6 +11,7 @@ use corpus::{
     Document, MixSettings, Part as MixPart, Short, Unit, WriteSettings, Writer as CorpusWriter,
 };
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 pub(crate) const HELD_OUT: &str = "held-out";
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mix {
     /// What is drawn from, and how much of each.
@@ -42,7 +43,7 @@ pub(crate) struct Mix {
 }
 
 /// One part of a mixture.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Part {
     /// The corpus, by the name it has in the recipe.

@@ -11,11 +11,12 @@ use anyhow::{Result, ensure};
 use corpus::pii::{Kind, mask};
 use corpus::{Curation, Entry, Verdict};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Pii {
     /// What is masked.

@@ -12,6 +12,7 @@ use crate::kinds::{Model, Tokens};
 use anyhow::{Context as _, Result};
 use model::{Dtype, SpecialTokens};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tensor::Precision;
@@ -21,7 +22,7 @@ use train::{LanguageModel, Settings};
 pub(crate) use course::{Course, rows, same_tokenizer};
 
 /// Settings: those of training, and these.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pretrain {
     /// How to train; see `kanana stages pretrain`.

@@ -17,6 +17,7 @@ use model::importance::{Importance, Target};
 use model::search::{Budget, Candidate, describe};
 use model::{Dtype, Shape};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 const CANDIDATES: &str = "candidates.json";
 
 /// Settings: `shape`, or `budget`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prune {
     /// What to cut to: any of `layers`, `width`, `ffn`, `query_heads`, `tied`; the rest stays.

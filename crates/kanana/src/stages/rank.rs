@@ -15,6 +15,7 @@ use crate::stages::pretrain;
 use anyhow::{Context as _, Result, ensure};
 use model::{Decoder, Use};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use tensor::Precision;
@@ -24,7 +25,7 @@ use train::{GroupScore, Settings, Shards};
 const RANKING: &str = "ranking.json";
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rank {
     /// Tokens of held-out documents to judge on (whole documents); not given, all of them.

@@ -18,13 +18,14 @@ use anyhow::{Result, ensure};
 use page::Page;
 use page::terminal::Ink;
 use recipe::{Artifact, Context, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Width of the text version, in columns.
 pub(super) const COLUMNS: usize = 96;
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Report {
     /// The title of the page.

@@ -14,12 +14,13 @@ use crate::stages::pretrain;
 use anyhow::{Result, ensure};
 use model::{Decoder, Use};
 use recipe::{Artifact, Cancelled, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tensor::Precision;
 use train::{Documents, LessonSettings, Order, Seen, Shards, Teaching};
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Teach {
     /// How many of the likeliest tokens are kept of each. Default 64.

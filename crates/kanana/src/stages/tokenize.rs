@@ -10,6 +10,7 @@ use crate::stages::{mix::HELD_OUT, pretrain};
 use anyhow::{Context as _, Result, ensure};
 use corpus::Document;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokenizer::FertilityCounter;
@@ -19,7 +20,7 @@ use train::{ShardSettings, ShardWriter};
 const BATCH: usize = 1024;
 
 /// Settings.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tokenize {
     /// Tokenize the documents that a mixture held out instead of the mixture. Default false.

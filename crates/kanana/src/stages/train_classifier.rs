@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use corpus::Document;
 use corpus::classify::{Calibrate, Classifier, Curve, Examples, Judged, TrainSettings};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 const BATCH: usize = 1024;
 
 /// Settings: those of training, and these.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TrainClassifier {
     /// How to train.
@@ -36,7 +37,7 @@ pub(crate) struct TrainClassifier {
 }
 
 /// A number in the metadata.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Grade {
     field: String,

@@ -10,11 +10,12 @@ use crate::kinds::{Corpus, Tokenizer};
 use anyhow::Result;
 use corpus::Document;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokenizer::{TrainSettings, Trainer};
 
 /// Settings: those of the trainer.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct TrainTokenizer(TrainSettings);
 

@@ -14,11 +14,12 @@ use model::gather::Gather;
 use model::upscale::{Plan, gather};
 use model::{Dtype, Shape};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// Settings: `layers`, or `plan` with `to` (or, for `solar`, `drop`).
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Upscale {
     /// The layers of the input that the result is made of, in order, counted from 0.

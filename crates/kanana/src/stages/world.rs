@@ -9,11 +9,12 @@ use crate::kinds::{self, Questions};
 use anyhow::Result;
 use corpus::{Document, WriteSettings, Writer as CorpusWriter};
 use recipe::{Context, Quantity, Stage, Writer};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::{BufWriter, Write as _};
 
 /// Settings: those of the `world` crate.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct World(world::Settings);
 

@@ -6,6 +6,7 @@
 
 use super::Dtype;
 use anyhow::{Context, Result, bail, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use std::ops::Range;
 const LONGEST_HEADER: u64 = 100_000_000;
 
 /// The type of a tensor's numbers in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Stored {
     /// IEEE single precision.
     #[serde(rename = "float32")]

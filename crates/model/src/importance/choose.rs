@@ -8,10 +8,11 @@ use super::{BLOCKS, CHANNELS, Importance, NEURONS, NEURONS_GATE_UP, QUERY_HEADS,
 use crate::Axis;
 use crate::gather::{Choice, Gather, Selection};
 use anyhow::{Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How many numbers become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Norm {
     /// Their mean.
@@ -21,7 +22,7 @@ pub enum Norm {
 }
 
 /// What is done with the scores of layers where one choice is for all of them (the channels).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layers {
     /// Summed: one set of channels for all.
@@ -32,7 +33,7 @@ pub enum Layers {
 }
 
 /// By what a neuron is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Swiglu {
     /// `silu(gate)·up`, what it passes on.
@@ -42,7 +43,7 @@ pub enum Swiglu {
 }
 
 /// The aggregations of Table 15; the defaults are those of its best row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Aggregation {
     /// Over layers.

@@ -5,11 +5,12 @@
 use super::Setting;
 use crate::checkpoint::Stored;
 use anyhow::{Result, bail, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How tensors become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Weighted mean (Wortsman 2022).
@@ -34,7 +35,7 @@ pub enum Method {
 pub type Parameters = BTreeMap<String, Setting>;
 
 /// A model with what holds for it alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Its name.
@@ -45,7 +46,7 @@ pub struct Source {
 }
 
 /// Layers of a model: `layer_range[0]` up to, not including, `layer_range[1]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layers {
     /// Its name.
@@ -58,7 +59,7 @@ pub struct Layers {
 }
 
 /// Some layers of the result, made of as many layers of every source.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slice {
     /// Where they come from.
@@ -83,7 +84,7 @@ impl Slice {
 }
 
 /// Where the result's tokenizer comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenizerSource {
     /// The base model's; every model must have the same.
@@ -91,7 +92,7 @@ pub enum TokenizerSource {
 }
 
 /// A merge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// How tensors become one.

@@ -5,6 +5,7 @@
 //! of words or truth values is stepped through instead. The rules are mergekit's.
 
 use anyhow::{Result, bail, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -18,9 +19,9 @@ pub(super) enum Scalar {
 }
 
 /// A parameter as it is given.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Value", into = "Value")]
-pub struct Setting(Vec<Condition>);
+pub struct Setting(#[schemars(with = "Value")] Vec<Condition>);
 
 /// What holds where the filter is a part of the tensor's name.
 #[derive(Clone, Debug, PartialEq)]

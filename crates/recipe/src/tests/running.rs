@@ -326,7 +326,7 @@ fn a_full_disk_is_told() {
 
 #[test]
 fn a_step_that_would_not_fit_is_not_begun() {
-    #[derive(serde::Serialize, serde::Deserialize)]
+    #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
     struct Huge {}
     impl Stage for Huge {
         const NAME: &'static str = "huge";

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, ensure};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tempfile::TempDir;
@@ -39,7 +40,7 @@ fn text_of(text: &Artifact<Text>) -> Result<String> {
 }
 
 /// Every file of a folder, one after another.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Read {
     #[serde(default)]
@@ -82,7 +83,7 @@ fn write_text(out: &Writer<Text>, text: &str) -> Result<()> {
 }
 
 /// A text out of nothing.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Say {
     text: String,
@@ -119,17 +120,20 @@ impl Stage for Say {
 }
 
 /// Several texts into one.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Join {
+    /// What stands between two texts,
+    /// see [`Mode`].
     #[serde(default)]
     separator: String,
+    /// 언제 얼마나.
     schedule: Schedule,
     #[serde(default)]
     mode: Mode,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Schedule {
     peak: f32,
@@ -141,7 +145,7 @@ fn warm_up() -> f64 {
     0.01
 }
 
-#[derive(Serialize, Deserialize, Default)]
+#[derive(Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
     #[default]
@@ -180,7 +184,7 @@ impl Stage for Join {
 }
 
 /// Hashes a text over and over, slowly, saving its state every few rounds.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Grind {
     rounds: u64,

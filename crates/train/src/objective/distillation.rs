@@ -15,6 +15,7 @@
 
 use anyhow::{Result, ensure};
 use model::{Decoder, Recompute, Shape, Tape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tensor::{Backward, Divergence, Forward, Grads, Teacher};
 
@@ -22,7 +23,7 @@ use super::{Losses, Objective, Output};
 use crate::{Examples, Lessons, Shards};
 
 /// How two distributions are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compared {
     /// KL(teacher ‖ student), the report's.
@@ -35,7 +36,7 @@ pub enum Compared {
 }
 
 /// Which hidden states are compared, where any are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hidden {
     /// What the decoders give their heads.
