@@ -44,7 +44,9 @@ pub(crate) struct Classify {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bucket {
+    /// The lowest score that is still called so.
     pub(crate) at_least: f32,
+    /// What it is called.
     pub(crate) name: String,
 }
 

@@ -40,7 +40,9 @@ pub(crate) struct TrainClassifier {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Grade {
+    /// The field of the metadata that holds the number.
     field: String,
+    /// From here on a text is an example of what is wanted.
     at_least: f64,
 }
 
