@@ -45,10 +45,10 @@ pub struct HarvestSettings {
     pub mode: Mode,
     /// Limits of a page.
     pub caps: Caps,
-    /// Seconds of processor time that finding the main text of one page may take, for whoever brings the
-    /// [`Extractor`]; with 0 any.
+    /// Seconds of processor time that finding the main text of one page may take; with 0 any.
     pub page_seconds: u64,
-    /// Whether texts are brought into their one spelling: see `normalise`.
+    /// Whether texts are brought into their one spelling: damage undone, NFC, the invisible removed, white space
+    /// calmed.
     pub normalise: bool,
     /// Which pages may come in.
     pub admit: Admission,

@@ -5,5 +5,6 @@ mod planning;
 mod property;
 mod resume;
 mod running;
+mod settings;
 mod store;
 mod toy;

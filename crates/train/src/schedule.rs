@@ -78,7 +78,8 @@ pub enum Form {
 pub struct Schedule {
     /// `multi-step` (default; in distillation `cosine`), `wsd`, `cosine` or `constant`.
     pub shape: Chosen,
-    /// The highest rate; not given, DeepSeek's scaling law chooses it.
+    /// The highest rate; not given, DeepSeek's scaling law chooses it, and in distillation the report's rate
+    /// carried to this budget.
     pub peak: Option<f64>,
     /// Linear warm-up, tokens or a share of the horizon. Default 0.01.
     pub warm_up: Amount,
@@ -93,7 +94,8 @@ pub struct Schedule {
     pub decay: Option<Amount>,
     /// WSD only: `linear` (default), `exponential` or `square-root`.
     pub form: Option<Form>,
-    /// WSD and cosine: the last factor. Default 0.1 for cosine; for WSD see [`Form`].
+    /// WSD and cosine: the last factor. Default 0.1 for cosine; for WSD 0.01 where it falls by equal ratios,
+    /// and else 0.
     pub floor: Option<f64>,
 }
 

@@ -21,7 +21,7 @@ pub struct Settings {
     /// Tokens in a batch, rounded up to whole sequences; not given, DeepSeek's law chooses.
     #[serde(default)]
     pub batch_tokens: Option<u64>,
-    /// Peak rate and its course; not given, DeepSeek's law and its multi-step schedule.
+    /// Peak rate and its course.
     #[serde(default)]
     pub schedule: Schedule,
     /// AdamW's constants and weight decay.

@@ -57,9 +57,13 @@ fn value(setting: &Setting) -> String {
         (false, Some(default)) => format!("default {default}"),
         (false, None) => String::new(),
     };
+    let which = match setting.default {
+        Some(Value::Array(_)) => "any",
+        _ => "one",
+    };
     let choices = match setting.choices.is_empty() {
         true => String::new(),
-        false => format!("one of {}", setting.choices.join(", ")),
+        false => format!("{which} of {}", setting.choices.join(", ")),
     };
     let said = [default, choices]
         .into_iter()

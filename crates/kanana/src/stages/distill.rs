@@ -15,8 +15,9 @@ use crate::stages::pretrain::{self, Course};
 use anyhow::{Context as _, Result, ensure};
 use model::{Decoder, Dtype, Use};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use tensor::Precision;
 use train::{
     Compared, Distillation, DistillationSettings, Hidden, ScheduleShape, Seen, Settings, Source,
@@ -29,6 +30,7 @@ use train::{
 pub(crate) struct Distill {
     /// How to train, as in `pretrain`; the schedule is a cosine unless another is given.
     #[serde(deserialize_with = "cosine")]
+    #[schemars(transform = told)]
     train: Settings,
     /// `forward` (default: KL from teacher to student), `reverse` or `jensen-shannon`.
     #[serde(default)]
@@ -69,6 +71,12 @@ fn cosine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Settings, D::Err
     let mut settings = Settings::deserialize(deserializer)?;
     settings.schedule.shape = settings.schedule.shape.or(ScheduleShape::Cosine);
     Ok(settings)
+}
+
+/// So that it is told as well.
+fn told(schema: &mut Schema) {
+    let default = json!({ "schedule": { "shape": ScheduleShape::Cosine } });
+    schema.insert("default".to_owned(), default);
 }
 
 fn half() -> f32 {
@@ -290,6 +298,20 @@ mod tests {
         // 2^24 times less compute, 2^3 times the rate.
         let less = peak(REPORTED.1 >> 12, REPORTED.2 >> 12);
         assert!((less / 1.2e-4 - 8.0).abs() < 0.01, "{less}");
+    }
+
+    #[test]
+    fn the_cosine_is_told() {
+        let stages = crate::stages::registry();
+        let mut stages = stages.descriptions();
+        let shape = |name: &str| {
+            let stage = stages.find(|stage| stage.name == name).expect(name);
+            let mut settings = stage.settings.into_iter();
+            let shape = settings.find(|one| one.name == "train.schedule.shape");
+            shape.expect("a schedule").default
+        };
+        let told = ["distill", "pretrain"].map(shape);
+        assert_eq!(told, [Some("cosine".into()), Some("multi-step".into())]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! Writes: what was looked at and found within its limits, `evidence.json`. Where a limit is passed
 //! there is no artifact, and the run ends with the numbers and with where they were found.
 //! Mathematics in `train` (apart): KL(before ‖ after), the largest difference of a logit, the rise of
-//! the loss right after, the share of that rise that training has won back, the drop of accuracy.
+//! the loss right after, the share of that rise that training has won back, the drop of evaluations.
 //!
 //! The first steps of a run are watched from within, by `train.guard.first` of `pretrain` and
 //! `distill`: `{ steps = 32, rise = 0.5, gradient = 50.0 }`.
@@ -38,7 +38,7 @@ pub(crate) struct Guard {
     rise: Option<f64>,
     /// Share of the rise that `trained` must have won back, 0 to 1.
     recovered: Option<f64>,
-    /// How far any evaluation may drop, 0 to 1: accuracies of questions, and benchmarks' figures that are shares.
+    /// How far any evaluation may drop, 0 to 1: accuracies of questions, and benchmarks' figures that are shares of what was right.
     drop: Option<f64>,
     /// Evaluations of fewer questions are not judged. Default 30.
     least_questions: usize,
@@ -107,7 +107,7 @@ impl Stage for Guard {
     const NAME: &'static str = "guard";
     const SUMMARY: &'static str =
         "stops a run where surgery or training has done harm, with evidence";
-    const VERSION: u32 = 2; // benchmarks are judged, what is no number has dropped
+    const VERSION: u32 = 2; // benchmarks are judged too
     type Inputs = Inputs;
     type Output = Evidence;
 

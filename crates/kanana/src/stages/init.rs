@@ -19,7 +19,8 @@ use tensor::Precision;
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Init {
-    /// `{ name = "2.1b" }`, or `{ layers = …, width = …, … }`; the vocabulary may be left to the tokenizer.
+    /// `{ name = "2.1b" }`; or `layers`, `width`, `ffn`, `query_heads`, `kv_heads`, `head_dim`, `context`, `tied`,
+    /// `norm_epsilon`, `rope` and `vocabulary`, which may be left to the tokenizer.
     shape: Map<String, Value>,
     /// Standard deviation of the random weights. Default 0.02 (Llama).
     #[serde(default = "deviation")]

@@ -45,11 +45,13 @@ pub(crate) struct Label {
     /// Who is asked: `{ url = "http://127.0.0.1:8080/v1", model = "…" }`, with `extra` fields for every request.
     endpoint: Address,
     /// How many documents, drawn by a hash of their ids; not given, all.
+    #[serde(default)]
     documents: Option<u64>,
     /// What the grade is called in the metadata and in the ledger. Default `edu`.
     #[serde(default = "edu")]
     field: String,
     /// A rubric of one's own, with `{text}` where the text goes. Not given, ours: Korean for Korean texts.
+    #[serde(default)]
     rubric: Option<String>,
     /// Characters of a text that are shown. Default 3000.
     #[serde(default = "characters")]

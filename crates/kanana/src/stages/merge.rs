@@ -5,7 +5,8 @@
 //! first model).
 //! Mathematics in `model::merge`; settings in mergekit's words. `kanana merge` reads mergekit's own
 //! file. Models of several shapes are not reconciled here: they are refused. Where tokenizers differ the
-//! result has the donor's, as mergekit has it; that is said, and noted in the manifest.
+//! result has the donor's, as mergekit has it, which is said and noted in the manifest; with
+//! `tokenizer_source = "base"` it is refused.
 
 mod chance;
 mod tokens;

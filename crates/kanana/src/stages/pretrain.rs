@@ -25,7 +25,7 @@ pub(crate) use course::{Course, rows, same_tokenizer};
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pretrain {
-    /// How to train; see `kanana stages pretrain`.
+    /// How to train.
     train: Settings,
     /// What products read: `bf16` (default) or `f32`. Masters, moments and sums are f32 always.
     #[serde(default = "bf16")]

@@ -73,7 +73,7 @@ impl Stage for Prune {
             (None, [only]) => surgery::quantities(&only.shape, self.dtype),
             // Which one it will be takes importance to say; all are about as large as the budget.
             (_, candidates) => {
-                let sizes = candidates.iter().map(|one| one.parameters as f64);
+                let sizes = candidates.iter().map(|one| one.shape.parameters() as f64);
                 vec![
                     Quantity::new("candidates", candidates.len() as f64),
                     Quantity::parameters((sizes.sum::<f64>() / candidates.len() as f64).round()),

@@ -81,17 +81,20 @@ impl Stage for Rank {
     type Output = Model;
 
     fn estimate(&self, inputs: &Inputs) -> Vec<Quantity> {
-        // Which one it will be is not known; candidates of one budget are about as large.
         let Some(first) = inputs.models.first() else {
             return vec![];
         };
-        let counted = forecast::shape_of(first).map(|shape| shape.parameters() as f64);
+        // Which one it will be is not known; candidates of one budget are about as large.
+        let shapes: Vec<_> = inputs.models.iter().map(forecast::shape_of).collect();
+        let counted = shapes[0].as_ref().map(|shape| shape.parameters() as f64);
         let counted = counted.or(first.expected("parameters"));
         let counted = counted.map(Quantity::parameters);
-        forecast::inherited(first)
-            .into_iter()
-            .chain(counted)
-            .collect()
+        let alike = shapes.iter().all(|shape| *shape == shapes[0]);
+        let shape = shapes[0].as_ref().filter(|_| alike).map(forecast::shape);
+        let nominal = first.expected(forecast::NOMINAL);
+        let nominal = nominal.map(|size| Quantity::new(forecast::NOMINAL, size));
+        let known = nominal.into_iter().chain(counted);
+        known.chain(shape.into_iter().flatten()).collect()
     }
 
     fn check(&self, inputs: &Inputs) -> Result<()> {

@@ -463,6 +463,26 @@ fn what_cannot_be_cut_is_a_sentence_of_the_plan() {
             words,
         );
     }
+    // A budget that leaves embeddings out is of models that have them.
+    let step = "stage = \"prune\"\ninputs = { model = \"model\", importance = \"matters\" }\n\
+                with = { budget = { parameters = 9e3, tolerance = 0.9, count = \"without-embedding\", width = [16], ffn = [2.0], query_heads = [2, 4] } }\n";
+    trial.write("cut.toml", KNOWN.to_owned() + step);
+    let plan = trial.ok(&["plan", "cut.toml", "--input", &tokens, "--json"]);
+    let plan: Value = serde_json::from_str(&plan).expect("JSON");
+    let steps = plan["plan"]["steps"].as_array().expect("steps");
+    let sizes = steps.last().expect("the cut")["quantities"]
+        .as_array()
+        .expect("quantities");
+    let size = sizes
+        .iter()
+        .find(|one| one["name"] == "parameters")
+        .expect("a size");
+    let embeddings = (600 * 16) as f64;
+    let size = size["value"].as_f64().expect("a number");
+    assert!(
+        size > 5000.0 + embeddings && size < 17_100.0 + embeddings,
+        "{size}"
+    );
     // What is known of a model that is not made yet is enough to refuse what it cannot do.
     let both = "before = \"model\", after = \"model\", tokens = \"tokens\"";
     for (stage, inputs, with, words) in [

@@ -40,7 +40,7 @@ pub type Parameters = BTreeMap<String, Setting>;
 pub struct Source {
     /// Its name.
     pub model: String,
-    /// Parameters of this model.
+    /// Parameters of this model, by name as `parameters` of the merge.
     #[serde(default)]
     pub parameters: Parameters,
 }
@@ -106,7 +106,8 @@ pub struct Config {
     /// What differences are taken from, and where the configuration comes from.
     #[serde(default)]
     pub base_model: Option<String>,
-    /// Parameters of the whole merge.
+    /// Parameters of the whole merge: `weight`, `normalize`, `density`, `lambda`, `rescale`, `t`, `filter_wise`,
+    /// `scale`; a number, a list along the layers, or `[{ filter = …, value = … }]`.
     #[serde(default)]
     pub parameters: Parameters,
     /// What numbers are rounded to before and after merging; not given, the models' own type.
@@ -115,7 +116,8 @@ pub struct Config {
     /// How they are written; not given, as `dtype`.
     #[serde(default)]
     pub out_dtype: Option<Stored>,
-    /// `base`, or not given: the tokenizer of the base or else of the first model.
+    /// The tokenizer is that of the base or else of the first model; with `base` all must have the same, and
+    /// not given, differences are told and noted.
     #[serde(default)]
     pub tokenizer_source: Option<TokenizerSource>,
 }

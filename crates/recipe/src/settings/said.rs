@@ -93,6 +93,9 @@ impl<'s> Said<'s> {
             self.table(elements, &within, None, depth + 1);
         } else {
             setting.choices = self.choices(meant);
+            if setting.choices.is_empty() {
+                setting.choices = self.choices(elements);
+            }
             let parts = default.as_ref().and_then(Value::as_object);
             match parts.filter(|parts| !parts.is_empty()) {
                 Some(parts) => self.parts(setting, parts),

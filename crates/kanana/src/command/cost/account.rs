@@ -215,8 +215,8 @@ impl Account {
                 here.derived = match before {
                     Some(before) if trains => before.derived,
                     // What was never trained is not operated on: it begins here.
-                    Some(before) if OPERATIONS.contains(&step.stage.as_str()) => {
-                        let operated = !before.lineage.is_empty();
+                    Some(_) if OPERATIONS.contains(&step.stage.as_str()) => {
+                        let operated = !here.lineage.is_empty();
                         operated.then(|| (step.stage.clone(), BTreeSet::new()))
                     }
                     // Whatever was trained to choose by was trained since.

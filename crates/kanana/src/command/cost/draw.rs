@@ -54,7 +54,7 @@ pub(super) fn page(
         "6ND: six FLOPs for each parameter and training token, by the sizes that models go by \
          (nominal) or by the parameters of their shapes (counted). Exact: every product and attention \
          score of the shape at the step's sequence length, forward and backward; nothing that is \
-         computed again; ~ where a shape is not known and 6ND stands in. A teacher's forward pass is two FLOPs for each of its parameters and tokens, \
+         computed again; ~ where a shape or a length of sequences is not known and 6ND stands in. A teacher's forward pass is two FLOPs for each of its parameters and tokens, \
          and stands apart. Data, measuring importance and evaluation are not counted."
             .to_owned(),
         format!(

@@ -1,11 +1,12 @@
 //! What became worse: what evaluations found before and after, one by one.
 //!
-//! Judged is what is a share, and better when more of it: accuracies of questions, and the figures of
-//! benchmarks that lie between −1 and 1 (accuracies, F1, correlations). Others (bits per byte, a judge's
-//! ratings) are named, not judged.
+//! Judged are accuracies of questions and the figures of benchmarks that are shares of what was right. A
+//! judge's ratings and how far judges agree, and what is better when less, are named and not judged; so is
+//! a figure that the answers themselves decide the number of questions of, where that number differs.
 
 use super::Check;
 use crate::kinds;
+use crate::stages::evaluate::Benchmark;
 use crate::stages::{Accuracy, Scores};
 use anyhow::{Result, ensure};
 use recipe::Artifact;
@@ -25,7 +26,7 @@ pub(super) struct Drop {
 #[derive(Default)]
 pub(super) struct Compared {
     pub(super) drops: Vec<Drop>,
-    /// Figures that are no shares.
+    /// Figures that are not judged.
     aside: Vec<String>,
 }
 
@@ -51,31 +52,50 @@ pub(super) fn compare(
 }
 
 fn compared(before: &Scores, after: &Scores) -> Result<Compared> {
-    let [mut was, mut is] = [before, after].map(benchmarks);
-    // A figure beyond that is no share of anything, whatever it is afterwards.
-    let aside: Vec<String> = was
-        .iter()
-        .filter(|(_, taken)| taken.value.abs() > 1.0)
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in &aside {
-        was.remove(name);
-        is.remove(name);
+    let mut drops = pair([
+        (&questions(&before.languages), &questions(&after.languages)),
+        (&questions(&before.told), &questions(&after.told)),
+        (&questions(&before.relations), &questions(&after.relations)),
+    ])?;
+    // Tasks must be the same, and asked the same number of questions.
+    pair([(&tasks(before), &tasks(after))])?;
+    let mut aside = Vec::new();
+    for was in &before.benchmarks {
+        let name = format!("{} {}", was.task, was.estimate.metric.name);
+        let same =
+            |is: &&Benchmark| is.task == was.task && is.estimate.metric == was.estimate.metric;
+        match after.benchmarks.iter().find(same) {
+            Some(is) if is_judged(was) && is.estimate.questions == was.estimate.questions => {
+                drops.push(Drop {
+                    name,
+                    questions: was.estimate.questions,
+                    before: was.estimate.value,
+                    after: is.estimate.value,
+                });
+            }
+            _ => aside.push(name),
+        }
     }
-    let lower = before
-        .benchmarks
-        .iter()
-        .filter(|one| !one.estimate.metric.higher_is_better);
-    let lower = lower.map(|one| format!("{} {}", one.task, one.estimate.metric.name));
-    Ok(Compared {
-        drops: pair([
-            (&questions(&before.languages), &questions(&after.languages)),
-            (&questions(&before.told), &questions(&after.told)),
-            (&questions(&before.relations), &questions(&after.relations)),
-            (&was, &is),
-        ])?,
-        aside: aside.into_iter().chain(lower).collect(),
-    })
+    Ok(Compared { drops, aside })
+}
+
+/// Whether a figure is a share of what was right.
+fn is_judged(figure: &Benchmark) -> bool {
+    let metric = &figure.estimate.metric;
+    metric.higher_is_better && metric.name != "agreement" && !metric.name.starts_with("score")
+}
+
+/// Every task, by the most questions that a figure of it is of.
+fn tasks(scores: &Scores) -> Evaluations {
+    let mut tasks = Evaluations::new();
+    for one in &scores.benchmarks {
+        let task = tasks.entry(one.task.clone()).or_insert(Taken {
+            questions: 0,
+            value: 0.0,
+        });
+        task.questions = task.questions.max(one.estimate.questions);
+    }
+    tasks
 }
 
 fn questions(accuracies: &BTreeMap<String, Accuracy>) -> Evaluations {
@@ -85,22 +105,6 @@ fn questions(accuracies: &BTreeMap<String, Accuracy>) -> Evaluations {
             value: accuracy.acc,
         };
         (name.clone(), taken)
-    });
-    taken.collect()
-}
-
-/// Every figure of which more is better, by task and metric.
-fn benchmarks(scores: &Scores) -> Evaluations {
-    let better = scores
-        .benchmarks
-        .iter()
-        .filter(|one| one.estimate.metric.higher_is_better);
-    let taken = better.map(|one| {
-        let taken = Taken {
-            questions: one.estimate.questions,
-            value: one.estimate.value,
-        };
-        (format!("{} {}", one.task, one.estimate.metric.name), taken)
     });
     taken.collect()
 }
@@ -139,10 +143,7 @@ fn pair<const N: usize>(groups: [(&Evaluations, &Evaluations); N]) -> Result<Vec
 pub(super) fn judge(limit: f64, least: usize, compared: &Compared) -> Result<Check> {
     let aside = match compared.aside.is_empty() {
         true => String::new(),
-        false => format!(
-            "; not judged, being no shares: {}",
-            compared.aside.join(", ")
-        ),
+        false => format!("; not judged: {}", compared.aside.join(", ")),
     };
     let judged: Vec<&Drop> = compared
         .drops
@@ -154,11 +155,7 @@ pub(super) fn judge(limit: f64, least: usize, compared: &Compared) -> Result<Che
         "no evaluation has at least {least} questions, so that no drop can be told from chance: ask \
          more questions, or lower least_questions{aside}"
     );
-    // What is no number has dropped as far as can be.
-    let fell = |drop: &Drop| match drop.before - drop.after {
-        fell if fell.is_nan() => f64::INFINITY,
-        fell => fell,
-    };
+    let fell = |drop: &Drop| drop.before - drop.after;
     let most = judged
         .iter()
         .map(|drop| fell(drop))
@@ -201,7 +198,6 @@ pub(super) fn judge(limit: f64, least: usize, compared: &Compared) -> Result<Che
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stages::evaluate::Benchmark;
     use evals::{Aggregate, Estimate, Metric};
 
     fn drop(name: &str, questions: usize, before: f64, after: f64) -> Drop {
@@ -275,63 +271,50 @@ mod tests {
         assert!(!check.tripped, "{}", check.evidence);
     }
 
-    #[test]
-    fn what_is_no_number_is_the_largest_drop() {
-        let check = judge(
-            0.5,
-            30,
-            [drop("ko", 100, 0.5, f64::NAN), drop("en", 100, 0.5, 0.5)],
-        );
-        let check = check.unwrap();
-        assert!(
-            check.tripped && check.evidence.contains("ko"),
-            "{}",
-            check.evidence
-        );
-    }
-
-    /// A benchmark's figures by metric: name, whether more is better, value.
-    fn scores(figures: &[(&str, bool, f64)]) -> Scores {
-        let figure = |&(name, higher_is_better, value): &(&str, bool, f64)| Benchmark {
-            task: "mmlu".to_owned(),
-            estimate: Estimate {
-                metric: Metric {
-                    name: name.to_owned(),
-                    aggregate: Aggregate::Mean,
-                    higher_is_better,
+    /// A benchmark's figures by metric: name, whether more is better, value, questions.
+    fn scores(figures: &[(&str, bool, f64, usize)]) -> Scores {
+        let figure =
+            |&(name, higher_is_better, value, questions): &(&str, bool, f64, usize)| Benchmark {
+                task: "calls".to_owned(),
+                estimate: Estimate {
+                    metric: Metric {
+                        name: name.to_owned(),
+                        aggregate: Aggregate::Mean,
+                        higher_is_better,
+                    },
+                    value,
+                    error: None,
+                    low: value,
+                    high: value,
+                    questions,
                 },
-                value,
-                error: None,
-                low: value,
-                high: value,
-                questions: 14_042,
-            },
-        };
+            };
         Scores {
             benchmarks: figures.iter().map(figure).collect(),
             ..Scores::default()
         }
     }
 
-    /// A collapse in a benchmark trips, though the questions are answered as before.
+    /// A collapse in a benchmark trips, though the questions are answered as before; what a judge says of
+    /// itself, and what is of other questions because the answers were others, does not.
     #[test]
     fn benchmarks_are_judged_too() {
-        let before = scores(&[
-            ("acc", true, 0.7),
-            ("rating", true, 7.5),
-            ("bits", false, 0.9),
-        ]);
-        let after = scores(&[
-            ("acc", true, 0.25),
-            ("rating", true, 0.5),
-            ("bits", false, 1.9),
-        ]);
-        let both = compared(&before, &after).unwrap();
+        let took = |acc, rated| {
+            scores(&[
+                ("acc", true, acc, 500),
+                ("score", true, 10.0 * acc, 500),
+                ("unrated", false, 1.0 - acc, 500),
+                ("agreement", true, acc, rated),
+                ("pass", true, acc, rated),
+            ])
+        };
+        let both = compared(&took(0.7, 400), &took(0.25, 300)).unwrap();
         let check = super::judge(0.05, 30, &both).unwrap();
         assert!(check.tripped, "{}", check.evidence);
         for words in [
-            "mmlu acc from 70.0 % to 25.0 %",
-            "no shares: mmlu rating, mmlu bits",
+            "of 1 evaluations",
+            "calls acc from 70.0 % to 25.0 % of 500 questions",
+            "not judged: calls score, calls unrated, calls agreement, calls pass",
         ] {
             assert!(
                 check.evidence.contains(words),
@@ -339,21 +322,21 @@ mod tests {
                 check.evidence
             );
         }
-        assert!(
-            !super::judge(0.05, 30, &compared(&before, &before).unwrap())
-                .unwrap()
-                .tripped
-        );
-        let error = compared(&before, &scores(&[])).err().unwrap().to_string();
-        assert!(error.contains("mmlu acc is only before"), "{error}");
-        let ratings = compared(
-            &scores(&[("rating", true, 7.5)]),
-            &scores(&[("rating", true, 7.0)]),
-        );
-        let error = super::judge(0.05, 30, &ratings.unwrap())
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(error.contains("mmlu rating"), "{error}");
+        let same = compared(&took(0.7, 400), &took(0.7, 400)).unwrap();
+        assert!(!super::judge(0.05, 30, &same).unwrap().tripped);
+        for (after, words) in [
+            (scores(&[]), "calls is only before"),
+            (
+                scores(&[("acc", true, 0.7, 499)]),
+                "calls asks 500 questions before and 499 after",
+            ),
+        ] {
+            let error = compared(&took(0.7, 400), &after).err().unwrap().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let ratings = scores(&[("score", true, 7.5, 80)]);
+        let error = super::judge(0.05, 30, &compared(&ratings, &ratings).unwrap());
+        let error = error.err().unwrap().to_string();
+        assert!(error.contains("not judged: calls score"), "{error}");
     }
 }

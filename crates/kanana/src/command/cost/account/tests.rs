@@ -367,8 +367,8 @@ fn a_merge_is_compared_with_training_from_scratch() {
         step(
             "both",
             "merge",
-            "inputs = { models = [\"grown\", \"other\"] }\nexpected = { \"tokens from scratch\" = 1e9 }\n\
-             with = { merge_method = \"linear\", models = [{ model = \"grown\" }, { model = \"other\" }] }",
+            "inputs = { models = [\"seed\", \"grown\", \"other\"] }\nexpected = { \"tokens from scratch\" = 1e9 }\n\
+             with = { merge_method = \"linear\", models = [{ model = \"seed\" }, { model = \"grown\" }, { model = \"other\" }] }",
         ),
     ];
     let account = account(&format!("{SMALL}{}", more.concat()));
