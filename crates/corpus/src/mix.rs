@@ -7,7 +7,8 @@
 //! counted what cannot be seen in the result.
 //!
 //! Held-out documents are those whose id hashes into the first `validation` of all hashes,
-//! whatever the mixture or its seed: no mixture trains on what another one is judged by.
+//! whatever the mixture or its seed: no mixture trains on what another one with the same
+//! `validation` is judged by. With a smaller one it holds out a part of the same, and trains on the rest.
 //!
 //! Deliberately absent: tokenizers (the count is handed in), weights by quality, near duplicates.
 

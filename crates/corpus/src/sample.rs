@@ -11,7 +11,8 @@ use crate::{Corpus, Document};
 /// in the order of the corpora; everything where there is no more than that.
 ///
 /// Whether a document is drawn depends on its id and the seed alone, so that a corpus that grows
-/// keeps its sample, and no thread or machine can change it.
+/// keeps its sample, and no thread or machine can change it. Of few documents, large beside `bytes`,
+/// it may be none: whoever needs some has to look.
 pub fn sample(corpora: &[Corpus], bytes: u64, seed: u64) -> impl Iterator<Item = Result<Document>> {
     let all: u64 = corpora
         .iter()

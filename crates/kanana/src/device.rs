@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::time::Instant;
 use tensor::{Cpu, CpuOptions, Forward as _, Kernels, Precision, Values};
 
+/// No machine computes faster with more, and a system has not room for any number of them.
+const MOST_THREADS: usize = 1024;
+
 /// The machine as the user wants it used.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Machine {
     /// Threads to compute with [default: what affinity and cgroup allow]
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
     /// Kernels to compute with: avx512bf16, avx512, avx2 or plain [default: the best this processor has]
     #[arg(long, global = true, value_name = "KIND", value_parser = kernels)]
@@ -73,6 +76,16 @@ impl Machine {
             times += 1;
         }
         Ok(SHARE * times as f64 * 2.0 * (n * d * d) as f64 / start.elapsed().as_secs_f64())
+    }
+}
+
+fn threads(word: &str) -> Result<usize, String> {
+    match word.parse::<usize>() {
+        Ok(number @ 1..=MOST_THREADS) => Ok(number),
+        _ => Err(format!(
+            "wanted a number of threads from 1 to {MOST_THREADS}, about as many as there are processors; \
+             or leave it out"
+        )),
     }
 }
 

@@ -103,9 +103,37 @@ impl Kind for World {
 /// A folder with `tokenizer.json`.
 pub(crate) struct Tokenizer;
 
+impl Tokenizer {
+    /// Copies what a folder has of one, for a model that may have none, as one from outside may.
+    /// Where one is wanted it is `stages::copy_tokenizer` that copies.
+    pub(crate) fn copy_if_any(from: &Path, to: &Path) -> Result<()> {
+        for name in [
+            tokenizer::TOKENIZER,
+            tokenizer::CONFIG,
+            tokenizer::SPECIAL_TOKENS_MAP,
+            tokenizer::CHAT_TEMPLATE,
+        ] {
+            let file = from.join(name);
+            if file.is_file() {
+                let bytes = std::fs::read(&file)
+                    .with_context(|| format!("cannot read {}", file.display()))?;
+                disk::write(&to.join(name), &bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Kind for Tokenizer {
     const NAME: &'static str = "tokenizer";
     fn check(path: &Path) -> Result<()> {
+        // Of a file, what lies beside it and is read with it would enter no key.
+        ensure!(
+            !path.is_file(),
+            "wanted a folder that holds {}, and {} is a file: bind the folder that it lies in",
+            tokenizer::TOKENIZER,
+            path.display()
+        );
         tokenizer::Tokenizer::load(path).map(drop)
     }
 }
@@ -130,9 +158,11 @@ impl Classifier {
         let entries = std::fs::read_dir(path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        // Hidden files enter no key, so they are not read.
         let known = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
             let extension = path.extension().and_then(|extension| extension.to_str());
-            matches!(extension, Some("bin" | "ftz"))
+            !name.starts_with('.') && matches!(extension, Some("bin" | "ftz"))
         };
         let mut found: Vec<PathBuf> = paths.filter(known).collect();
         ensure!(

@@ -2,8 +2,7 @@
 //! every layer, head, channel and neuron of it came from.
 
 use crate::forecast;
-use crate::kinds::Model;
-use crate::stages::copy_tokenizer;
+use crate::kinds::{Model, Tokenizer};
 use anyhow::{Context as _, Result};
 use model::checkpoint::{Checkpoint, SHARD_BYTES, Stored};
 use model::gather::Gather;
@@ -27,8 +26,8 @@ pub(crate) fn quantities(shape: &Shape, dtype: Option<Dtype>) -> Vec<Quantity> {
     quantities
 }
 
-/// Writes what a surgery makes of a model, its tokenizer, and the record with `more` in it. Without a
-/// `dtype` weights keep their type and their bits.
+/// Writes what a surgery makes of a model, its tokenizer where it has one, and the record with `more` in
+/// it. Without a `dtype` weights keep their type and their bits.
 pub(crate) fn write(
     (model, checkpoint): (&Artifact<Model>, &Checkpoint),
     gather: &Gather,
@@ -43,7 +42,7 @@ pub(crate) fn write(
     };
     let watch = |done, of| context.reached(done, of, "parameters", "");
     gather.directory(checkpoint, out.path(), (stored, SHARD_BYTES), watch)?;
-    copy_tokenizer(model.path(), out.path())?;
+    Tokenizer::copy_if_any(model.path(), out.path())?;
     record(model, gather, stored, more, out)
 }
 

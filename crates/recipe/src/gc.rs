@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use disk::Lock;
 use serde::Serialize;
 
 use crate::manifest::{Inputs, MANIFEST, PARTIAL, SCRATCH};
-use crate::{Store, Stored};
+use crate::{Store, Stored, key};
 
 /// What was freed, or would be.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -33,11 +33,24 @@ pub struct FreedItem {
 
 /// Frees every artifact whose key is not in `keep` and which nothing in `keep` was made
 /// from, unfinished ones included, and what finished ones no longer need. Unfinished
-/// folders of `keep` stay: they will be gone on from. So does what another run is making.
-/// With `dry`, nothing is touched.
+/// folders of `keep` stay: they will be gone on from. With `dry`, nothing is touched.
+///
+/// # Errors
+/// Another run that is making an artifact which `keep` does not reach: what that run still
+/// needs is not known before it is finished, so nothing is freed. The disk's.
 pub fn gc(store: &Store, keep: &[String], dry: bool) -> Result<Freed> {
     let all = store.artifacts()?;
     let kept = reachable(&all, keep);
+    // One that is to stay and only about to be made has a key and no folder yet.
+    let wanted = |folder: &str| {
+        key::split(folder).is_some_and(|(_, key)| keep.iter().any(|kept| kept == key))
+    };
+    for folder in store.locks()? {
+        let stays = kept.contains(&folder) || wanted(&folder);
+        if !stays && Lock::try_new(&store.lock_path(&folder))?.is_none() {
+            return under_way(store, &folder);
+        }
+    }
     let mut freed = Freed::default();
     for artifact in &all {
         let usage = artifact.usage()?;
@@ -74,7 +87,11 @@ impl Freed {
         dry: bool,
     ) -> Result<()> {
         let Some(lock) = Lock::try_new(&store.lock_path(&artifact.folder()))? else {
-            return Ok(());
+            // What is left over in a finished one, the run that is finishing it will drop.
+            return match paths.contains(&artifact.path) {
+                true => under_way(store, &artifact.folder()),
+                false => Ok(()),
+            };
         };
         if !dry {
             for path in paths {
@@ -93,6 +110,16 @@ impl Freed {
         });
         Ok(())
     }
+}
+
+/// Says which artifact stands in the way, and who is making it.
+fn under_way<T>(store: &Store, folder: &str) -> Result<T> {
+    bail!(
+        "{} is being made by another run ({}), and no given recipe reaches it, so what that run \
+         still needs could be freed: wait for it, or name its recipe too",
+        store.root().join(folder).display(),
+        Lock::holder(&store.lock_path(folder))
+    )
 }
 
 fn shown(paths: &[PathBuf], folder: &Path) -> PathBuf {

@@ -13,7 +13,7 @@
 //!     partial/               kept between attempts until the manifest is written
 //! STORE/STORE_VERSION        how all this is laid out
 //! STORE/locks/               who is making what
-//! STORE/hashes.json          hashes of raw files seen before, by size and time
+//! STORE/hashes.json          hashes of raw files seen before, by size and times
 //! ```
 //!
 //! It deliberately does not know what a token, a tensor or a document is, prints

@@ -242,43 +242,55 @@ pub(crate) fn contents_key(files: &[FileRecord]) -> String {
     key::short(canonical(&Value::from(list)).as_bytes())
 }
 
+/// Folders within folders that are looked through; deeper ones are refused.
+const DEEPEST: usize = 64;
+
+/// Fails below the deepest folder that is looked through. `prefix` is the name of the folder below
+/// its root, with `/` after each part.
+pub(crate) fn deep_enough(folder: &Path, prefix: &str) -> Result<()> {
+    ensure!(
+        prefix.matches('/').count() < DEEPEST,
+        "{} lies more than {DEEPEST} folders deep: is a link going round in a circle?",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// The name of a file as text, which is how it enters keys.
+pub(crate) fn name_of(entry: &std::fs::DirEntry) -> Result<String> {
+    match entry.file_name().into_string() {
+        Ok(name) => Ok(name),
+        Err(_) => bail!(
+            "the name of {} is not valid UTF-8, and names enter keys as text: rename it",
+            entry.path().display()
+        ),
+    }
+}
+
 /// The files below `root`, sorted by name, with their lengths; names in `skip` are left
-/// out at the top. Links are followed where `links` says so, and refused elsewhere.
-pub(crate) fn files_below(root: &Path, skip: &[&str], links: bool) -> Result<Vec<(String, u64)>> {
+/// out at the top. Links are refused: what is in the store holds none.
+pub(crate) fn files_below(root: &Path, skip: &[&str]) -> Result<Vec<(String, u64)>> {
     fn walk(
         folder: &Path,
         prefix: &str,
         skip: &[&str],
-        links: bool,
         found: &mut Vec<(String, u64)>,
     ) -> Result<()> {
-        ensure!(
-            prefix.matches('/').count() < 64,
-            "{} lies more than 64 folders deep: is a link going round in a circle?",
-            folder.display()
-        );
+        deep_enough(folder, prefix)?;
         let entries = std::fs::read_dir(folder)
             .with_context(|| format!("cannot list {}", folder.display()))?;
         for entry in entries {
             let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
             let path = entry.path();
-            let Ok(name) = entry.file_name().into_string() else {
-                bail!(
-                    "the name of {} is not valid UTF-8, and names enter keys as text: rename it",
-                    path.display()
-                );
-            };
+            let name = name_of(&entry)?;
             if skip.contains(&name.as_str()) {
                 continue;
             }
-            let about = match links {
-                true => std::fs::metadata(&path),
-                false => std::fs::symlink_metadata(&path),
-            };
-            let about = about.with_context(|| format!("cannot read {}", path.display()))?;
+            let about = std::fs::symlink_metadata(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             let name = format!("{prefix}{name}");
             if about.is_dir() {
-                walk(&path, &format!("{name}/"), &[], links, found)?;
+                walk(&path, &format!("{name}/"), &[], found)?;
             } else if about.is_file() {
                 found.push((name, about.len()));
             } else {
@@ -291,7 +303,7 @@ pub(crate) fn files_below(root: &Path, skip: &[&str], links: bool) -> Result<Vec
         Ok(())
     }
     let mut found = Vec::new();
-    walk(root, "", skip, links, &mut found)?;
+    walk(root, "", skip, &mut found)?;
     found.sort();
     Ok(found)
 }

@@ -1,17 +1,22 @@
 //! Inputs that live outside the store: hashed into the key, watched while they are read.
 //!
-//! Hashing is remembered by path, length and time of change, so that planning again is
-//! a matter of asking the file system. A file changed within the last two seconds is
-//! not remembered: it might change again without its time telling.
+//! Of a folder, what no reader reads does not count ([`files`]), so that an editor or a file
+//! manager changes no key.
+//!
+//! Hashing is remembered by path, length, times of change and which file it is, so that
+//! planning again is a matter of asking the file system. A file changed within the last two
+//! seconds is not remembered: it might change again without its times telling.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{FileRecord, Manifest, Origin, contents_key, files_below};
+use crate::manifest::{FileRecord, Manifest, Origin, contents_key, deep_enough, name_of};
 use crate::store::Store;
 use crate::{clock, key};
 
@@ -45,6 +50,25 @@ impl Outside {
             path,
             files,
         })
+    }
+
+    /// Fails where the store lies below `path` and is not hidden there: every run would change
+    /// what it reads.
+    pub(crate) fn holds_no_store(name: &str, path: &Path, store: &Store) -> Result<()> {
+        let Ok(real) = path.canonicalize() else {
+            return Ok(());
+        };
+        let Ok(below) = store.root().strip_prefix(&real) else {
+            return Ok(());
+        };
+        ensure!(
+            below.iter().any(is_hidden),
+            "the store {} lies inside the input \"{name}\" ({}), so every run would change what it \
+             reads: bind a folder that does not hold the store, or name a store elsewhere with --store",
+            store.root().display(),
+            real.display()
+        );
+        Ok(())
     }
 
     /// Fails where the contents are no longer those that were planned with.
@@ -82,6 +106,70 @@ impl Outside {
     }
 }
 
+/// The names of the files that make up an input, below the folder that was bound, sorted. Left out
+/// is what no reader reads: hidden files and folders, links that lead nowhere or round in a circle,
+/// and what is neither a file nor a folder. Other links are followed.
+pub(crate) fn files(root: &Path) -> Result<Vec<String>> {
+    /// `above` is where the folder and those above it really lie.
+    fn walk(
+        folder: &Path,
+        prefix: &str,
+        above: &mut Vec<PathBuf>,
+        found: &mut Vec<String>,
+    ) -> Result<()> {
+        deep_enough(folder, prefix)?;
+        let unlisted = || format!("cannot list {}", folder.display());
+        for entry in std::fs::read_dir(folder).with_context(unlisted)? {
+            let entry = entry.with_context(unlisted)?;
+            if is_hidden(&entry.file_name()) {
+                continue;
+            }
+            let (path, name) = (entry.path(), name_of(&entry)?);
+            let unread = || format!("cannot read {}", path.display());
+            let link = entry.file_type().with_context(unread)?.is_symlink();
+            let about = match std::fs::metadata(&path) {
+                Err(error) if link && leads_nowhere(&error) => continue,
+                about => about.with_context(unread)?,
+            };
+            if about.is_file() {
+                found.push(format!("{prefix}{name}"));
+            } else if about.is_dir() {
+                let real = match (link, above.last()) {
+                    (false, Some(parent)) => parent.join(&name),
+                    _ => path.canonicalize().with_context(unread)?,
+                };
+                if link && above.iter().any(|folder| folder.starts_with(&real)) {
+                    continue;
+                }
+                above.push(real);
+                walk(&path, &format!("{prefix}{name}/"), above, found)?;
+                above.pop();
+            }
+        }
+        Ok(())
+    }
+    let real = root
+        .canonicalize()
+        .with_context(|| format!("cannot read {}", root.display()))?;
+    let mut found = Vec::new();
+    walk(root, "", &mut vec![real], &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a file or folder is hidden: of a system, an editor, a version control.
+fn is_hidden(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().starts_with('.')
+}
+
+/// Whether this error, of looking at a link, says that there is nothing at its end.
+fn leads_nowhere(error: &io::Error) -> bool {
+    // ELOOP, for which the library has no stable name: links that lead to one another.
+    const CIRCLE: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(CIRCLE)
+}
+
 /// Hashes seen before.
 #[derive(Debug, Default)]
 pub(crate) struct Hashes {
@@ -95,7 +183,26 @@ struct Known {
     bytes: u64,
     /// Nanoseconds since 1970, as text: JSON's numbers are too short.
     changed: String,
+    /// Which file it was, and when anything of it changed: copying and renaming keep a file's time,
+    /// and not these. Empty where the system does not tell, or nobody asked.
+    #[serde(default)]
+    identity: String,
     blake3: String,
+}
+
+/// What a file is known again by, beside its length and the time of its contents; and the time in it,
+/// in seconds since 1970.
+#[cfg(unix)]
+fn identity_of(about: &Metadata) -> (String, f64) {
+    use std::os::unix::fs::MetadataExt as _;
+    let (seconds, nanoseconds) = (about.ctime(), about.ctime_nsec());
+    let text = format!("{} {seconds}.{nanoseconds:09}", about.ino());
+    (text, seconds as f64 + nanoseconds as f64 / 1e9)
+}
+
+#[cfg(not(unix))]
+fn identity_of(_: &Metadata) -> (String, f64) {
+    (String::new(), 0.0)
 }
 
 impl Hashes {
@@ -129,9 +236,9 @@ impl Hashes {
 
     fn files(&mut self, path: &Path) -> Result<Vec<FileRecord>> {
         if path.is_dir() {
-            return files_below(path, &[], true)?
+            return files(path)?
                 .into_iter()
-                .map(|(name, _)| self.file(&path.join(&name), name))
+                .map(|name| self.file(&path.join(&name), name))
                 .collect();
         }
         let name = path.file_name().and_then(|name| name.to_str());
@@ -149,9 +256,11 @@ impl Hashes {
             .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         let place = path.to_string_lossy().into_owned();
         let time = changed.map(|t| t.as_nanos().to_string());
+        let (identity, touched) = identity_of(&about);
         if let (Some(known), Some(time)) = (self.known.get(&place), &time)
             && known.bytes == bytes
             && known.changed == *time
+            && known.identity == identity
         {
             let blake3 = known.blake3.clone();
             return Ok(FileRecord {
@@ -162,11 +271,12 @@ impl Hashes {
         }
         let blake3 = disk::hash_file(path)?;
         if let (Some(changed), Some(time)) = (changed, time)
-            && changed.as_secs_f64() + 2.0 < clock::now()
+            && changed.as_secs_f64().max(touched) + 2.0 < clock::now()
         {
             let known = Known {
                 bytes,
                 changed: time,
+                identity,
                 blake3: blake3.clone(),
             };
             self.known.insert(place, known);
@@ -179,3 +289,6 @@ impl Hashes {
         })
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

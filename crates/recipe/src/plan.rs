@@ -179,6 +179,7 @@ impl Plan {
                 planned.push(one);
                 continue;
             };
+            Outside::holds_no_store(name, &path, store)?;
             let read =
                 Outside::read(name, &input.kind, &path, &mut hashes).and_then(
                     |read| match registry.check(&input.kind, &read.path) {

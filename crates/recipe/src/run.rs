@@ -176,7 +176,7 @@ impl Attempt<'_> {
         }
         let partial = folder.join(PARTIAL);
         if partial.is_dir() {
-            for (name, _) in files_below(&partial, &[], false)? {
+            for (name, _) in files_below(&partial, &[])? {
                 if name.ends_with(disk::PENDING) {
                     disk::remove_file(&partial.join(name))?;
                 }
@@ -256,7 +256,7 @@ impl Attempt<'_> {
     ) -> Result<Manifest> {
         let step = self.step;
         let mut files = Vec::new();
-        for (name, bytes) in files_below(&step.path, &RESERVED, false)? {
+        for (name, bytes) in files_below(&step.path, &RESERVED)? {
             if name.ends_with(disk::PENDING) {
                 bail!("the stage left {name} unfinished (a bug of the stage)");
             }
@@ -350,12 +350,12 @@ impl Attempt<'_> {
 }
 
 fn has_files(folder: &Path) -> bool {
-    files_below(folder, &[], false).is_ok_and(|files| !files.is_empty())
+    files_below(folder, &[]).is_ok_and(|files| !files.is_empty())
 }
 
 /// The bytes that lie below a folder, which may not be there.
 fn below(folder: &Path) -> u64 {
-    let files = files_below(folder, &[], false).unwrap_or_default();
+    let files = files_below(folder, &[]).unwrap_or_default();
     files.iter().map(|(_, bytes)| bytes).sum()
 }
 

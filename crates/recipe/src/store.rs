@@ -125,6 +125,23 @@ impl Store {
         self.root.join(LOCKS).join(format!("{name}.lock"))
     }
 
+    /// The artifacts that have a lock, held or not, as `name-key`, sorted. One that is only about
+    /// to be made has a lock and no folder yet.
+    pub(crate) fn locks(&self) -> Result<Vec<String>> {
+        let folder = self.root.join(LOCKS);
+        let unlisted = || format!("cannot list {}", folder.display());
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&folder).with_context(unlisted)? {
+            let name = entry.with_context(unlisted)?.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".lock"));
+            if let Some(name) = name.filter(|name| key::split(name).is_some()) {
+                found.push(name.to_string());
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Everything in it, sorted by name and key. A damaged manifest counts as none;
     /// `verify` says what is wrong with it.
     pub fn artifacts(&self) -> Result<Vec<Stored>> {
@@ -244,7 +261,7 @@ impl Stored {
     /// What it takes up on the disk. What lies outside the store is not counted.
     pub fn usage(&self) -> Result<Usage> {
         let mut usage = Usage::default();
-        for (name, bytes) in files_below(&self.path, &[], false)? {
+        for (name, bytes) in files_below(&self.path, &[])? {
             match name.split_once('/').map(|(top, _)| top) {
                 Some(PARTIAL | SCRATCH) => usage.partial += bytes,
                 Some(PROVENANCE) => usage.provenance += bytes,

@@ -98,8 +98,14 @@ pub fn verify(artifact: &Stored, registry: &Registry) -> Result<Vec<Problem>> {
         }
     }
     if root.is_dir() {
-        let skip: &[&str] = if outside { &[] } else { &RESERVED };
-        for (name, _) in files_below(&root, skip, outside)? {
+        let names: Vec<String> = match outside {
+            true => crate::outside::files(&root)?,
+            false => {
+                let files = files_below(&root, &RESERVED)?.into_iter();
+                files.map(|(name, _)| name).collect()
+            }
+        };
+        for name in names {
             if !known.contains(name.as_str()) {
                 problems.push(Problem::Extra(name));
             }

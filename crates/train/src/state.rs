@@ -3,13 +3,16 @@
 //! A folder `state-<tokens>/` holds the f32 weights (a Hugging Face directory), the optimizer's
 //! moments, `state.json` ([`State`]: position in the data, curve, guard) and, written last,
 //! `manifest.json` with the BLAKE3 of every file. A folder without a manifest is unfinished and
-//! does not count; one whose hashes differ is damaged and an older one is taken. An older state is
-//! removed only when a newer one is complete.
+//! does not count; one whose files are missing or have other hashes is damaged, is removed, and an
+//! older one is taken. One that cannot be read for another reason, or that another version of the
+//! program wrote, is kept and ends the run. An older state is removed only when a newer one is
+//! complete.
 //!
 //! `stop-<tokens>/` is the same, written where a run was asked to stop. The guard never goes back
 //! to such a state, because a run that was not stopped would not have it.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -91,6 +94,12 @@ struct Manifest {
     files: BTreeMap<String, String>,
 }
 
+/// What every version of the format says, and nothing else of it.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
 /// A complete state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
@@ -149,7 +158,8 @@ impl States {
     }
 
     /// Loads the newest state that is whole into `decoder` and `optimizer`; with `due`, only one
-    /// that the guard may go back to. States that are damaged are told of and removed.
+    /// that the guard may go back to. States that are damaged are told of and removed; those that
+    /// cannot be read are an error, and kept.
     pub(crate) fn newest<D: Backward>(
         &self,
         due: bool,
@@ -164,9 +174,9 @@ impl States {
             .rev()
             .filter(|found| found.due || !due)
         {
-            if let Err(error) = verify(&found.path) {
+            if let Some(damage) = damage(&found.path)? {
                 tell(&format!(
-                    "The saved state {} is damaged ({error:#}); it is removed, and the one before \
+                    "The saved state {} is damaged ({damage}); it is removed, and the one before \
                      it is used if there is one.",
                     found.path.display()
                 ));
@@ -189,7 +199,8 @@ impl States {
                 let tokens = name
                     .strip_prefix(reason.prefix())
                     .and_then(|n| n.parse().ok());
-                if let Some(tokens) = tokens.filter(|_| path.join(MANIFEST).exists()) {
+                let Some(tokens) = tokens else { continue };
+                if is_complete(&path)? {
                     found.push(Found {
                         tokens,
                         due: reason == Reason::Due,
@@ -208,7 +219,7 @@ impl States {
             let path = self.dir.join(&name);
             let ours =
                 [Reason::Due, Reason::Stopped].map(|reason| name.starts_with(reason.prefix()));
-            if ours.contains(&true) && !path.join(MANIFEST).exists() {
+            if ours.contains(&true) && !is_complete(&path)? {
                 disk::remove_dir(&path)?;
             }
         }
@@ -241,7 +252,7 @@ impl States {
 fn names(dir: &Path) -> Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => bail!("cannot list {}: {error}", dir.display()),
     };
     let mut names = Vec::new();
@@ -252,22 +263,55 @@ fn names(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn verify(path: &Path) -> Result<()> {
-    let text = std::fs::read(path.join(MANIFEST))?;
-    let manifest: Manifest = serde_json::from_slice(&text).context(MANIFEST)?;
+/// Whether a state has its manifest. A disk that does not answer is an error: what is not complete is
+/// removed.
+fn is_complete(path: &Path) -> Result<bool> {
+    let manifest = path.join(MANIFEST);
+    let there = manifest.try_exists();
+    there.with_context(|| format!("cannot look for {}", manifest.display()))
+}
+
+/// What is damaged in a complete state: a file that is missing or has another hash.
+///
+/// # Errors
+/// A state that cannot be judged, because a file cannot be read or another version of the program
+/// wrote it.
+fn damage(path: &Path) -> Result<Option<String>> {
+    let unread = || {
+        format!(
+            "the saved state {} cannot be read; it is kept, and the run goes on from it once it can \
+             be read; to go on from the state before it, or to begin anew, remove it",
+            path.display()
+        )
+    };
+    let text = std::fs::read(path.join(MANIFEST)).with_context(unread)?;
+    let version: Version = serde_json::from_slice(&text)
+        .context(MANIFEST)
+        .with_context(unread)?;
     ensure!(
-        manifest.format == FORMAT,
-        "{MANIFEST} is of format {}",
-        manifest.format
+        version.format == FORMAT,
+        "the saved state {} is of format {}, and this version of the program reads format {FORMAT}; \
+         it is kept: go on with the version that wrote it; to go on from the state before it, or to \
+         begin anew, remove it",
+        path.display(),
+        version.format
     );
+    let manifest: Manifest = serde_json::from_slice(&text)
+        .context(MANIFEST)
+        .with_context(unread)?;
     for (name, wanted) in &manifest.files {
-        let found = disk::hash_file(&path.join(name))?;
-        ensure!(
-            *wanted == found,
-            "{name}: wanted hash {wanted}, found {found}"
-        );
+        match disk::hash_file(&path.join(name)) {
+            Ok(found) if *wanted == found => {}
+            Ok(found) => {
+                return Ok(Some(format!("{name}: wanted hash {wanted}, found {found}")));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Some(format!("{name} is missing")));
+            }
+            Err(error) => return Err(error).with_context(unread),
+        }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn load<D: Backward>(

@@ -1,7 +1,8 @@
 //! `kanana convert`: a model from a Hugging Face directory into a GGUF file, and back.
 //!
-//! What TO is called decides: a name that ends in `.gguf` is a file, any other a directory. Tokenizer
-//! and chat template go along. From a quantised file a directory gets the numbers that its blocks mean.
+//! What TO is called decides: a name that ends in `.gguf` is a file, any other a directory, which must be
+//! new or empty. Tokenizer and chat template go along. From a quantised file a directory gets the
+//! numbers that its blocks mean.
 
 use super::Where;
 use super::open::{chat_template, locate, tokenizer_of};
@@ -23,7 +24,7 @@ const PART: usize = 1 << 18;
 pub(crate) struct Convert {
     /// A Hugging Face directory, a GGUF file, the name of a pulled model, or of a model in the store
     from: String,
-    /// A file to write, ending in .gguf, or a directory to make
+    /// A file to write, ending in .gguf, or a directory to make, new or empty
     to: PathBuf,
     /// The type of matrices: bf16, f16, f32; in a GGUF file also q8_0 and q4_0
     #[arg(long = "type", value_name = "TYPE", default_value = "bf16", value_parser = kind)]
@@ -70,6 +71,15 @@ impl Convert {
             "{} cannot be converted into itself",
             from.display()
         );
+        let is_file = self.to.extension().is_some_and(|ending| ending == "gguf");
+        // Of another model's directory, files that this one has none of would stay.
+        let empty = std::fs::read_dir(&self.to)
+            .map_or(!self.to.exists(), |mut files| files.next().is_none());
+        ensure!(
+            is_file || empty,
+            "{} is there and not an empty folder: choose another, or remove it first",
+            self.to.display()
+        );
         let (source, shape, special, tokenizer, template) = if is_gguf(&from) {
             let file = Gguf::open(&from)?;
             let (shape, special) = file.decoder()?;
@@ -97,7 +107,6 @@ impl Convert {
                 template,
             )
         };
-        let is_file = self.to.extension().is_some_and(|ending| ending == "gguf");
         if is_file {
             let metadata = self.metadata(&from, &source, &shape, &tokenizer, template)?;
             let read = |spec: &ParameterSpec| source.read(&shape, spec);

@@ -2,7 +2,7 @@
 //!
 //! Reads: the models, by the names of their steps or inputs.
 //! Writes: the merged model as a Hugging Face directory, with the tokenizer of the base (or of the
-//! first model).
+//! first model) where that has one.
 //! Mathematics in `model::merge`; settings in mergekit's words. `kanana merge` reads mergekit's own
 //! file. Models of several shapes are not reconciled here: they are refused. Where tokenizers differ the
 //! result has the donor's, as mergekit has it, which is said and noted in the manifest; with
@@ -13,8 +13,7 @@ mod tokens;
 
 use crate::device::Machine;
 use crate::forecast;
-use crate::kinds::Model;
-use crate::stages::pretrain;
+use crate::kinds::{Model, Tokenizer};
 use anyhow::{Context as _, Result, ensure};
 use chance::Chance;
 use model::Shape;
@@ -146,7 +145,7 @@ impl Stage for Merge {
                 },
             },
         )?;
-        pretrain::copy_tokenizer(donor.path(), out.path())?;
+        Tokenizer::copy_if_any(donor.path(), out.path())?;
         for difference in differences {
             context.message(&difference);
         }

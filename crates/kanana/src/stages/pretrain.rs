@@ -8,8 +8,8 @@
 
 mod course;
 
-use crate::kinds::{Model, Tokens};
-use anyhow::{Context as _, Result};
+use crate::kinds::{self, Model, Tokens};
+use anyhow::{Result, ensure};
 use model::{Dtype, SpecialTokens};
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use schemars::JsonSchema;
@@ -110,19 +110,45 @@ pub(crate) fn special_tokens(tokenizer: &Tokenizer) -> SpecialTokens {
 }
 
 /// The tokenizer's files travel with whatever was made with it.
+///
+/// # Errors
+/// A folder that has no tokenizer, and the disk's.
 pub(crate) fn copy_tokenizer(from: &Path, to: &Path) -> Result<()> {
-    for name in [
-        tokenizer::TOKENIZER,
-        tokenizer::CONFIG,
-        tokenizer::SPECIAL_TOKENS_MAP,
-        tokenizer::CHAT_TEMPLATE,
-    ] {
-        let file = from.join(name);
-        if file.is_file() {
-            let bytes =
-                std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            disk::write(&to.join(name), &bytes)?;
+    let file = from.join(tokenizer::TOKENIZER);
+    ensure!(
+        file.is_file(),
+        "wanted the tokenizer {}, and it is not there: put it there, or bind a folder that has one",
+        file.display()
+    );
+    kinds::Tokenizer::copy_if_any(from, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_is_missed_where_one_is_wanted() {
+        let place = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| place.path().join(name));
+        disk::create_dir(&to).unwrap();
+        disk::create_dir(&from).unwrap();
+        disk::write(&from.join(tokenizer::CONFIG), b"{}").unwrap();
+        let there = |name: &str| to.join(name).is_file();
+        // of a folder without one, and of a file
+        for from in [from.clone(), from.join(tokenizer::CONFIG)] {
+            let error = copy_tokenizer(&from, &to).unwrap_err().to_string();
+            assert!(
+                error.contains("tokenizer.json, and it is not there"),
+                "{error}"
+            );
+            assert!(!there(tokenizer::CONFIG));
         }
+        // a model that may have none
+        kinds::Tokenizer::copy_if_any(&from, &to).unwrap();
+        assert!(there(tokenizer::CONFIG) && !there(tokenizer::TOKENIZER));
+        disk::write(&from.join(tokenizer::TOKENIZER), b"{}").unwrap();
+        copy_tokenizer(&from, &to).unwrap();
+        assert!(there(tokenizer::TOKENIZER));
     }
-    Ok(())
 }

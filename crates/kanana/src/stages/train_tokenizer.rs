@@ -7,7 +7,7 @@
 //! is for models that share nothing with it.
 
 use crate::kinds::{Corpus, Tokenizer};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use corpus::Document;
 use recipe::{Artifact, Context, Quantity, Stage, Writer};
 use schemars::JsonSchema;
@@ -55,6 +55,7 @@ impl Stage for TrainTokenizer {
             .iter()
             .map(|corpus| corpus.statistics().total.bytes)
             .sum();
+        let documents: u64 = corpora.iter().map(corpus::Corpus::len).sum();
         let wanted = self.0.sample_bytes.map_or(all, |most| most.min(all));
         let mut count = |document: Result<Document>| -> Result<bool> {
             let more = trainer.add(&document?.text);
@@ -68,6 +69,11 @@ impl Stage for TrainTokenizer {
                     break;
                 }
             }
+            ensure!(
+                trainer.bytes() > 0,
+                "no text was drawn: the corpora hold {all} bytes in {documents} documents, a document is \
+                 drawn or not by chance, and sample_bytes = {wanted} asks for too few: raise it, or leave it out"
+            );
         } else {
             for document in corpora.iter().flat_map(corpus::Corpus::documents) {
                 count(document)?;

@@ -202,12 +202,29 @@ fn two_runs_at_once() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let complaint = trial.fails(&only);
+    // nor is anything freed that the first run may still need
+    trial.write(
+        "other.toml",
+        "seed = 4\n[[step]]\nname = \"other\"\nstage = \"world\"\n",
+    );
+    let freeing = [&["gc", "other.toml"][..], &["gc", "other.toml", "--yes"]];
+    let freed = freeing.map(|words| trial.run(words));
     first.kill().expect("SIGKILL");
     first.wait().expect("gone");
     assert!(
         complaint.contains("another run") && complaint.contains("process"),
         "{complaint}"
     );
+    for said in freed {
+        let refused = "is being made by another run (process";
+        assert!(
+            !said.ok && said.err.contains("first-") && said.err.contains(refused),
+            "{}{}",
+            said.out,
+            said.err
+        );
+    }
+    trial.ok(&["verify", "tokens"]);
 }
 
 #[test]
@@ -265,4 +282,70 @@ fn questions_that_are_none() {
 fn settings_of_a_mixture_that_make_no_sense_are_seen_by_the_plan() {
     check("validation = 0.05", "validation = 3.0", &["validation = 3"]);
     check("share = 0.5", "share = -1.0", &["share", "-1"]);
+    check(
+        "name = \"mixture\"\nstage = \"mix\"\ninputs = { corpora = [\"world\"],",
+        "name = \"other\"\nstage = \"world\"\n\n[[step]]\nname = \"mixture\"\nstage = \"mix\"\ninputs = { corpora = [\"world\", \"other\"],",
+        &["the corpus \"other\" is an input, and no part draws from it"],
+    );
+}
+
+#[test]
+fn a_tokenizer_that_is_bound_as_a_file() {
+    let trial = Trial::new();
+    trial
+        .write("life.toml", LIFE)
+        .ok(&["run", "life.toml", "--only", "tokenizer"]);
+    let folder = trial.artifact("tokenizer");
+    trial.write(
+        "own.toml",
+        "seed = 1\n[inputs]\nwords = { kind = \"tokenizer\" }\n[[step]]\nname = \"untrained\"\nstage = \"init\"\ninputs = { tokenizer = \"words\" }\n\
+         with = { shape = { layers = 2, width = 32, ffn = 80, query_heads = 4, kv_heads = 2, context = 64 } }\n",
+    );
+    let file = format!("words={}", folder.join("tokenizer.json").display());
+    let complaint = trial.fails(&["run", "own.toml", "--input", &file]);
+    assert!(
+        complaint.contains("tokenizer.json is a file: bind the folder that it lies in"),
+        "{complaint}"
+    );
+    let folder = format!("words={}", folder.display());
+    trial.ok(&["run", "own.toml", "--input", &folder]);
+    assert!(trial.artifact("untrained").join("tokenizer.json").is_file());
+}
+
+#[test]
+fn a_store_inside_an_input() {
+    let trial = Trial::new();
+    trial
+        .write("one.txt", "오늘은 날이 맑습니다.\n")
+        .write("r.toml", "seed = 1\n[inputs]\ntexts = { kind = \"files\" }\n[[step]]\nname = \"corpus\"\nstage = \"ingest\"\ninputs = { files = \"texts\" }\n");
+    for command in ["plan", "run"] {
+        let complaint = trial.fails(&[command, "r.toml", "--input", "texts=."]);
+        assert!(
+            complaint.contains("store lies inside the input \"texts\" (")
+                && complaint.contains("name a store elsewhere with --store"),
+            "{complaint}"
+        );
+    }
+    // what is hidden is not read, so a hidden store changes nothing, and nor do a file manager's notes
+    let hidden = ["run", "r.toml", "--input", "texts=.", "--store", ".store"];
+    trial.ok(&hidden);
+    trial.write(".DS_Store", "notes");
+    let again = trial.run(&hidden);
+    assert!(
+        again.ok && again.err.contains("already there"),
+        "{}",
+        again.err
+    );
+}
+
+#[test]
+fn threads_that_no_machine_has() {
+    let trial = Trial::new();
+    for threads in ["0", "100000", "many"] {
+        let complaint = trial.fails(&["plan", "--threads", threads]);
+        assert!(
+            complaint.contains("wanted a number of threads from 1 to 1024"),
+            "{complaint}"
+        );
+    }
 }

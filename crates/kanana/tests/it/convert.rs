@@ -1,6 +1,6 @@
 //! Converting between a Hugging Face directory and GGUF files, and inspecting both.
 
-use crate::trial::{LIFE, Trial};
+use crate::trial::{LIFE, Trial, contents};
 use serde_json::Value;
 use std::fs;
 
@@ -50,6 +50,17 @@ fn a_model_goes_to_a_file_and_comes_back() {
     assert_eq!(greedy(&trial, "back"), greedy(&trial, "first"));
     let template = fs::read_to_string(trial.path("back").join("chat_template.jinja")).unwrap();
     assert_eq!(template, "{{ messages }} 안녕");
+
+    // a model's directory is not written over, an empty one is filled
+    let before = contents(&trial.path("back"));
+    let refused = trial.fails(&["convert", "model.gguf", "back"]);
+    assert!(
+        refused.contains("back is there and not an empty folder"),
+        "{refused}"
+    );
+    assert!(contents(&trial.path("back")) == before);
+    fs::create_dir(trial.path("empty")).unwrap();
+    trial.ok(&["convert", "model.gguf", "empty"]);
 
     // a folder that holds one file stands for it
     fs::create_dir(trial.path("folder")).unwrap();

@@ -191,6 +191,20 @@ fn train_tokenizer() {
 }
 
 #[test]
+fn a_sample_of_which_nothing_is_drawn_is_told() {
+    let trial = Trial::new();
+    trial
+        .write("texts/one.txt", "오늘은 날이 맑습니다.\n".repeat(400))
+        .write("texts/two.txt", "The sky is clear today.\n".repeat(400))
+        .write("r.toml", "seed = 1\n[inputs]\ntexts = { kind = \"files\" }\n[[step]]\nname = \"corpus\"\nstage = \"ingest\"\ninputs = { files = \"texts\" }\n[[step]]\nname = \"tokenizer\"\nstage = \"train-tokenizer\"\ninputs = { corpora = [\"corpus\"] }\nwith = { vocabulary = 600, sample_bytes = 1 }\n");
+    let said = trial.fails(&["run", "r.toml", "--input", "texts=texts"]);
+    assert!(
+        said.contains("no text was drawn") && said.contains("sample_bytes = 1 asks for too few"),
+        "{said}"
+    );
+}
+
+#[test]
 fn tokenize() {
     let notes = notes("tokens");
     assert!(notes["bytes per token"].as_f64() > Some(1.5), "{notes}");

@@ -279,6 +279,45 @@ fn gc_frees_what_nothing_reaches() {
 }
 
 #[test]
+fn gc_frees_nothing_while_another_run_makes_what_is_not_reached() {
+    let place = Place::new();
+    place.run(RECIPE).unwrap();
+    let other = RECIPE.replace("rounds = 7", "rounds = 8");
+    let other = place.plan(&other).unwrap();
+    let ground = other.step("ground").unwrap();
+    let held = disk::Lock::try_new(&place.store.lock_path(&ground.folder()));
+    let held = held.unwrap().unwrap();
+    let keep = [place.find("b").key];
+    let before = place.contents();
+    // Before it has a folder, and after.
+    for begun in [false, true] {
+        if begun {
+            disk::create_dir(&ground.path.join("partial")).unwrap();
+        }
+        for dry in [true, false] {
+            let error = gc(&place.store, &keep, dry).unwrap_err().to_string();
+            let expected = format!(
+                "{} is being made by another run (process {}, started as `",
+                ground.path.display(),
+                std::process::id()
+            );
+            assert!(error.starts_with(&expected), "{error}");
+            assert!(
+                error.ends_with("wait for it, or name its recipe too"),
+                "{error}"
+            );
+        }
+    }
+    assert_eq!(place.contents(), before);
+    // Where its recipe is named, all that it needs stays, and the rest goes.
+    let freed = gc(&place.store, &other.keys(), false).unwrap();
+    assert_eq!(freed.items.len(), 1, "{freed:?}");
+    drop(held);
+    let freed = gc(&place.store, &keep, false).unwrap();
+    assert_eq!(freed.items.len(), 3, "{freed:?}");
+}
+
+#[test]
 fn usage_is_counted() {
     let place = Place::new();
     place.run(RECIPE).unwrap();

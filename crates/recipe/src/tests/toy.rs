@@ -314,7 +314,7 @@ impl Place {
     pub(super) fn contents(&self) -> Vec<(String, Vec<u8>)> {
         let mut found = Vec::new();
         for artifact in self.store.artifacts().unwrap() {
-            let files = manifest::files_below(&artifact.path, &[manifest::PROVENANCE], false);
+            let files = manifest::files_below(&artifact.path, &[manifest::PROVENANCE]);
             for (name, _) in files.unwrap() {
                 let bytes = std::fs::read(artifact.path.join(&name)).unwrap();
                 found.push((format!("{}/{name}", artifact.folder()), bytes));

@@ -63,6 +63,93 @@ fn a_damaged_state_gives_way_to_the_one_before() {
     assert_eq!(end, undisturbed);
 }
 
+/// Runs until it is asked to stop, which leaves three states; where the newest lies.
+fn stopped(place: &Place) -> PathBuf {
+    let mut watch = Memory {
+        stop_after: Some(6),
+        ..Memory::default()
+    };
+    assert!(!place.run(&settings(), &mut watch).unwrap().finished);
+    place.partial().join("stop-000000000000288")
+}
+
+/// Why a run does not go on.
+fn complaint(place: &Place) -> String {
+    let error = place.run(&settings(), &mut Memory::default()).unwrap_err();
+    format!("{error:#}")
+}
+
+#[test]
+fn a_state_that_lacks_a_file_gives_way_to_the_one_before() {
+    let place = Place::new();
+    let state = stopped(&place);
+    disk::remove_file(&state.join(STATE)).unwrap();
+    let mut watch = Memory::default();
+    assert!(place.run(&settings(), &mut watch).unwrap().finished);
+    let told = |words: &str| watch.messages.iter().any(|text| text.contains(words));
+    assert!(
+        told("is damaged (state.json is missing)") && told("Continuing after 240 of 480"),
+        "{:?}",
+        watch.messages
+    );
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_kept_and_used_once_it_can() {
+    let undisturbed = Place::new()
+        .run(&settings(), &mut Memory::default())
+        .unwrap();
+    let place = Place::new();
+    let state = stopped(&place);
+    let kept = states(&place);
+    // With a folder in its place nobody can say whether the file is whole.
+    let (file, aside) = (
+        state.join("model.safetensors"),
+        place.dir.path().join("aside"),
+    );
+    disk::rename(&file, &aside).unwrap();
+    disk::create_dir(&file).unwrap();
+    let error = complaint(&place);
+    assert!(
+        error.contains("stop-000000000000288 cannot be read; it is kept")
+            && error.contains("model.safetensors"),
+        "{error}"
+    );
+    assert_eq!(states(&place), kept);
+    disk::remove_dir(&file).unwrap();
+    disk::rename(&aside, &file).unwrap();
+    let end = place.run(&settings(), &mut Memory::default()).unwrap();
+    assert_eq!(end, undisturbed);
+}
+
+#[test]
+fn a_state_of_another_version_of_the_program_is_kept() {
+    let place = Place::new();
+    let state = stopped(&place);
+    let kept = states(&place);
+    let path = state.join(MANIFEST);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let other = text.replacen("\"format\": 1", "\"format\": 2, \"more\": []", 1);
+    assert_ne!(other, text);
+    for (manifest, words) in [
+        (
+            other.as_str(),
+            "is of format 2, and this version of the program reads format 1; it is kept",
+        ),
+        ("{", "cannot be read; it is kept"),
+    ] {
+        disk::write(&path, manifest.as_bytes()).unwrap();
+        let error = complaint(&place);
+        assert!(error.contains(words), "{error}");
+        assert_eq!(states(&place), kept);
+    }
+    disk::remove_dir(&state).unwrap();
+    let mut watch = Memory::default();
+    assert!(place.run(&settings(), &mut watch).unwrap().finished);
+    let mut messages = watch.messages.iter();
+    assert!(messages.any(|text| text.contains("Continuing after 240 of 480")));
+}
+
 #[test]
 fn a_state_of_another_run_is_refused() {
     let place = Place::new();

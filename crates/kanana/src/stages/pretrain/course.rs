@@ -3,10 +3,11 @@
 //! From a model and tokens to a trained model: what it costs, what must fit, the loop's eyes and
 //! clock, and what is written. The objective is the stage's own.
 
-use super::{copy_tokenizer, special_tokens};
+use super::special_tokens;
 use crate::device::Machine;
 use crate::forecast;
 use crate::kinds::{Model, Tokens};
+use crate::stages::copy_tokenizer;
 use anyhow::{Context as _, Result, ensure};
 use model::{Decoder, Dtype, Shape, Use};
 use recipe::{Artifact, Cancelled, Context, Quantity, Writer};
