@@ -4,7 +4,7 @@
 //! sorted runs on the disk. Cluster: documents that share a key are joined by union–find. Keep: the best of each
 //! cluster by a stated rule, with the size of its cluster (for up-sampling, as FineWeb-2 does), the others go into
 //! the ledger. Similarity is not computed again: documents of a cluster met in a band, with the odds
-//! that `signature.rs` states, and clusters are transitive. Memory is 24 bytes a document and one run;
+//! that `signature.rs` states, and clusters are transitive. Memory is 29 bytes a document and one run;
 //! neither the result nor its bytes depend on threads or runs. The keys stay as an index, against which a later crawl
 //! can be held without its texts.
 

@@ -216,6 +216,27 @@ mod tests {
         );
     }
 
+    /// Lists of links, words to somebody and wares with semicolons are no programs, and are judged as prose.
+    #[test]
+    fn what_is_no_program() {
+        for line in [
+            "- [Casino bonus N](http://spam.com/N)",
+            "@userN nice",
+            "cheap viagra N;",
+            "@everyone look here N",
+        ] {
+            let text: String = (0..40)
+                .map(|number| line.replace('N', &number.to_string()) + "\n")
+                .collect();
+            assert_ne!(identify(&text).language, Language::Code, "{line}");
+        }
+        check(
+            "@dataclass\nclass Point:\n    x: int\n    y: int\n\n@property\ndef norm(self):\n    return self.x ** 2\n",
+            Language::Code,
+        );
+        check("int x;\nx = f(3);\nreturn x;\n", Language::Code);
+    }
+
     #[test]
     fn a_mixed_text_has_shares() {
         let english = "The quick brown fox jumps over the lazy dog, and then it sleeps for a while in the sun.";

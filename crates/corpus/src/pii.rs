@@ -107,8 +107,40 @@ pub struct Found {
     pub checked: bool,
 }
 
-/// Finds personal data, in order and without overlaps.
+/// Finds personal data, in order and without overlaps. What is written in full-width letters and digits
+/// (`０１０－１２３４－５６７８`, `kim＠naver．com`) is read as what it stands for.
 pub fn find(text: &str) -> Vec<Found> {
+    let Some((narrow, places)) = narrowed(text) else {
+        return found(text);
+    };
+    let mut found = found(&narrow);
+    for one in &mut found {
+        (one.start, one.end) = (places[one.start], places[one.end]);
+    }
+    found
+}
+
+/// The text with full-width signs narrow, and where each of its bytes came from; `None` where it has none.
+fn narrowed(text: &str) -> Option<(String, Vec<usize>)> {
+    let wide = |c: char| matches!(c, '\u{FF01}'..='\u{FF5E}');
+    // All of them begin with the bytes EF BC or EF BD.
+    memchr::memchr(0xEF, text.as_bytes())?;
+    text.contains(wide).then(|| {
+        let (mut narrow, mut places) = (String::with_capacity(text.len()), Vec::new());
+        for (at, c) in text.char_indices() {
+            let c = match wide(c) {
+                true => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
+                false => c,
+            };
+            narrow.push(c);
+            places.resize(narrow.len(), at);
+        }
+        places.push(text.len());
+        (narrow, places)
+    })
+}
+
+fn found(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     email::find(text, &mut found);
     network::find_six(text, &mut found);

@@ -6,6 +6,7 @@
 
 mod jsonl;
 mod lines;
+pub(crate) mod members;
 mod parquet;
 pub(crate) mod source;
 mod text;

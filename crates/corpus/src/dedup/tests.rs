@@ -141,7 +141,7 @@ fn texts() -> Vec<String> {
         let words = draw.words(80, korean);
         texts.push(words.join(" "));
         if index % 3 == 0 {
-            texts.push(format!("{}!", words.join("  ")));
+            texts.push(words.join("  "));
         }
         if index % 4 == 0 {
             texts.push(format!(

@@ -2,13 +2,17 @@
 //!
 //! In this order: a byte order mark; bytes that are UTF-8 throughout, or nearly, are UTF-8; the HTTP header; the
 //! page's own `<meta>`; a guess from the bytes (chardetng). Of the candidates the one with the
-//! fewest malformed sequences wins, and the earlier one where they tie. A declared Latin-1 can
-//! never be malformed, so it yields to a guessed East Asian encoding that fits without a fault:
-//! Korean pages are declared `iso-8859-1` more often than one would hope. `euc-kr` and
-//! `ks_c_5601-1987` mean CP949 (UHC), as in the Encoding Standard.
+//! fewest malformed sequences wins, and the earlier one where they tie. A Latin-1 can never be
+//! malformed. Declared, it yields to a guessed East Asian encoding that fits without a fault:
+//! Korean pages are declared `iso-8859-1` more often than one would hope. Guessed, it yields to an
+//! encoding of several bytes that reads nearly everything, declared or Hangul: one letter that a board
+//! has cut in half rules the right one out for a guess. `euc-kr` and `ks_c_5601-1987` mean CP949
+//! (UHC), as in the Encoding Standard.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use encoding_rs::{EUC_KR, Encoding, UTF_8, WINDOWS_1252};
+
+use crate::words::signs::hangul;
 
 /// How the encoding was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +65,23 @@ pub fn decode(bytes: &[u8], header: Option<&str>) -> Decoded {
     }
     let header = header.and_then(label).map(|found| (found, Sniffed::Header));
     let meta = declared(&bytes[..bytes.len().min(META_BYTES)]).map(|found| (found, Sniffed::Meta));
-    let guess = (guess(bytes), Sniffed::Guess);
+    let mut guess = guess(bytes);
+    let latin = guess.is_single_byte();
+    if latin {
+        let korean = Letters::of(&read(bytes, EUC_KR, Sniffed::Guess).text);
+        if korean.mostly_read() && korean.mostly_hangul() {
+            guess = EUC_KR;
+        }
+    }
     let mut best: Option<(u64, Decoded)> = None;
-    for (encoding, by) in [header, meta, Some(guess)].into_iter().flatten() {
+    let guessed = Some((guess, Sniffed::Guess));
+    for (encoding, by) in [header, meta, guessed].into_iter().flatten() {
         let decoded = read(bytes, encoding, by);
-        let faults = faults(&decoded, guess.0);
+        let forgiven = latin && !encoding.is_single_byte();
+        let faults = match forgiven && Letters::of(&decoded.text).mostly_read() {
+            true => 0,
+            false => faults(&decoded, guess),
+        };
         if best.as_ref().is_none_or(|(least, _)| faults < *least) {
             best = Some((faults, decoded));
         }
@@ -73,17 +89,47 @@ pub fn decode(bytes: &[u8], header: Option<&str>) -> Decoded {
     best.expect("the guess is always a candidate").1
 }
 
-/// UTF-8 with a few broken bytes: a hundred good sequences for two bad ones are no accident.
+/// UTF-8 with a few broken bytes: sequences of the right form are no accident where they are most.
 fn nearly_utf8(bytes: &[u8]) -> Option<Decoded> {
     let decoded = read(bytes, UTF_8, Sniffed::Guess);
-    let (mut good, mut bad) = (0usize, 0usize);
-    for letter in decoded.text.chars().filter(|letter| !letter.is_ascii()) {
-        match letter {
-            char::REPLACEMENT_CHARACTER => bad += 1,
-            _ => good += 1,
+    let letters = Letters::of(&decoded.text);
+    (letters.good > 4 * letters.bad).then_some(decoded)
+}
+
+/// What bytes that are not ASCII were read as.
+struct Letters {
+    good: usize,
+    hangul: usize,
+    bad: usize,
+}
+
+impl Letters {
+    fn of(text: &str) -> Self {
+        let mut letters = Letters {
+            good: 0,
+            hangul: 0,
+            bad: 0,
+        };
+        for letter in text.chars().filter(|letter| !letter.is_ascii()) {
+            match letter {
+                char::REPLACEMENT_CHARACTER => letters.bad += 1,
+                letter => {
+                    letters.good += 1;
+                    letters.hangul += usize::from(hangul(letter));
+                }
+            }
         }
+        letters
     }
-    (good > 50 * bad).then_some(decoded)
+
+    fn mostly_read(&self) -> bool {
+        self.good > 10 * self.bad
+    }
+
+    /// Latin letters with accents, read two by two, come out as anything but that.
+    fn mostly_hangul(&self) -> bool {
+        self.good >= 8 && 5 * self.hangul >= 4 * self.good
+    }
 }
 
 /// Malformed sequences; one more than none for a Latin-1 that a two-byte guess contradicts.
@@ -181,7 +227,6 @@ fn ascii_compatible(name: &str) -> Option<&'static Encoding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encoding_rs::EUC_KR;
 
     const TEXT: &str =
         "<p>서울특별시 종로구에서 열린 회의는 내일까지 계속됩니다. 똠방각하는 홰를 쳤다.</p>";
@@ -237,6 +282,46 @@ mod tests {
         let decoded = decode(&bytes, Some("utf-8"));
         assert_eq!(decoded.encoding, "UTF-8");
         assert!(decoded.malformed && decoded.text.contains("종로구"));
+    }
+
+    /// Boards cut titles by bytes, in the middle of a letter; the page is Korean all the same.
+    #[test]
+    fn a_letter_that_was_cut_in_half_does_not_turn_a_page_into_latin() {
+        for paragraphs in [1, 2, 10, 200] {
+            let mut title = cp949("<title>서울시 종로구의 새 소식과 안내 말씀");
+            title.pop();
+            let body = cp949(&format!("</title>{}", TEXT.repeat(paragraphs)));
+            let page = [&title[..], &body].concat();
+            for header in [Some("euc-kr"), Some("utf-8"), Some("iso-8859-1"), None] {
+                let decoded = decode(&page, header);
+                assert_eq!(decoded.encoding, "EUC-KR", "{paragraphs} {header:?}");
+                assert!(decoded.text.contains("홰를 쳤다") && decoded.malformed);
+            }
+        }
+        let notice = "내일은 쉽니다. 모레 아침에 다시 문을 엽니다.";
+        let cut = [&notice.as_bytes()[..notice.len() - 8], b" ..."].concat();
+        let decoded = decode(&cut, None);
+        assert!(
+            decoded.encoding == "UTF-8" && decoded.text.starts_with("내일은 쉽니다."),
+            "{}",
+            decoded.text
+        );
+    }
+
+    /// What is Latin stays Latin.
+    #[test]
+    fn accents_are_not_read_as_hangul() {
+        let french =
+            "Le café était fermé ; à l'été, les élèves préfèrent où l'âme rêve, déjà là-bas. "
+                .repeat(5);
+        let bytes = WINDOWS_1252.encode(&french).0.into_owned();
+        for header in [None, Some("iso-8859-1"), Some("utf-8")] {
+            assert_eq!(decode(&bytes, header).text, french, "{header:?}");
+        }
+        let russian = "Завтра в городе откроется выставка, которую ждали несколько лет. ".repeat(5);
+        let bytes = encoding_rs::WINDOWS_1251.encode(&russian).0.into_owned();
+        assert_eq!(decode(&bytes, None).text, russian);
+        assert_eq!(decode(&bytes, Some("windows-1251")).text, russian);
     }
 
     #[test]

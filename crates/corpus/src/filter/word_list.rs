@@ -66,7 +66,14 @@ impl WordLists {
             files = entries
                 .map(|entry| Ok(entry?.path()))
                 .collect::<Result<_>>()?;
-            files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
+            // Hidden files are nobody's list.
+            let hidden = |file: &std::path::PathBuf| {
+                file.file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+            };
+            files.retain(|file| {
+                file.extension().is_some_and(|extension| extension == "txt") && !hidden(file)
+            });
             files.sort();
         }
         let mut phrases = Vec::new();

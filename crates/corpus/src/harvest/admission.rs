@@ -1,4 +1,7 @@
 //! Who may come in: the user's lists of domains, words and removals, licences, and shares of a domain.
+//!
+//! Crawlers keep addresses as they were sent (`%EA%B8%80`, `xn--3e0b707e`), people write 글 and 한국: both are
+//! brought into one form before they are compared.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,6 +9,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{Refusal, Refused};
 
@@ -90,10 +95,10 @@ impl Lists {
                     entry
                 };
                 if !entry.is_empty() {
-                    list.insert(if is_removal {
-                        entry.to_owned()
-                    } else {
-                        entry.to_lowercase()
+                    list.insert(match &*name {
+                        name if name.starts_with("remove") => readable(entry),
+                        name if name.starts_with("domains") => readable_host(entry),
+                        _ => entry.nfc().collect::<String>().to_lowercase(),
                     });
                 }
             }
@@ -117,16 +122,19 @@ impl Lists {
         admission: &Admission,
     ) -> Result<(), Refused> {
         let asked = |name: &str| {
-            self.removed.contains(name) || admission.remove.iter().any(|asked| asked == name)
+            let name = readable(name);
+            self.removed.contains(&name)
+                || admission.remove.iter().any(|asked| readable(asked) == name)
         };
-        if asked(id) || url.is_some_and(asked) {
+        let removals = !self.removed.is_empty() || !admission.remove.is_empty();
+        if removals && (asked(id) || url.is_some_and(asked)) {
             return Err(Refused::new(Refusal::Removed, "its removal was asked for"));
         }
         let Some(url) = url else {
             return Ok(());
         };
         if !self.domains.is_empty() {
-            let host = host_of(url);
+            let host = readable_host(&host_of(url));
             // `example.com` on the list is `a.b.example.com` as well.
             let mut name: &str = &host;
             loop {
@@ -140,7 +148,7 @@ impl Lists {
             }
         }
         if !self.words.is_empty() {
-            let lower = url.to_lowercase();
+            let lower = readable(url).to_lowercase();
             let word = lower
                 .split(|letter: char| !letter.is_alphanumeric())
                 .find(|word| self.words.contains(*word));
@@ -201,6 +209,27 @@ pub(super) fn licence_name(stated: &str) -> String {
         (Some("publicdomain"), ..) => "PDM-1.0".to_owned(),
         _ => stated.trim().to_owned(),
     }
+}
+
+/// An address as people read it: percent signs decoded where they spell UTF-8, Hangul composed, the host's
+/// letters instead of their ASCII form. What is no address stays what it is, but for that.
+fn readable(address: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(address).decode_utf8();
+    let address = decoded.as_deref().unwrap_or(address);
+    let address: String = address.nfc().collect();
+    let Some((scheme, rest)) = address.split_once("://") else {
+        return address;
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    format!("{}://{}{path}", scheme.to_lowercase(), readable_host(host))
+}
+
+/// A host in letters, lower-case: `xn--3e0b707e` is `한국`.
+fn readable_host(host: &str) -> String {
+    let host: String = host.nfc().collect();
+    // What cannot be read whole is as far as it can be.
+    idna::domain_to_unicode(&host.to_lowercase()).0
 }
 
 /// The host of an address, lower-case, without user and port.
@@ -323,5 +352,51 @@ mod tests {
         );
         assert_eq!(judge("1", "http://a.kr/#1"), Some(Refusal::Removed));
         assert_eq!(judge("urn:7", "http://b.kr"), Some(Refusal::Removed));
+    }
+
+    /// Lists are written by people, addresses by crawlers.
+    #[test]
+    fn addresses_are_compared_as_people_read_them() {
+        let folder = tempfile::tempdir().unwrap();
+        put(
+            folder.path().join("domains.txt"),
+            "도박.한국\nxn--hq1bt1n.com\n",
+        )
+        .unwrap();
+        put(folder.path().join("words.txt"), "도박\n").unwrap();
+        put(
+            folder.path().join("remove.txt"),
+            "http://b.kr/글\nhttps://ko.wikipedia.org/wiki/%EA%B8%80\n",
+        )
+        .unwrap();
+        let lists = Lists::load(folder.path()).unwrap();
+        let judge = |url: &str| {
+            let judged = lists.judge("1", Some(url), &Admission::default());
+            judged.err().map(|refused| refused.refusal)
+        };
+        for (url, refusal) in [
+            (
+                "http://xn--hq1bt1n.xn--3e0b707e/1",
+                Some(Refusal::BlockedDomain),
+            ),
+            ("http://www.도박.한국/1", Some(Refusal::BlockedDomain)),
+            ("http://도박.com:80/", Some(Refusal::BlockedDomain)),
+            (
+                "http://a.kr/%EB%8F%84%EB%B0%95-%EC%82%AC%EC%9D%B4%ED%8A%B8",
+                Some(Refusal::BlockedWord),
+            ),
+            (
+                "http://a.kr/%eb%8f%84%eb%b0%95?x",
+                Some(Refusal::BlockedWord),
+            ),
+            ("http://a.kr/도박", Some(Refusal::BlockedWord)),
+            ("HTTP://B.kr/%EA%B8%80", Some(Refusal::Removed)),
+            ("https://ko.wikipedia.org/wiki/글", Some(Refusal::Removed)),
+            ("http://b.kr/글자", None),
+            ("http://a.kr/100%", None),
+            ("http://a.kr/%FF%FE", None),
+        ] {
+            assert_eq!(judge(url), refusal, "{url}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 /// This share of the lines (and at least three of them) must look like code.
 const SHARE: f64 = 0.4;
 
-const BEGINNINGS: [&str; 34] = [
+const BEGINNINGS: [&str; 33] = [
     "#include",
     "#define",
     "import ",
@@ -33,7 +33,6 @@ const BEGINNINGS: [&str; 34] = [
     "struct ",
     "enum ",
     "impl ",
-    "@",
     "//",
     "/*",
     "elif ",
@@ -45,7 +44,7 @@ fn has_operator(line: &str) -> bool {
     line.as_bytes().windows(2).any(|pair| {
         matches!(
             pair,
-            b"=>" | b"->" | b"==" | b"!=" | b"&&" | b"||" | b"::" | b");" | b"+=" | b":=" | b"]("
+            b"=>" | b"->" | b"==" | b"!=" | b"&&" | b"||" | b"::" | b");" | b"+=" | b":="
         )
     })
 }
@@ -64,12 +63,29 @@ pub(super) fn is_code(text: &str) -> bool {
     like >= 3 && like as f64 >= SHARE * lines as f64
 }
 
+/// `@name`, `@a.name`, `@name(…`; not a word to somebody.
+fn is_decorator(line: &str) -> bool {
+    let name = line[1..].split('(').next().unwrap_or_default();
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
+    !name.is_empty() && name.bytes().all(word)
+}
+
 fn looks_like_code(line: &str) -> bool {
     let Some(last) = line.bytes().next_back() else {
         return false;
     };
-    if matches!(last, b';' | b'{' | b'}') {
+    if matches!(last, b'{' | b'}') {
         return true;
+    }
+    // Lists of wares end in semicolons too; a statement has other signs, or is a word or two.
+    if last == b';' {
+        let signs = line
+            .bytes()
+            .any(|byte| b"=(){}[]<>*&|+:\"'".contains(&byte));
+        return signs || (line.is_ascii() && line.split(' ').count() <= 2);
+    }
+    if line.starts_with('@') {
+        return is_decorator(line);
     }
     // Sentences begin with "from", "use" and "class" too, and end otherwise.
     let sentence = matches!(last, b'.' | b'?' | b'!' | b',') || line.len() > 160;

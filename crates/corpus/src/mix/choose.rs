@@ -105,6 +105,12 @@ pub(super) fn choose(
         let asked = wanted.round() as u64;
         wanted = wanted.min(most(number));
         let report = choice.take(number as u32, part, measured, wanted.round() as u64);
+        ensure!(
+            report.achieved > 0 || asked == 0 || settings.when_short == Short::Take,
+            "the mixture wants {asked} {unit} of {:?}, and that comes out empty: no document of it is as small as \
+             that; raise the total or its share, or say when_short = \"take\"",
+            part.corpus
+        );
         choice.parts.push(PartReport {
             wanted: asked,
             wanted_share: shares[number],
@@ -130,17 +136,32 @@ impl Choice {
         let (mut achieved, mut bytes, mut documents) = (0u64, 0u64, 0u64);
         let mut remaining = wanted;
         'epochs: loop {
+            let mut passed_over = false;
             for place in &places {
                 let (count, size) = measured.sizes[*place as usize];
                 let count = u64::from(count);
-                if remaining == 0 || count > remaining && count - remaining >= remaining {
+                if remaining == 0 {
                     break 'epochs;
+                }
+                // Too large for what is left: where that is little, it is enough; where it is much, others fit.
+                if count > remaining && count - remaining >= remaining {
+                    match remaining <= wanted / 100 {
+                        true => break 'epochs,
+                        false => {
+                            passed_over = true;
+                            continue;
+                        }
+                    }
                 }
                 self.order.push((number, *place));
                 achieved += count;
                 bytes += u64::from(size);
                 documents += 1;
                 remaining = remaining.saturating_sub(count);
+            }
+            // Going round again would repeat the others once more than what was passed over.
+            if passed_over {
+                break;
             }
         }
         self.bytes += bytes;

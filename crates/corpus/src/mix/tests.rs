@@ -97,6 +97,49 @@ fn ids(documents: &[Document]) -> Vec<&str> {
     documents.iter().map(|document| &*document.id).collect()
 }
 
+/// A few documents that are far too large for what is wanted stand in the way of nobody.
+#[test]
+fn large_documents_do_not_end_a_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lengths = vec![100; 2000];
+    lengths.extend([40_000; 40]);
+    let corpora = corpora(folder.path(), &[("ko", vec![100; 2000]), ("en", lengths)]);
+    let settings = by_bytes(
+        vec![part("ko", 1.0, 1.0), part("en", 1.0, 1.0)],
+        Some(40_000),
+    );
+    let mixed = run(&corpora, &settings).unwrap();
+    for part in &mixed.report.parts {
+        assert!(part.achieved.abs_diff(20_000) <= 100, "{part:?}");
+    }
+    let mut seen = BTreeSet::new();
+    assert!(
+        mixed.train.iter().all(|document| seen.insert(&document.id)),
+        "none comes twice"
+    );
+}
+
+#[test]
+fn a_part_that_comes_out_empty_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpora = corpora(
+        folder.path(),
+        &[("ko", vec![1000; 20]), ("en", vec![10; 2000])],
+    );
+    let parts = || vec![part("ko", 0.1, 1.0), part("en", 0.9, 1.0)];
+    let mut settings = by_bytes(parts(), Some(4000));
+    let error = run(&corpora, &settings).err().unwrap().to_string();
+    assert!(
+        error.contains("no document of it is as small as that"),
+        "{error}"
+    );
+    settings.when_short = Short::Take;
+    assert_eq!(
+        run(&corpora, &settings).unwrap().report.parts[0].achieved,
+        0
+    );
+}
+
 #[test]
 fn shares_are_met_and_every_document_says_where_it_is_from() {
     let folder = tempfile::tempdir().unwrap();

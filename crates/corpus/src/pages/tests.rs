@@ -143,6 +143,50 @@ fn a_truncated_member_keeps_everything_before_it() {
     );
 }
 
+/// Members that are cut, changed or followed by padding and rubbish cost themselves, not the archive behind them.
+#[test]
+fn a_damaged_member_costs_itself_only() {
+    let ids = ["하나", "둘", "셋", "넷", "다섯", "여섯"];
+    let members: Vec<Vec<u8>> = ids.iter().map(|id| gzip(&response(id))).collect();
+    let all = |damage: &dyn Fn(&mut Vec<Vec<u8>>)| {
+        let mut members = members.clone();
+        damage(&mut members);
+        read("a.warc.gz", &members.concat())
+    };
+    let (found, bad) = all(&|members| members[1].extend([0; 512]));
+    assert_eq!((found.len(), bad), (6, vec![]), "padding is no damage");
+    let (found, bad) = all(&|members| members[1].extend(*b"rubbish \x1f\x8b"));
+    assert_eq!((found.len(), bad.len()), (6, 1));
+    for place in [12, 20, 40] {
+        let (found, bad) = all(&|members| {
+            let keep = members[1].len() * place / 60;
+            members[1].truncate(keep);
+        });
+        assert!(
+            found.first().is_some_and(|id| id == "urn:하나"),
+            "{found:?}"
+        );
+        // What the decoder took for the rest of the second may have been the third.
+        for id in ["urn:넷", "urn:다섯", "urn:여섯"] {
+            assert!(found.iter().any(|found| found == id), "{place}: {found:?}");
+        }
+        assert!(
+            !found.iter().any(|id| id == "urn:둘") && !bad.is_empty(),
+            "{place}: {found:?} {bad:?}"
+        );
+    }
+    // A wrong checksum: the bytes were all there, and are not believed.
+    let (found, bad) = all(&|members| {
+        let at = members[1].len() - 6;
+        members[1][at] ^= 1;
+    });
+    assert_eq!(
+        found,
+        ["urn:하나", "urn:셋", "urn:넷", "urn:다섯", "urn:여섯"]
+    );
+    assert_eq!(bad.len(), 1);
+}
+
 #[test]
 fn a_broken_record_costs_itself_only() {
     let broken = response("둘");

@@ -3,13 +3,15 @@
 //! `response` and `conversion` records become pages, and `resource` records that are HTML; all
 //! others are passed over. Lenient where crawls are: lines may end in a bare line feed, versions
 //! back to 0.18 are read, blank lines are skipped. After a header that cannot be read the next
-//! line that begins with `WARC/` is looked for, and the loss is counted once.
+//! line that begins with `WARC/` is looked for, and the loss is counted once. A damaged member of
+//! gzip costs the record in it: a page is handed on only when what stands behind it could be read.
 
 use std::io::{BufRead, ErrorKind, Read};
 
 use anyhow::Result;
 
 use super::{Body, Page, PageSettings, Taker, damaged, too_large};
+use crate::read::members::Damage;
 use crate::{BadLine, Reason};
 
 /// Bytes of a record's header.
@@ -25,27 +27,59 @@ pub(super) fn records(
         input,
         offset: 0,
         line: Vec::new(),
+        begun: false,
     };
     let mut number = 0;
+    let mut waiting: Option<Box<Page>> = None;
     loop {
         number += 1;
-        match stream.record(settings) {
+        let record = stream.record(settings);
+        let damage = record.as_ref().err().and_then(Damage::of);
+        // Its last bytes were no good, so that nobody knows of which bytes it was made.
+        let spoilt = damage.is_some_and(|damage| damage.begun) && !stream.begun;
+        if let Some(page) = waiting.take().filter(|_| !spoilt) {
+            take(Ok(*page))?;
+        }
+        match record {
             Ok(Some(Record::Page(mut page))) => {
                 if page.id.is_empty() {
                     page.id = format!("{file}:{number}");
                 }
-                take(Ok(*page))?;
+                waiting = Some(page);
             }
             Ok(Some(Record::Other)) => {}
             Ok(Some(Record::Broken(detail))) => {
                 let bad = BadLine::new(file, number, Reason::BrokenRecord, detail, &stream.line);
                 take(Err(bad))?;
-                if let Err(error) = stream.resynchronise() {
+                if let Err(error) = go_on(file, number, &mut stream, take)? {
                     return stop(file, number, error, &stream, take);
                 }
             }
             Ok(None) => return Ok(()),
+            Err(error) if Damage::of(&error).is_some() => {
+                take(Err(damaged(file, number, &error, stream.offset)))?;
+                if let Err(error) = go_on(file, number, &mut stream, take)? {
+                    return stop(file, number, error, &stream, take);
+                }
+            }
             Err(error) => return stop(file, number, error, &stream, take),
+        }
+    }
+}
+
+/// Goes to the next record; an error of reading that ends the input.
+fn go_on(
+    file: &str,
+    number: u64,
+    stream: &mut Stream,
+    take: &mut Taker<'_>,
+) -> Result<std::io::Result<()>> {
+    loop {
+        match stream.resynchronise() {
+            Err(error) if Damage::of(&error).is_some() => {
+                take(Err(damaged(file, number, &error, stream.offset)))?;
+            }
+            other => return Ok(other),
         }
     }
 }
@@ -86,6 +120,8 @@ struct Stream {
     input: Box<dyn BufRead + Send>,
     offset: u64,
     line: Vec<u8>,
+    /// Whether anything of the record that is being read was there.
+    begun: bool,
 }
 
 impl Stream {
@@ -104,10 +140,12 @@ impl Stream {
 
     fn record(&mut self, settings: &PageSettings) -> std::io::Result<Option<Record>> {
         loop {
-            if !self.line()? {
+            let line = self.line();
+            self.begun = !self.line.trim_ascii().is_empty();
+            if !line? {
                 return Ok(None);
             }
-            if !self.line.trim_ascii().is_empty() {
+            if self.begun {
                 break;
             }
         }

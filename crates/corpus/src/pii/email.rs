@@ -24,7 +24,8 @@ pub(super) fn find(text: &str, found: &mut Vec<Found>) {
         let Some(end) = host_end(&bytes[at + 1..at + 1 + reach]) else {
             continue;
         };
-        if start < at && bytes[at - 1] != b'.' {
+        let host = &bytes[at + 1..at + 1 + end];
+        if start < at && bytes[at - 1] != b'.' && !is_picture(host) {
             found.push(Found {
                 start,
                 end: at + 1 + end,
@@ -33,6 +34,14 @@ pub(super) fn find(text: &str, found: &mut Vec<Found>) {
             });
         }
     }
+}
+
+/// `logo@2x.png`: a picture for screens of twice as many dots.
+fn is_picture(host: &[u8]) -> bool {
+    let ends = |name: &&[u8]| host.to_ascii_lowercase().ends_with(name);
+    [&b".png"[..], b".jpg", b".jpeg", b".gif", b".webp", b".svg"]
+        .iter()
+        .any(ends)
 }
 
 fn mailbox(byte: u8) -> bool {

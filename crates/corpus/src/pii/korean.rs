@@ -20,6 +20,11 @@ pub(super) fn resident(chain: &Chain<'_>) -> Option<Found> {
     if !is_date(digits[2] * 10 + digits[3], digits[4] * 10 + digits[5]) {
         return None;
     }
+    // 법인등록번호, of a company, has the same shape.
+    let before = chain.before(12);
+    if before.contains("법인") && !before.contains("주민") {
+        return None;
+    }
     let kind = if matches!(digits[6], 5..=8) {
         Kind::Foreigner
     } else {

@@ -6,20 +6,25 @@ use super::{Found, Kind};
 /// How far before a number its name may stand, in characters.
 const REACH: usize = 24;
 
-const ACCOUNT: [&str; 12] = [
+/// 국민 and 신한 alone are words like others: the banks say 은행.
+const ACCOUNT: [&str; 14] = [
     "계좌",
     "은행",
     "예금주",
     "입금",
     "농협",
-    "국민",
-    "신한",
+    "수협",
+    "신협",
+    "새마을금고",
     "카카오뱅크",
+    "케이뱅크",
     "토스뱅크",
     "우체국",
     "account",
     "iban",
 ];
+/// Numbers that say themselves that they are another kind.
+const NO_ACCOUNT: [&str; 3] = ["isbn", "issn", "은행나무"];
 const PASSPORT: [&str; 2] = ["여권", "passport"];
 
 fn named(before: &str, words: &[&str]) -> bool {
@@ -27,7 +32,7 @@ fn named(before: &str, words: &[&str]) -> bool {
     words.iter().any(|word| before.contains(word))
 }
 
-/// Ten to sixteen digits in up to four groups, held together by hyphens.
+/// Ten to sixteen digits in up to five groups, held together by hyphens.
 pub(super) fn account(chain: &Chain<'_>) -> Option<Found> {
     let most = chain.groups.len().min(5);
     let groups = (1..=most).rev().find(|groups| {
@@ -37,7 +42,9 @@ pub(super) fn account(chain: &Chain<'_>) -> Option<Found> {
             .sum();
         (10..=16).contains(&digits) && chain.joined(*groups, &[Joint::Hyphen])
     })?;
-    named(chain.before(REACH), &ACCOUNT).then(|| chain.found(groups, Kind::Account, false))
+    let before = chain.before(REACH);
+    (named(before, &ACCOUNT) && !named(before, &NO_ACCOUNT))
+        .then(|| chain.found(groups, Kind::Account, false))
 }
 
 /// A letter and eight digits, or since 2021 a letter, three digits, a letter, four digits.

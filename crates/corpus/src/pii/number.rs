@@ -12,8 +12,10 @@ pub(super) enum Joint {
     Hyphen,
     Space,
     Dot,
-    /// `)`, as after an area code.
+    /// `)`, as after an area code, with a hyphen or without; `(0)`, as after a country code.
     Bracket,
+    /// A slash, a middle dot, or a dot and a space: only telephone numbers are written so.
+    Sign,
 }
 
 /// A run of digits.
@@ -136,23 +138,54 @@ fn next(rest: &str) -> Option<(Joint, usize)> {
     let bare = rest.trim_start_matches(' ');
     let spaces = rest.len() - bare.len();
     let first = bare.chars().next()?;
-    let spaces_after = |width: usize| {
-        bare[width..]
+    let after = |width: usize| {
+        let spaces = bare[width..]
             .bytes()
             .take(2)
-            .take_while(|byte| *byte == b' ')
-            .count()
+            .take_while(|byte| *byte == b' ');
+        width + spaces.count()
     };
     match first {
-        '-' | '‐' | '‑' | '–' | '−' if spaces <= 1 => Some((
-            Joint::Hyphen,
-            spaces + first.len_utf8() + spaces_after(first.len_utf8()),
-        )),
+        // The last two are what Korean keyboards have for a dash: U+2014, and the vowel ㅡ.
+        '-' | '‐' | '‑' | '–' | '−' | '—' | 'ㅡ' if spaces <= 1 => {
+            Some((Joint::Hyphen, spaces + after(first.len_utf8())))
+        }
+        '.' if spaces == 0 && bare[1..].starts_with(' ') => Some((Joint::Sign, 2)),
         '.' if spaces == 0 => Some((Joint::Dot, 1)),
-        ')' if spaces == 0 => Some((Joint::Bracket, 1 + spaces_after(1))),
+        '/' | '·' | 'ㆍ' if spaces == 0 => Some((Joint::Sign, first.len_utf8())),
+        ')' if spaces == 0 => {
+            let end = after(1);
+            let hyphen = bare[end..].starts_with('-');
+            Some((Joint::Bracket, if hyphen { after(end + 1) } else { end }))
+        }
+        '(' if spaces <= 1 && bare.starts_with("(0)") => {
+            let end = after(3);
+            let hyphen = bare[end..].starts_with('-');
+            Some((
+                Joint::Bracket,
+                spaces + if hyphen { after(end + 1) } else { end },
+            ))
+        }
         c if c.is_ascii_digit() && spaces == 1 => Some((Joint::Space, 1)),
         _ => None,
     }
+}
+
+/// Words that telephone numbers are glued to: `Tel010-1234-5678`.
+const CALLS: [&str; 14] = [
+    "tel", "hp", "h", "p", "m", "t", "c", "ph", "phone", "mobile", "cell", "fax", "call", "tell",
+];
+
+/// Whether the letters right before are such a word.
+fn is_called(before: &str) -> bool {
+    let letters = before
+        .bytes()
+        .rev()
+        .take_while(u8::is_ascii_alphabetic)
+        .count();
+    let (rest, word) = before.split_at(before.len() - letters);
+    !rest.ends_with(|c: char| c.is_ascii_digit() || c == '_')
+        && CALLS.contains(&word.to_ascii_lowercase().as_str())
 }
 
 fn judge(text: &str, groups: &[Group], found: &mut Vec<Found>) {
@@ -168,11 +201,19 @@ fn judge(text: &str, groups: &[Group], found: &mut Vec<Found>) {
             && (bytes[group.start - 1].is_ascii_alphanumeric() || bytes[group.start - 1] == b'_');
         let hit = match () {
             () if group.len() > LONGEST => None,
-            // Letters before digits: only a passport is written so.
-            () if glued => named::passport(&chain),
+            // Letters before digits: a passport is written so, and what is called.
+            () if glued => named::passport(&chain).or_else(|| {
+                let called = is_called(&text[..group.start]);
+                called.then(|| phone::phone(&chain)).flatten()
+            }),
             () => korean::resident(&chain)
                 .or_else(|| card::card(&chain))
-                .or_else(|| phone::phone(&chain))
+                .or_else(|| {
+                    // An account may begin as a telephone number does, and go on.
+                    let phone = phone::phone(&chain)?;
+                    let account = named::account(&chain).filter(|account| account.end > phone.end);
+                    Some(account.unwrap_or(phone))
+                })
                 .or_else(|| korean::licence(&chain))
                 .or_else(|| korean::business(&chain))
                 .or_else(|| network::four(&chain))

@@ -63,9 +63,74 @@ fn what_is_personal_is_masked() {
     );
 }
 
+/// As people write them: with whatever sign the keyboard has, glued to a word, in full width.
+#[test]
+fn telephone_numbers_in_every_dress() {
+    for number in [
+        "010-12345678",
+        "010 12345678",
+        "010. 1234. 5678",
+        "010·1234·5678",
+        "010ㆍ1234ㆍ5678",
+        "010/1234/5678",
+        "010—1234—5678",
+        "010ㅡ1234ㅡ5678",
+        "010 - 1234 - 5678",
+        "011-123-4567",
+        "0502-1234-5678",
+        "050-1234-5678",
+        "82-10-1234-5678",
+        "+82 (0)10-1234-5678",
+        "+82 (0)2 123 4567",
+        "+82(0)2-123-4567",
+        "+82 2 123 4567",
+        "+1.415.555.2671",
+        "０１０－１２３４－５６７８",
+        "０１０-１２３４-５６７８",
+    ] {
+        check(
+            &format!("연락처 {number} 입니다"),
+            "연락처 <PHONE_NUMBER> 입니다",
+        );
+        check(&format!("☎{number}로 주세요"), "☎<PHONE_NUMBER>로 주세요");
+    }
+    check(
+        "(010)-1234-5678, (02)-123-4567",
+        "(<PHONE_NUMBER>, (<PHONE_NUMBER>",
+    );
+    check(
+        "Tel010-1234-5678 HP01012345678",
+        "Tel<PHONE_NUMBER> HP<PHONE_NUMBER>",
+    );
+    check("+82 2 123 4567 20명", "<PHONE_NUMBER> 20명");
+    check(
+        "문의 kim＠naver．com, ＋82-10-1234-5678",
+        "문의 <EMAIL>, <PHONE_NUMBER>",
+    );
+    check(
+        "주민 ９００１０１－１２３４５６８",
+        "주민 <RESIDENT_NUMBER>",
+    );
+    check("카드 4111－1111－1111－1111", "카드 <CARD_NUMBER>");
+    check(
+        "계좌 010-1234-5678-90, 신협 131-000-123456",
+        "계좌 <ACCOUNT_NUMBER>, 신협 <ACCOUNT_NUMBER>",
+    );
+}
+
 #[test]
 fn what_only_looks_like_it_stays() {
     for text in [
+        "코스피 +1.25 2345.67",
+        "변화량 +0.12345678",
+        "국민서관 ISBN 978-89-11-12345-6",
+        "은행나무출판사 ISBN 978-89-11-12345-6",
+        "국민청원 게시글 2020123456",
+        "법인등록번호 110111-1234567",
+        "logo@2x.png",
+        "2024/01/15 12·12 사태",
+        "SMART010-1234-5678",
+        "전각 ＡＢＣ（１２）",
         "2024-01-15 12:30:45",
         "2024. 01. 15",
         "1,234,567원",
@@ -147,7 +212,7 @@ impl Draw {
         )
     }
     fn personal(&mut self) -> (Kind, String) {
-        let joint = self.pick(&["-", "-", "-", " ", ".", ""]);
+        let joint = self.pick(&["-", "-", "-", " ", ".", "", "·", "/", "—", "ㅡ", ". ", "－"]);
         match self.below(8) {
             0 => (
                 Kind::Email,

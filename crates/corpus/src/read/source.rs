@@ -1,5 +1,6 @@
 //! Which files there are to read: found in a file or folder, sorted by name, hidden ones left out.
 
+use super::members::Members;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -269,6 +270,9 @@ pub(crate) fn open(
     let input = BufReader::with_capacity(BUFFER, input);
     Ok(match file.compression {
         Compression::None => Box::new(input),
+        Compression::Gzip if file.format == Format::Warc => {
+            Box::new(BufReader::with_capacity(BUFFER, Members::new(input)))
+        }
         Compression::Gzip => Box::new(BufReader::with_capacity(
             BUFFER,
             flate2::bufread::MultiGzDecoder::new(input),

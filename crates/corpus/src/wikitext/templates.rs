@@ -36,6 +36,10 @@ pub(super) fn text(inside: &str) -> String {
     if name.starts_with("lang-") || name.starts_with("llang-") {
         return argument(0);
     }
+    // A function of the parser: its first argument stands behind a colon.
+    if let Some(number) = name.strip_prefix("formatnum:") {
+        return number.trim().to_owned();
+    }
     match name.as_str() {
         "!" => "|".to_owned(),
         "=" => "=".to_owned(),
@@ -68,9 +72,11 @@ pub(super) fn text(inside: &str) -> String {
             [whole, upper, lower, ..] => format!("{whole} {upper}/{lower}"),
             [] => String::new(),
         },
-        "convert" | "단위 변환" | "단위변환" | "cvt" => {
-            format!("{} {}", argument(0), argument(1)).trim().to_owned()
-        }
+        "convert" | "단위 변환" | "단위변환" | "cvt" => quantity(&given),
+        "circa" | "c." => match argument(0) {
+            year if year.is_empty() => String::new(),
+            year => format!("c. {year}"),
+        },
         "val" | "값" => {
             let unit = named("u").or_else(|| named("ul")).unwrap_or_default();
             let power = named("e").map_or(String::new(), |power| format!("×10^{power}"));
@@ -101,5 +107,49 @@ pub(super) fn text(inside: &str) -> String {
             }
         }
         _ => String::new(),
+    }
+}
+
+/// `5|km` is "5 km", `5|to|10|km` "5 to 10 km", `6|ft|2|in` "6 ft 2 in"; what they are converted to is left out.
+fn quantity(given: &[&str]) -> String {
+    const BETWEEN: [&str; 12] = [
+        "to", "and", "or", "by", "x", "×", "-", "–", "to(-)", "+/-", "±", "~",
+    ];
+    let is_number = |word: &&str| {
+        word.starts_with(|letter: char| letter.is_ascii_digit() || "+-−.".contains(letter))
+    };
+    match given {
+        [low, between, high, unit, ..] if BETWEEN.contains(between) => match *between {
+            "-" | "–" | "to(-)" | "~" => format!("{low}–{high} {unit}"),
+            between => format!("{low} {between} {high} {unit}"),
+        },
+        [whole, unit, part, smaller, ..] if is_number(part) && !is_number(smaller) => {
+            format!("{whole} {unit} {part} {smaller}")
+        }
+        [number, unit, ..] => format!("{number} {unit}"),
+        [number] => (*number).to_owned(),
+        [] => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn numbers_keep_what_belongs_to_them() {
+        for (inside, shown) in [
+            ("convert|5|km", "5 km"),
+            ("convert|5|km|mi|1", "5 km"),
+            ("convert|5|to|10|km|mi", "5 to 10 km"),
+            ("convert|5|-|10|km|abbr=on", "5–10 km"),
+            ("convert|6|ft|2|in|m", "6 ft 2 in"),
+            ("단위 변환|5|km|mi", "5 km"),
+            ("formatnum:123456", "123456"),
+            ("circa|1900", "c. 1900"),
+            ("convert", ""),
+        ] {
+            assert_eq!(text(inside), shown, "{inside}");
+        }
     }
 }

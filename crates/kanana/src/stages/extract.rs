@@ -32,7 +32,7 @@ pub(crate) struct Inputs {
 
 impl Stage for Extract {
     const NAME: &'static str = "extract";
-    const VERSION: u32 = 2; // figures keep their captions, blocks stand once, texts are bounded by their pages
+    const VERSION: u32 = 3; // a letter cut in half makes no page Latin; damaged members cost themselves
     const SUMMARY: &'static str =
         "finds the text of raw pages: WARC, HTML, Wikipedia, TeX; every refusal has a reason";
     type Inputs = Inputs;

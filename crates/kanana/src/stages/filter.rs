@@ -33,6 +33,7 @@ impl Stage for Filter {
     const NAME: &'static str = "filter";
     const SUMMARY: &'static str =
         "drops documents by rules on language, words, lines and repetition";
+    const VERSION: u32 = 2; // links and semicolons alone are no code
     type Inputs = Inputs;
     type Output = Corpus;
 

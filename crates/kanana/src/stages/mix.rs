@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The folder of a mixture that holds the documents no mixture trains on.
+/// The folder of a mixture that holds the documents no mixture with the same `validation` trains on.
 pub(crate) const HELD_OUT: &str = "held-out";
 
 /// Settings.
@@ -34,7 +34,7 @@ pub(crate) struct Mix {
     #[serde(default)]
     when_short: Short,
     /// Share of documents held out for validation, chosen by a hash of the id, so that the same
-    /// documents are held out of every mixture. Default 0.01.
+    /// documents are held out of every mixture with the same `validation`. Default 0.01.
     #[serde(default = "validation")]
     validation: f64,
     /// At most so many held-out documents are written.
@@ -96,6 +96,7 @@ impl Stage for Mix {
     const NAME: &'static str = "mix";
     const SUMMARY: &'static str =
         "draws a mixture from corpora in stated shares, with held-out documents";
+    const VERSION: u32 = 2; // a document that is too large does not end a part that has much left
     type Inputs = Inputs;
     type Output = Corpus;
 
@@ -130,6 +131,14 @@ impl Stage for Mix {
                 "a part is drawn from {:?}, but the corpora are {}",
                 part.from,
                 names.join(", ")
+            );
+        }
+        for corpus in &inputs.corpora {
+            ensure!(
+                self.parts.iter().any(|part| part.from == corpus.name()),
+                "the corpus {:?} is an input, and no part draws from it: give it a part, or take it \
+                 out of `corpora`",
+                corpus.name()
             );
         }
         Ok(())

@@ -122,21 +122,20 @@ impl Stage for TrainClassifier {
     ) -> Result<()> {
         let scratch = context.scratch()?.to_path_buf();
         let mut examples = Examples::new(context.seed(), &self.train);
-        let (mut held_out, mut ungraded) = (Vec::new(), 0_u64);
+        let mut ungraded = 0_u64;
         self.each(&inputs, context, |positive, document| {
             let Some(positive) = positive else {
                 ungraded += 1;
-                return;
+                return Ok(());
             };
-            if corpus::held_out(&document.id, self.validation) {
-                held_out.push((positive, document));
-            } else {
+            if !corpus::held_out(&document.id, self.validation) {
                 let label = match positive {
                     true => &self.positive,
                     false => &self.negative,
                 };
                 examples.add(label, &document);
             }
+            Ok(())
         })?;
         if ungraded > 0 {
             context.message(&format!(
@@ -153,7 +152,7 @@ impl Stage for TrainClassifier {
         let path = out.path().join(kinds::Classifier::FILE);
         examples.train(&self.train, &scratch, &path)?;
         let threads = corpus::pool(context.resource::<Machine>()?.threads())?;
-        let curve = self.judge(&Classifier::open(&path)?, &threads, &held_out)?;
+        let curve = self.judge(&inputs, &Classifier::open(&path)?, &threads, context)?;
         if let Some(curve) = &curve {
             let half = curve.at(0.5);
             context.message(&format!(
@@ -189,7 +188,7 @@ impl TrainClassifier {
         &self,
         inputs: &Inputs,
         context: &Context<'_>,
-        mut take: impl FnMut(Option<bool>, Document),
+        mut take: impl FnMut(Option<bool>, Document) -> Result<()>,
     ) -> Result<()> {
         let known = |positive| move |_: &Document| Some(positive);
         let graded = |document: &Document| {
@@ -210,7 +209,7 @@ impl TrainClassifier {
                 let corpus = corpus::Corpus::open(artifact.path())?;
                 for document in corpus.documents() {
                     let document = document?;
-                    take(judge(&document), document);
+                    take(judge(&document), document)?;
                     seen += 1;
                     if seen % BATCH as u64 == 0 {
                         context.reached(seen, 0, "documents", "")?;
@@ -221,29 +220,49 @@ impl TrainClassifier {
         Ok(())
     }
 
+    /// Reads the held-out documents, some at a time: there may be more of them than memory holds.
     fn judge(
         &self,
+        inputs: &Inputs,
         classifier: &Classifier,
         threads: &corpus::Threads,
-        held_out: &[(bool, Document)],
+        context: &Context<'_>,
     ) -> Result<Option<Curve>> {
-        if held_out.is_empty() {
+        if self.validation == 0.0 {
             return Ok(None);
         }
         let label = classifier.label(&self.positive)?;
-        let texts: Vec<&str> = held_out
-            .iter()
-            .map(|(_, document)| &*document.text)
-            .collect();
-        let scores = classifier.scores(threads, label, &texts).into_iter();
-        let judged = held_out
-            .iter()
-            .zip(scores)
-            .map(|((positive, _), score)| Judged {
-                score,
-                positive: *positive,
-            });
-        Curve::new(judged.collect()).map(Some)
+        let mut judged = Vec::new();
+        let mut score = |waiting: &mut Vec<(bool, Document)>| {
+            let texts: Vec<&str> = waiting
+                .iter()
+                .map(|(_, document)| &*document.text)
+                .collect();
+            let scores = classifier.scores(threads, label, &texts);
+            let truths = waiting.iter().map(|(positive, _)| *positive);
+            judged.extend(
+                truths
+                    .zip(scores)
+                    .map(|(positive, score)| Judged { score, positive }),
+            );
+            waiting.clear();
+        };
+        let mut waiting: Vec<(bool, Document)> = Vec::new();
+        self.each(inputs, context, |positive, document| {
+            let held_out = corpus::held_out(&document.id, self.validation);
+            if let Some(positive) = positive.filter(|_| held_out) {
+                waiting.push((positive, document));
+            }
+            if waiting.len() == BATCH {
+                score(&mut waiting);
+            }
+            Ok(())
+        })?;
+        score(&mut waiting);
+        match judged.is_empty() {
+            true => Ok(None),
+            false => Curve::new(judged).map(Some),
+        }
     }
 }
 
