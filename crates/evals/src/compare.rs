@@ -6,7 +6,8 @@
 //! is the bootstrap's in both cases, questions drawn again within their groups.
 //! Over several comparisons p is also given as Holm (1979) adjusts it.
 //!
-//! Only questions whose prompts are the same to the byte are compared.
+//! Only questions whose prompts are the same to the byte are compared, and only tasks whose answers were judged
+//! by the same judge with as many votes: otherwise a difference may be that of the judges.
 
 use crate::estimate::{Item, bootstrap, bootstrap::Strata, figure};
 use crate::outcome::{Saved, SavedQuestion, SavedTask};
@@ -79,6 +80,14 @@ pub fn compare(a: &Saved, b: &Saved) -> Compared {
                     task.about.version, other.about.version
                 ));
             }
+            Some(other) if (&other.judge, other.votes) != (&task.judge, task.votes) => {
+                compared.left_out.push(format!(
+                    "{name}: the first model's answers were judged by {} and the second's by {}, so a difference \
+                     may be that of the judges; have both judged alike",
+                    judged_by(task),
+                    judged_by(other)
+                ));
+            }
             Some(other) => tasks(task, other, &mut compared),
         }
     }
@@ -92,6 +101,15 @@ pub fn compare(a: &Saved, b: &Saved) -> Compared {
     }
     holm(&mut compared.comparisons);
     compared
+}
+
+/// Who judged, and how often for each answer.
+fn judged_by(task: &SavedTask) -> String {
+    match (&task.judge, task.votes) {
+        (None, _) => "nobody".to_owned(),
+        (Some(judge), 1) => format!("{judge} (1 vote each)"),
+        (Some(judge), votes) => format!("{judge} ({votes} votes each)"),
+    }
 }
 
 fn tasks(a: &SavedTask, b: &SavedTask, compared: &mut Compared) {

@@ -22,6 +22,8 @@ pub struct Question {
     pub answers: Vec<Answer>,
     /// What is to be known of how each answer came about; mostly empty.
     pub notes: Vec<String>,
+    /// How many of its answers in words the limit of tokens cut off.
+    pub cut: usize,
     /// What the judge was asked.
     pub judge_requests: Vec<Request>,
     /// What it said.
@@ -37,6 +39,7 @@ impl Question {
             requests: vec![],
             answers: vec![],
             notes: vec![],
+            cut: 0,
             judge_requests: vec![],
             judged: vec![],
             score: Score::default(),
@@ -155,6 +158,22 @@ impl Outcome {
     pub fn failed(&self) -> usize {
         let failed = |question: &&Question| question.failure().is_some();
         self.questions.iter().filter(failed).count()
+    }
+
+    /// Answers in words that the limit of tokens cut off.
+    pub fn cut(&self) -> usize {
+        self.questions.iter().map(|question| question.cut).sum()
+    }
+
+    /// Where nothing at all was answered: the first question, and why it has no answer. Figures of such a task
+    /// would be those of no model.
+    pub fn unanswered(&self) -> Option<(&str, &str)> {
+        let mut answers = self.questions.iter().flat_map(|one| &one.answers);
+        if !answers.all(|answer| matches!(answer, Answer::Failed(_))) {
+            return None;
+        }
+        let first = self.questions.first()?;
+        Some((first.ask.id.as_str(), first.failure()?))
     }
 
     /// BLAKE3 over all prompts in their order, 64 hexadecimal digits: two results with the same one

@@ -102,10 +102,30 @@ pub(crate) fn conclude(
     } = answered;
     let judged_by = judge.as_ref().map(|judge| judge.identity());
     judge_all(task, judge, cache, settings, watch, &mut questions)?;
-    let remarks = score(task, &ground, watch, &mut questions)?;
+    let mut remarks = score(task, &ground, watch, &mut questions)?;
+    remarks.extend(cut_off(&questions));
     Ok(Outcome {
         remarks,
         ..Outcome::new(task.about().clone(), total, questions, who, judged_by)
+    })
+}
+
+/// What is to be said of answers that the limit of tokens cut off: they are scored as far as they came, and a
+/// model that was not done is easily taken for one that does not know.
+fn cut_off(questions: &[Question]) -> Option<String> {
+    let cut: usize = questions.iter().map(|question| question.cut).sum();
+    let said = |answer: &Answer| match answer {
+        Answer::Texts(all) => all.len(),
+        Answer::Messages(all) => all.len(),
+        _ => 0,
+    };
+    let answers = questions.iter().flat_map(|question| &question.answers);
+    let all: usize = answers.map(said).sum();
+    (cut > 0).then(|| {
+        format!(
+            "{cut} of {all} answers were cut off by the limit of tokens, and are scored as far as they came; \
+             `kanana eval --max-tokens N` gives them another limit"
+        )
     })
 }
 
@@ -241,6 +261,7 @@ fn converse(
             question.requests.push(request);
             question.answers.push(reply.answer);
             question.notes.push(reply.note);
+            question.cut += reply.cut;
             // Nothing can follow what was not answered.
             if !matches!(question.answers.last(), Some(Answer::Failed(_)))
                 && let Some(request) = task.next(&question.ask, &question.answers)

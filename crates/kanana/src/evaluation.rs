@@ -7,6 +7,7 @@
 pub(crate) mod local;
 pub(crate) mod overlap;
 pub(crate) mod remote;
+pub(crate) mod room;
 pub(crate) mod sheet;
 mod write;
 
@@ -215,6 +216,7 @@ pub(crate) fn about(
         limit: wanted.limit,
         samples: wanted.draws,
         temperature: wanted.temperature,
+        max_tokens: None,
         judge,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

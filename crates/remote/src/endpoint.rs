@@ -4,6 +4,9 @@
 //! breaks off, a reply that is no JSON (a gateway's page), 408, 425, 429 and every status from 500 on.
 //! Not tried again: a request that was declined ([`Refused`]: 400, 413, 422), a key that is not taken,
 //! a path or model that is not there, an account without credit, a redirection (the key would follow it).
+//! Newer models know the limit of tokens by another name alone: where a conversation is declined for
+//! that, it is put once more with that name, and so are all that follow. Nobody above hears of it, so that a
+//! transcript knows a conversation by the same words whoever answers.
 
 mod failure;
 #[cfg(test)]
@@ -14,6 +17,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use failure::Failure;
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -22,6 +26,14 @@ use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
 const LONGEST: u64 = 64 << 20;
 /// How soon a waiting call hears that it is to stop.
 const SLICE: Duration = Duration::from_millis(50);
+/// How long a list of models may take.
+const LISTING: Duration = Duration::from_secs(30);
+/// Where conversations are answered.
+const CHAT: &str = "chat/completions";
+/// What the limit of tokens is called.
+const LIMIT: &str = "max_tokens";
+/// What it is called for newer models.
+const NEWER_LIMIT: &str = "max_completion_tokens";
 
 /// How long to wait, and how often to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +72,8 @@ pub struct Endpoint {
     key: Option<Key>,
     patience: Patience,
     stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether the limit of tokens goes by its newer name there.
+    newer: Arc<AtomicBool>,
 }
 
 impl Endpoint {
@@ -86,6 +100,7 @@ impl Endpoint {
             key,
             patience,
             stop: Arc::new(|| false),
+            newer: Arc::default(),
         })
     }
 
@@ -94,6 +109,40 @@ impl Endpoint {
     pub fn until(mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         self.stop = Arc::new(stop);
         self
+    }
+
+    /// The models that the server lists at `GET BASE/models`, as it says it; `None` where it has no such list.
+    /// Asked once: whoever wants more of the server will try again.
+    ///
+    /// # Errors
+    /// A server that is not there now, or too busy to say.
+    pub fn models(&self) -> Result<Option<Value>> {
+        let broken =
+            |error: ureq::Error| anyhow!("{} cannot be reached, or broke off: {error}", self.base);
+        let request = self.agent.get(format!("{}/models", self.base)).config();
+        let request = request.timeout_global(Some(self.patience.call.min(LISTING)));
+        let mut request = request.build();
+        if let Some(key) = &self.key {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", key.secret()));
+        }
+        let response = request.call().map_err(broken)?;
+        let (parts, mut body) = response.into_parts();
+        let status = parts.status.as_u16();
+        ensure!(
+            !matches!(status, 408 | 425 | 429 | 500..),
+            "{} answered with status {status} when it was asked for its models",
+            self.base
+        );
+        if !parts.status.is_success() {
+            return Ok(None);
+        }
+        let read = body.with_config().limit(LONGEST).read_to_vec();
+        let bytes = read.map_err(broken)?;
+        let bytes = match &self.key {
+            Some(key) => key.hide(bytes),
+            None => bytes,
+        };
+        Ok(serde_json::from_slice(&bytes).ok())
     }
 
     fn attempt(&self, path: &str, body: &[u8]) -> Result<Value, Failure> {
@@ -153,10 +202,10 @@ impl Endpoint {
     }
 }
 
-impl Caller for Endpoint {
-    fn call(&self, path: &str, body: &Value) -> Result<Value> {
+impl Endpoint {
+    /// Asks until there is a reply, or another attempt cannot help.
+    fn put(&self, path: &str, body: &Value) -> Result<Value> {
         let body = serde_json::to_vec(body)?;
-        let path = path.trim_start_matches('/');
         let mut pause = self.patience.pause;
         for attempt in 1.. {
             ensure!(!(self.stop)(), Stopped);
@@ -183,10 +232,58 @@ impl Caller for Endpoint {
         }
         unreachable!("the loop ends by returning")
     }
+}
+
+impl Caller for Endpoint {
+    fn call(&self, path: &str, body: &Value) -> Result<Value> {
+        let path = path.trim_start_matches('/');
+        let newer = match path {
+            CHAT => newer(body),
+            _ => None,
+        };
+        let Some(newer) = newer else {
+            return self.put(path, body);
+        };
+        if self.newer.load(Ordering::Relaxed) {
+            return self.put(path, &newer);
+        }
+        match self.put(path, body) {
+            Err(error) if wants_newer(&error) => {
+                let reply = self.put(path, &newer);
+                if !reply.as_ref().is_err_and(wants_newer) {
+                    self.newer.store(true, Ordering::Relaxed);
+                }
+                reply
+            }
+            other => other,
+        }
+    }
 
     fn identity(&self) -> String {
         self.base.clone()
     }
+}
+
+/// Whether a request was declined because of what its limit of tokens is called.
+fn wants_newer(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<Refused>();
+    refused.is_some_and(|refused| refused.status == 400 && refused.said.contains(NEWER_LIMIT))
+}
+
+/// A body with its limit of tokens under the newer name; `None` where it has none, or has that too.
+fn newer(body: &Value) -> Option<Value> {
+    let fields = body.as_object()?;
+    if !fields.contains_key(LIMIT) || fields.contains_key(NEWER_LIMIT) {
+        return None;
+    }
+    let renamed = fields.iter().map(|(name, value)| {
+        let name = match name.as_str() {
+            LIMIT => NEWER_LIMIT,
+            other => other,
+        };
+        (name.to_owned(), value.clone())
+    });
+    Some(Value::Object(renamed.collect()))
 }
 
 /// A base address without the slash at its end.

@@ -1,6 +1,7 @@
 //! An endpoint on this machine for tests: it answers, and misbehaves, as it is told.
 //!
-//! One thread and one request for each connection, HTTP/1.1 as far as it is used.
+//! One thread and one request for each connection, HTTP/1.1 as far as it is used. What is got and not posted is the
+//! list of its models, where it has one.
 
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -70,7 +71,14 @@ impl Act {
 /// The endpoint; it lives until the process ends.
 pub struct Pretend {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    seen: Arc<Seen>,
+}
+
+/// What it has seen, and what it lists.
+#[derive(Default)]
+struct Seen {
+    asked: Mutex<Vec<Asked>>,
+    models: Mutex<Option<Value>>,
 }
 
 impl Pretend {
@@ -81,15 +89,20 @@ impl Pretend {
     pub fn new(answer: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (answer, seen) = (Arc::new(answer), Arc::clone(&asked));
+        let seen = Arc::new(Seen::default());
+        let (answer, shared) = (Arc::new(answer), Arc::clone(&seen));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
+                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&shared));
                 std::thread::spawn(move || serve(&stream, &seen, &*answer));
             }
         });
-        Pretend { address, asked }
+        Pretend { address, seen }
+    }
+
+    /// Lists these models from now on, as `/v1/models` has them; before, it has no such place.
+    pub fn lists(&self, models: Value) {
+        *held(&self.seen.models) = Some(models);
     }
 
     /// Its base address.
@@ -97,9 +110,9 @@ impl Pretend {
         format!("http://{}/v1", self.address)
     }
 
-    /// The requests that have come.
+    /// The requests that have come; looks at the list of models are none.
     pub fn asked(&self) -> Vec<Asked> {
-        held(&self.asked).clone()
+        held(&self.seen.asked).clone()
     }
 }
 
@@ -108,10 +121,11 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Reads a request and does with it as told; a client that goes away is no fault here.
-fn serve(stream: &TcpStream, seen: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Act) {
+fn serve(stream: &TcpStream, seen: &Seen, answer: &dyn Fn(&Asked) -> Act) {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     let _ = reader.read_line(&mut line);
+    let got = line.starts_with("GET ");
     let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let (mut length, mut authorization) = (0, None);
     loop {
@@ -130,8 +144,15 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -
     if path.is_empty() || reader.read_exact(&mut body).is_err() {
         return;
     }
+    if got {
+        let models = held(&seen.models).clone().filter(|_| path == "/v1/models");
+        let list = models.map_or_else(|| Act::status(404, "no such place"), Act::Reply);
+        let _ = act(stream, list);
+        let _ = stream.shutdown(Shutdown::Both);
+        return;
+    }
     let asked = {
-        let mut seen = held(seen);
+        let mut seen = held(&seen.asked);
         let asked = Asked {
             number: seen.len(),
             path,

@@ -31,4 +31,4 @@ mod visitors;
 pub use app::App;
 pub use clock::local_time;
 pub use server::{Ending, serve, signals};
-pub use settings::{Bounds, Settings};
+pub use settings::{Bounds, Fingerprint, Settings};

@@ -8,13 +8,18 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 fn card(app: &App) -> Value {
-    json!({
-        "id": app.inner.settings.name,
+    let settings = &app.inner.settings;
+    let mut card = json!({
+        "id": settings.name,
         "object": "model",
         "created": app.inner.created,
         "owned_by": "kanana",
         "max_model_len": app.inner.model.context,
-    })
+    });
+    if let Some(fingerprint) = settings.fingerprint.as_ref().and_then(|known| known.get()) {
+        card["fingerprint"] = json!(fingerprint);
+    }
+    card
 }
 
 /// The one model, as a list.

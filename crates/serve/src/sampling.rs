@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 const STOPS: usize = 16;
 /// The most tokens whose logits a request may move.
 const BIASES: usize = 4096;
+/// Where a schema says how it is followed, by llguidance's word.
+const GUIDANCE: &str = "x-guidance";
 
 /// What was asked for.
 pub(crate) struct Asked {
@@ -172,6 +174,36 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, Refusal> {
     Ok(stop)
 }
 
+/// A schema as it is followed: JSON on one line, written as Python writes it, and, unless it is `strict`,
+/// without what of it cannot be followed, as OpenAI's clients have it. What the schema says of this itself
+/// (`x-guidance`) goes before, word by word.
+fn guided(schema: Value, strict: bool) -> Value {
+    let mut fields = match schema {
+        Value::Object(fields) => fields,
+        Value::Bool(true) => Map::new(),
+        // Nothing satisfies it; whoever compiles it says so.
+        other => return other,
+    };
+    let mut guidance = Map::new();
+    guidance.insert("whitespace_flexible".to_owned(), false.into());
+    guidance.insert("item_separator".to_owned(), ", ".into());
+    guidance.insert("key_separator".to_owned(), ": ".into());
+    guidance.insert("lenient".to_owned(), (!strict).into());
+    match fields.get_mut(GUIDANCE) {
+        None => {
+            fields.insert(GUIDANCE.to_owned(), Value::Object(guidance));
+        }
+        Some(Value::Object(own)) => {
+            for (name, value) in guidance {
+                own.entry(name).or_insert(value);
+            }
+        }
+        // Nonsense stays what it is, and is refused.
+        Some(_) => {}
+    }
+    Value::Object(fields)
+}
+
 /// `text`, `json_object`, `json_schema`; and, beyond OpenAI's, `regex` and `lark`.
 fn response_format(fields: &mut Fields) -> Result<Option<Constraint>, Refusal> {
     let Some(format) = fields.value("response_format") else {
@@ -187,15 +219,18 @@ fn response_format(fields: &mut Fields) -> Result<Option<Constraint>, Refusal> {
     match format.get("type").and_then(Value::as_str) {
         Some("text") => Ok(None),
         Some("json_object") => Ok(Some(Constraint::Json)),
-        Some("json_schema") => match format
-            .pointer("/json_schema/schema")
-            .or_else(|| format.get("schema"))
-        {
-            Some(schema @ (Value::Object(_) | Value::Bool(_))) => {
-                Ok(Some(Constraint::JsonSchema(schema.clone())))
+        Some("json_schema") => {
+            let described = format.get("json_schema").unwrap_or(&format);
+            let strict = described.get("strict").and_then(Value::as_bool);
+            let schema = described.get("schema").or_else(|| format.get("schema"));
+            match schema {
+                Some(schema @ (Value::Object(_) | Value::Bool(_))) => {
+                    let schema = guided(schema.clone(), strict == Some(true));
+                    Ok(Some(Constraint::JsonSchema(schema)))
+                }
+                _ => Err(refuse("response_format has no object json_schema.schema")),
             }
-            _ => Err(refuse("response_format has no object json_schema.schema")),
-        },
+        }
         Some("regex") => match text("regex") {
             Some(regex) => Ok(Some(Constraint::Regex(regex))),
             None => Err(refuse(

@@ -1,12 +1,37 @@
 //! What whoever runs the server decides: who may come, and how much of everything.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+/// What a model's weights are known by, which may take a moment to find out.
+#[derive(Clone, Debug)]
+pub struct Fingerprint(Arc<LazyLock<Option<String>, Finding>>);
+
+type Finding = Box<dyn FnOnce() -> Option<String> + Send>;
+
+impl Fingerprint {
+    /// Finds it out meanwhile: nobody waits but who asks too early.
+    pub fn new(find: impl FnOnce() -> Option<String> + Send + 'static) -> Self {
+        let find: Finding = Box::new(find);
+        let known = Arc::new(LazyLock::new(find));
+        let meanwhile = Arc::clone(&known);
+        std::thread::spawn(move || LazyLock::force(&meanwhile).is_some());
+        Self(known)
+    }
+
+    /// Hexadecimal digits; `None` where they could not be found out.
+    pub fn get(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
 
 /// Who may come, under which name.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What the model is called in requests and answers.
     pub name: String,
+    /// What its weights are known by, hexadecimal, so that a client tells it from another one of this name.
+    pub fingerprint: Option<Fingerprint>,
     /// What every request has to bring, if anything.
     pub api_key: Option<String>,
     /// Pages of these origins may ask from a browser (`https://example.org`, or `*`); none by default.

@@ -64,6 +64,7 @@ pub(crate) fn engine(context: usize) -> Engine<Cpu> {
 fn settings() -> Settings {
     Settings {
         name: "tiny".to_owned(),
+        fingerprint: None,
         api_key: None,
         origins: Vec::new(),
         loopback: true,

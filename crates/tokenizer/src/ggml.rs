@@ -136,18 +136,31 @@ impl Tokenizer {
         );
         let kind = |id: usize| parts.types.get(id).copied().unwrap_or(NORMAL);
         let mut vocabulary = Map::new();
-        let mut added = vec![];
+        let (mut added, mut named) = (vec![], vec![]);
         for (id, token) in parts.tokens.iter().enumerate() {
             match kind(id) {
-                CONTROL | UNKNOWN | USER => added.push(json!({
-                    "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-                    "normalized": false, "special": kind(id) != USER,
-                })),
+                CONTROL | UNKNOWN | USER => {
+                    added.push(json!({
+                        "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                        "normalized": false, "special": kind(id) != USER,
+                    }));
+                    named.push((id, token));
+                }
                 // Rows of a padded embedding: no token, and never chosen.
                 UNUSED if ![parts.bos, parts.eos].contains(&Some(id as u32)) => {}
                 _ => {
                     vocabulary.insert(token.clone(), json!(id));
                 }
+            }
+        }
+        // The `tokenizers` library takes an added token's id from the vocabulary, and counts those that are
+        // not there on from its end. Hugging Face's own files are so too: Llama 3's leaves them out of the
+        // vocabulary, as they follow it; SmolLM2's, whose first ids they are, has them in it.
+        let end = vocabulary.len();
+        if !named.iter().map(|(id, _)| *id).eq(end..end + named.len()) {
+            for (id, token) in named {
+                // Where an ordinary token is spelt the same, that one keeps its place, and loading says so.
+                vocabulary.entry(token.clone()).or_insert(json!(id));
             }
         }
         let byte_level = |regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex});
@@ -165,8 +178,8 @@ impl Tokenizer {
         };
         let begins = parts.add_bos.unwrap_or(*usual_bos);
         let bos = parts.bos.filter(|_| begins);
-        let named = bos.and_then(|id| Some((id, parts.tokens.get(id as usize)?)));
-        let post = named.map_or(Value::Null, |(id, token)| {
+        let begin = bos.and_then(|id| Some((id, parts.tokens.get(id as usize)?)));
+        let post = begin.map_or(Value::Null, |(id, token)| {
             let special = |kind: u8| json!({"SpecialToken": {"id": token, "type_id": kind}});
             let text = |of: &str, kind: u8| json!({"Sequence": {"id": of, "type_id": kind}});
             json!({
@@ -361,6 +374,104 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// As SmolLM2 and tekken have it: the control tokens are the first ids, and everything else follows.
+    fn control_first(pre: &str) -> Parts {
+        let tokenizer = golden();
+        let parts = tokenizer.parts(tokenizer.vocabulary()).unwrap();
+        let all = parts.tokens.iter().cloned().zip(parts.types.clone());
+        let (control, other): (Vec<_>, Vec<_>) = all.partition(|(_, kind)| *kind == CONTROL);
+        let (tokens, types): (Vec<String>, Vec<i64>) = control.into_iter().chain(other).unzip();
+        let place = |id: Option<u32>| -> Option<u32> {
+            let token = &parts.tokens[id? as usize];
+            let at = tokens.iter().position(|other| other == token)?;
+            u32::try_from(at).ok()
+        };
+        let (bos, eos) = (place(parts.bos), place(parts.eos));
+        Parts {
+            pre: pre.to_owned(),
+            tokens,
+            types,
+            bos,
+            eos,
+            ..parts
+        }
+    }
+
+    #[test]
+    fn control_tokens_that_come_first_keep_their_ids() {
+        let names = |tokenizer: &Tokenizer, text: &str| -> Vec<String> {
+            let ids = tokenizer.encode(text);
+            let name = |id: &u32| tokenizer.token_of(*id).unwrap().to_owned();
+            ids.iter().map(name).collect()
+        };
+        let whole = golden();
+        for pre in ["llama-bpe", "tekken", "qwen2", "smollm", "gpt-2"] {
+            let parts = control_first(pre);
+            assert_eq!(parts.types[0], CONTROL);
+            assert_eq!(parts.types.last(), Some(&NORMAL));
+            let made = Tokenizer::from_parts(&parts).unwrap();
+            assert_eq!((made.bos(), made.eos()), (parts.bos, parts.eos), "{pre}");
+            for (at, token) in parts.tokens.iter().enumerate() {
+                let id = u32::try_from(at).unwrap();
+                assert_eq!(made.token_of(id), Some(token.as_str()), "{pre}");
+                assert_eq!(made.id_of(token), Some(id), "{pre}");
+                if parts.types[at] == CONTROL {
+                    assert_eq!(made.encode_with_specials(token), [id], "{pre}: {token}");
+                    assert!(!made.encode(token).contains(&id), "{pre}: {token} is text");
+                    assert_eq!(made.decode(&[id]), "", "{pre}: {token}");
+                    assert_eq!(&made.decode_with_specials(&[id]), token, "{pre}");
+                }
+            }
+            for text in TEXTS {
+                assert_eq!(made.decode(&made.encode(text)), text, "{pre}");
+                if pre == "llama-bpe" {
+                    assert_eq!(names(&made, text), names(&whole, text), "{text}");
+                }
+            }
+            let again = made.parts(parts.tokens.len()).unwrap();
+            assert_eq!((again.tokens, again.types), (parts.tokens, parts.types));
+        }
+    }
+
+    #[test]
+    fn control_tokens_that_follow_the_vocabulary_stay_out_of_it() {
+        let tokenizer = golden();
+        let parts = tokenizer.parts(tokenizer.vocabulary()).unwrap();
+        let made = Tokenizer::from_parts(&parts).unwrap();
+        let vocabulary = |tokenizer: &Tokenizer| -> Value {
+            let whole: Value = serde_json::from_slice(&tokenizer.json).unwrap();
+            whole["model"]["vocab"].clone()
+        };
+        assert_eq!(vocabulary(&made), vocabulary(&tokenizer), "as it was");
+        let first = Tokenizer::from_parts(&control_first("smollm")).unwrap();
+        assert_eq!(vocabulary(&first)["<|begin_of_text|>"], 0);
+        // A row that no token has: what follows it would be counted wrongly.
+        let mut holed = parts;
+        let at = holed.types.iter().position(|kind| *kind == CONTROL);
+        holed.tokens.insert(at.unwrap(), "[PAD]".to_owned());
+        holed.types.insert(at.unwrap(), UNUSED);
+        holed.pre = "qwen2".to_owned();
+        (holed.bos, holed.eos) = (None, None);
+        let holed = Tokenizer::from_parts(&holed).unwrap();
+        let id = holed.id_of("<|begin_of_text|>").unwrap();
+        assert_eq!(Some(id), tokenizer.bos().map(|bos| bos + 1));
+        assert_eq!(holed.encode_with_specials("<|begin_of_text|>"), [id]);
+    }
+
+    #[test]
+    fn a_control_token_spelt_as_an_ordinary_one_is_refused() {
+        let mut parts = control_first("smollm");
+        parts.tokens[1] = "!".to_owned();
+        let said = format!(
+            "{:#}",
+            Tokenizer::from_parts(&parts).err().expect("refused")
+        );
+        assert!(
+            said.contains("the added token \"!\" has the id 1"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Tokenizer {
         };
         let engine = match bpe {
             Some(bpe) => Engine::Llama3(Box::new(bpe)),
-            None => other(&mut whole)?,
+            None => other(&mut whole, &added)?,
         };
         let mut specials: Vec<(String, u32)> = added
             .iter()
@@ -243,11 +243,23 @@ fn llama3_kind(whole: &Value, model: &Model, added: &[Added]) -> bool {
         && field(byte_level, "use_regex") == false
 }
 
-fn other(whole: &mut Value) -> Result<Engine> {
+fn other(whole: &mut Value, added: &[Added]) -> Result<Engine> {
     whole["truncation"] = Value::Null;
     whole["padding"] = Value::Null;
     let inner = tokenizers::Tokenizer::from_bytes(serde_json::to_vec(whole)?)
         .map_err(|error| anyhow!("the `tokenizers` library refuses it: {error}"))?;
+    // An added token that is not in the vocabulary gets the next free id there, whatever the file says.
+    for token in added.iter().filter(|token| !token.content.is_empty()) {
+        let found = inner.token_to_id(&token.content);
+        ensure!(
+            found == Some(token.id),
+            "the added token {:?} has the id {}, and the `tokenizers` library gives it {}: wanted it in \
+             `model.vocab` under its own id; write it there",
+            token.content,
+            token.id,
+            found.map_or("none".to_owned(), |id| id.to_string())
+        );
+    }
     let mut plain = inner.clone();
     plain.set_encode_special_tokens(true);
     Ok(Engine::Other {

@@ -28,6 +28,8 @@ fn task(name: &str, version: u32, aggregate: Aggregate, values: &[f64]) -> Saved
             }],
         },
         questions: questions.collect(),
+        judge: None,
+        votes: 0,
     }
 }
 
@@ -42,6 +44,7 @@ fn saved(tasks: Vec<SavedTask>) -> Saved {
             limit: None,
             samples: 1,
             temperature: None,
+            max_tokens: None,
             judge: None,
             version: String::new(),
         },
@@ -139,6 +142,39 @@ fn what_cannot_be_compared_is_said() {
     }
     assert_eq!(compared.comparisons.len(), 1);
     assert_eq!(compared.comparisons[0].questions, 1);
+}
+
+#[test]
+fn answers_that_were_judged_otherwise_are_not_compared() {
+    let values = [1.0, 0.0, 1.0];
+    let judged = |judge: Option<&str>, votes: usize| {
+        let mut talk = task("talk", 1, Aggregate::Mean, &values);
+        talk.judge = judge.map(str::to_owned);
+        talk.votes = votes;
+        saved(vec![talk, task("quiz", 1, Aggregate::Mean, &values)])
+    };
+    let one = judged(Some("심판 at http://here/v1"), 1);
+    let same = compare(&one, &judged(Some("심판 at http://here/v1"), 1));
+    assert_eq!((same.comparisons.len(), same.left_out.len()), (2, 0));
+    for (other, said) in [
+        (
+            judged(Some("other at http://here/v1"), 1),
+            "other at http://here/v1 (1 vote each)",
+        ),
+        (
+            judged(Some("심판 at http://here/v1"), 3),
+            "심판 at http://here/v1 (3 votes each)",
+        ),
+        (judged(None, 0), "the second's by nobody"),
+    ] {
+        let compared = compare(&one, &other);
+        let tasks: Vec<&str> = compared.comparisons.iter().map(|one| &*one.task).collect();
+        assert_eq!(tasks, ["quiz"], "what nobody judges is compared");
+        let [why] = &compared.left_out[..] else {
+            panic!("{:?}", compared.left_out)
+        };
+        assert!(why.starts_with("talk: ") && why.contains(said), "{why}");
+    }
 }
 
 #[test]

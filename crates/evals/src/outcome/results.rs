@@ -41,6 +41,9 @@ pub struct About {
     pub samples: usize,
     /// The temperature that was asked for; `None` where it was left to the tasks.
     pub temperature: Option<f32>,
+    /// Tokens that an answer in words could have; `None` where it was left to the tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
     /// Who judged, where somebody did.
     pub judge: Option<String>,
     /// The version of this program.
@@ -146,6 +149,7 @@ pub fn results(about: &About, outcomes: &[Outcome]) -> Value {
                 "about": outcome.about,
                 "intervals": outcome.estimates,
                 "failed": outcome.failed(),
+                "cut": outcome.cut(),
                 "remarks": outcome.remarks,
                 "respondent": outcome.respondent,
                 "judge": outcome.judge,
@@ -191,7 +195,7 @@ pub fn samples(outcome: &Outcome) -> impl Iterator<Item = Value> + '_ {
             "target_hash": blake3::hash(one.score.expected.as_bytes()).to_hex().to_string(),
             "kanana": {"weight": one.score.weight, "weights": one.score.weights,
                 "classes": one.score.classes, "taken": one.score.taken, "note": one.score.note,
-                "notes": one.notes, "judge": judged(one)},
+                "notes": one.notes, "cut": one.cut, "judge": judged(one)},
         });
         let fields = line.as_object_mut().expect("an object");
         for (name, value) in &one.score.values {

@@ -1,6 +1,7 @@
 //! A result read back from its folder, as far as a comparison needs it.
 
 use super::results::{About, FORMAT};
+use crate::ask::Answer;
 use crate::task::{About as TaskAbout, Score};
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
@@ -25,6 +26,10 @@ pub struct SavedTask {
     pub about: TaskAbout,
     /// Id, group, hash of the prompt and score of each question.
     pub questions: Vec<SavedQuestion>,
+    /// Who judged its answers; `None` where nobody did, or where nothing of it is judged by anybody.
+    pub judge: Option<String>,
+    /// How many times the judge voted on each; 0 without one.
+    pub votes: usize,
 }
 
 /// One question's result.
@@ -53,6 +58,25 @@ struct Extra {
     weights: BTreeMap<String, f64>,
     classes: Option<(usize, usize)>,
     note: String,
+    #[serde(default)]
+    judge: Vec<Verdict>,
+}
+
+/// What a judge said to one question.
+#[derive(Deserialize)]
+struct Verdict {
+    answer: Answer,
+}
+
+impl Verdict {
+    /// How many times he voted.
+    fn votes(&self) -> usize {
+        match &self.answer {
+            Answer::Messages(all) => all.len(),
+            Answer::Texts(all) => all.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Saved {
@@ -91,8 +115,20 @@ impl Saved {
         let tasks = all["kanana"].as_object().with_context(place)?;
         let tasks = tasks.iter().map(|(name, task)| {
             let about = field(&task["about"]).with_context(place)?;
-            let questions = questions(&folder.join(Self::samples_file(name)))?;
-            Ok(SavedTask { about, questions })
+            let read = questions(&folder.join(Self::samples_file(name)))?;
+            // A judge that was named has nothing to do with a task that asks none.
+            let judged = read.iter().any(|(_, votes)| votes.is_some());
+            let judge: Option<String> = field(&task["judge"]).with_context(place)?;
+            Ok(SavedTask {
+                about,
+                votes: read
+                    .iter()
+                    .filter_map(|(_, votes)| *votes)
+                    .max()
+                    .unwrap_or(0),
+                judge: judge.filter(|_| judged),
+                questions: read.into_iter().map(|(question, _)| question).collect(),
+            })
         });
         Ok(Saved {
             about,
@@ -105,7 +141,8 @@ fn field<T: DeserializeOwned>(value: &Value) -> serde_json::Result<T> {
     T::deserialize(value)
 }
 
-fn questions(path: &Path) -> Result<Vec<SavedQuestion>> {
+/// The questions, each with the votes of a judge on it; `None` for one that no judge is asked about.
+fn questions(path: &Path) -> Result<Vec<(SavedQuestion, Option<usize>)>> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the questions in {}", path.display()))?;
     let lines = text.lines().enumerate();
@@ -117,7 +154,7 @@ fn questions(path: &Path) -> Result<Vec<SavedQuestion>> {
         .collect()
 }
 
-fn question(line: &str) -> Result<SavedQuestion> {
+fn question(line: &str) -> Result<(SavedQuestion, Option<usize>)> {
     let line: Value = serde_json::from_str(line)?;
     let document: Document = field(&line["doc"])?;
     let extra: Extra = field(&line["kanana"])?;
@@ -129,7 +166,8 @@ fn question(line: &str) -> Result<SavedQuestion> {
             Some((name, value))
         })
         .collect();
-    Ok(SavedQuestion {
+    let votes = extra.judge.iter().map(Verdict::votes).max();
+    let question = SavedQuestion {
         id: document.id,
         group: document.group,
         prompt: field(&line["prompt_hash"])?,
@@ -142,5 +180,6 @@ fn question(line: &str) -> Result<SavedQuestion> {
             note: extra.note,
             ..Score::default()
         },
-    })
+    };
+    Ok((question, votes))
 }

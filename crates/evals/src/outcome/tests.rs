@@ -13,6 +13,7 @@ fn about() -> RunAbout {
         limit: Some(2),
         samples: 1,
         temperature: None,
+        max_tokens: None,
         judge: None,
         version: "0.1.0".to_owned(),
     }
@@ -190,6 +191,44 @@ fn what_was_written_is_read() {
         assert_eq!(found.score.values, wanted.score.values);
         assert_eq!(found.prompt, wanted.prompt_hash());
     }
+}
+
+#[test]
+fn who_judged_and_how_often_is_read_from_the_answers() {
+    let judged = |judge: Option<&str>, votes: Option<usize>| {
+        let plain = outcome();
+        let mut questions = plain.questions;
+        let words = "참 잘했다. [[9]]".to_owned();
+        if let Some(votes) = votes {
+            questions[1].judge_requests = vec![questions[1].ask.request.clone(); 2];
+            let failed = Answer::Failed("the judge is gone".to_owned());
+            questions[1].judged = vec![failed, Answer::Texts(vec![words; votes])];
+        }
+        let judge = judge.map(str::to_owned);
+        let whole = Outcome::new(plain.about, 90, questions, String::new(), judge);
+        let folder = tempfile::tempdir().unwrap();
+        write_outcome(folder.path(), &whole);
+        let mut saved = Saved::read(folder.path()).unwrap();
+        let task = saved.tasks.remove(0);
+        (task.judge, task.votes)
+    };
+    let judge = Some("심판".to_owned());
+    assert_eq!(judged(Some("심판"), Some(3)), (judge, 3));
+    assert_eq!(judged(Some("심판"), None), (None, 0), "nothing was judged");
+    assert_eq!(judged(None, None), (None, 0));
+}
+
+#[test]
+fn a_task_without_any_answer_is_told_from_one_that_went_wrong() {
+    let mut whole = outcome();
+    assert_eq!(whole.unanswered(), None);
+    for question in &mut whole.questions {
+        question.answers = vec![Answer::Failed("the server refused".to_owned())];
+    }
+    let first = ("Criminal Law/0", "the server refused");
+    assert_eq!(whole.unanswered(), Some(first));
+    whole.questions[2].answers = vec![Answer::Texts(vec![String::new()])];
+    assert_eq!(whole.unanswered(), None);
 }
 
 #[test]

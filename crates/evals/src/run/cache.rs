@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Raise it when a line would mean something else.
-const FORMAT: u32 = 1;
+/// Raise it when a line would mean something else. 2: answers say whether they were cut off, and which of a
+/// server's tokens are an option's is told by the tokens and no longer by the places that the server gives.
+const FORMAT: u32 = 2;
 
 /// What has been answered.
 #[derive(Debug, Default)]

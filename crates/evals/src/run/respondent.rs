@@ -39,6 +39,38 @@ pub struct Reply {
     /// A sentence, such as that the prompt was cut; mostly empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// How many of its samples in words the limit of tokens cut off; the note says it too.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub cut: usize,
+}
+
+/// Whether a count is worth no word.
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Reply {
+    /// Adds that so many of its samples were cut off at `limit` tokens.
+    #[must_use]
+    pub fn cut_off(mut self, cut: usize, limit: usize) -> Self {
+        if cut == 0 {
+            return self;
+        }
+        if !self.note.is_empty() {
+            self.note += "; ";
+        }
+        let samples = match &self.answer {
+            Answer::Texts(all) => all.len(),
+            Answer::Messages(all) => all.len(),
+            _ => 1,
+        };
+        if samples > 1 {
+            self.note += &format!("{cut} of {samples} ");
+        }
+        self.note += &format!("cut off at {limit} tokens");
+        self.cut = cut;
+        self
+    }
 }
 
 impl From<Answer> for Reply {
@@ -46,6 +78,7 @@ impl From<Answer> for Reply {
         Reply {
             answer,
             note: String::new(),
+            cut: 0,
         }
     }
 }

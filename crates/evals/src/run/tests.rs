@@ -182,6 +182,46 @@ fn what_fails_is_wrong_and_tried_again() {
 }
 
 #[test]
+fn what_the_limit_of_tokens_cut_off_is_said_and_kept() {
+    let quiz = Quiz::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("answers.jsonl");
+    let mut fake = Fake {
+        cuts: Some("안녕, 1"),
+        ..Fake::default()
+    };
+    let settings = Settings::default();
+    let outcome = go(&quiz, &mut fake, &mut Cache::open(&path).unwrap(), settings).unwrap();
+    // Both turns of one conversation.
+    let cut = &outcome.questions[18];
+    assert_eq!((outcome.cut(), cut.cut), (2, 2));
+    assert_eq!(cut.notes, ["cut off at 8 tokens"; 2]);
+    let [remark] = &outcome.remarks[..] else {
+        panic!("{:?}", outcome.remarks)
+    };
+    assert!(
+        remark.starts_with("2 of 9 answers were cut off"),
+        "{remark}"
+    );
+    let mut cache = Cache::open(&path).unwrap();
+    let again = go(&quiz, &mut Fake::default(), &mut cache, settings).unwrap();
+    assert_eq!(again, outcome, "what is read from the file says it too");
+    assert_eq!(plain(&quiz).remarks, Vec::<String>::new());
+}
+
+#[test]
+fn several_samples_say_how_many_of_them_were_cut_off() {
+    let texts = Reply {
+        note: "the prompt was cut".to_owned(),
+        ..Reply::from(Answer::Texts(vec![String::new(); 5]))
+    };
+    assert_eq!(texts.clone().cut_off(0, 7), texts);
+    let cut = texts.cut_off(3, 7);
+    assert_eq!(cut.cut, 3);
+    assert_eq!(cut.note, "the prompt was cut; 3 of 5 cut off at 7 tokens");
+}
+
+#[test]
 fn a_limit_counts_by_group() {
     let settings = Settings {
         limit: Some(2),

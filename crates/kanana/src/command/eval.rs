@@ -7,6 +7,7 @@
 pub(super) mod compare;
 mod folder;
 mod judge_pairs;
+mod kept;
 mod recipe_text;
 mod servers;
 
@@ -23,8 +24,9 @@ use ::chat::Template;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use disk::Lock;
-use evals::{Cache, Given, Protocol, Respondent as _, RunAbout, Stopped};
-use folder::alone;
+use evals::{Cache, Given, Protocol, Respondent as _, RunAbout, Stopped, Task};
+use folder::{alone, known};
+use kept::{Count, Kept};
 use model::gguf::{Gguf, is_gguf};
 use page::terminal::Ink;
 use remote::Endpoint;
@@ -77,13 +79,17 @@ pub(crate) struct Eval {
     /// The temperature they are drawn at [default: the task's own]
     #[arg(long, value_name = "T")]
     temperature: Option<f32>,
+    /// Tokens that each answer in words may have [default: as many as the task gives it]
+    #[arg(long, value_name = "N",
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    max_tokens: Option<usize>,
     /// The folder of a corpus that `decontaminate` made: says beside each score whether the training
     /// data held its questions
     #[arg(long, value_name = "FOLDER")]
     overlap: Option<PathBuf>,
     /// Score the answers in this file instead of asking anybody: JSON lines with `task`, `id` and
     /// `answer`, `completion`, `solution` or `likelihoods`
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["server", "precision", "temperature"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["server", "precision", "temperature", "max_tokens"])]
     answers: Option<PathBuf>,
     #[command(flatten)]
     server: Server,
@@ -160,6 +166,7 @@ impl Eval {
             limit: asked.limit,
             samples: 1,
             temperature: None,
+            max_tokens: None,
             overlap: None,
             answers: None,
             server: Server::default(),
@@ -206,13 +213,31 @@ impl Eval {
             (None, Some(server)) => self.ask_server(&evaluation, server)?,
             (None, None) => self.ask_model(&evaluation, &model, machine)?,
         };
-        let (about, mut outcomes, lock) = finished;
+        let (mut about, mut outcomes, lock) = finished;
+        about.max_tokens = self.max_tokens;
+        let nothing = outcomes
+            .iter()
+            .find_map(|one| Some((one, one.unanswered()?)));
+        if let Some((outcome, (id, why))) = nothing {
+            bail!(
+                "no question of {} was answered, so there is nothing to score, and no results were written; the \
+                 first, {id}, because: {why}. Answers to other tasks are kept in {}: mend it, or leave the task out",
+                outcome.about.name,
+                evaluation.out.join(evaluation::ANSWERS).display()
+            );
+        }
         if let (Some(folder), Some(found)) = (&self.overlap, &overlap) {
             evaluation::overlap::mark(&mut outcomes, found, &folder.display().to_string());
         }
         evaluation::write(&evaluation.out, &about, &outcomes, environment::language())?;
         lock.remove()?;
         Ok((evaluation.out, about, outcomes))
+    }
+
+    /// The tasks, ready to ask, with as much room for answers as is wanted.
+    fn tasks(&self, wanted: &Wanted, protocol: Protocol) -> Result<Vec<Box<dyn Task>>> {
+        let tasks = wanted.open(&self.data, protocol)?;
+        Ok(evaluation::room::limited(tasks, self.max_tokens))
     }
 
     fn wanted(&self) -> Wanted {
@@ -250,7 +275,7 @@ impl Eval {
                 Protocol::Base
             }
         };
-        let tasks = evaluation.wanted.open(&self.data, protocol)?;
+        let tasks = self.tasks(&evaluation.wanted, protocol)?;
         let (cache, lock) = evaluation.begin()?;
         let recipe = recipe_text::of_model(self, &path, protocol, evaluation)?;
         evaluation.recipe(&recipe)?;
@@ -263,16 +288,12 @@ impl Eval {
         let tokenizer = Arc::new(opened.tokenizer);
         let mut local = Local::new(decoder, tokenizer, template, identity)
             .until(move || cancel.load(Ordering::SeqCst));
-        let (outcomes, judge) = self.ask(evaluation, &tasks, Who::Asked(&mut local), cache)?;
-        let about = local.about(&evaluation.wanted, &evaluation.name, protocol, judge);
-        Ok((about, outcomes, lock))
+        let asked = self.ask(evaluation, &tasks, Who::Asked(&mut local), cache)?;
+        let about = local.about(&evaluation.wanted, &evaluation.name, protocol, asked.judge);
+        Ok((about, asked.outcomes, lock))
     }
 
-    fn ask_server(
-        &self,
-        evaluation: &Evaluation,
-        mut server: Remote<Endpoint>,
-    ) -> Result<Finished> {
+    fn ask_server(&self, evaluation: &Evaluation, server: Remote<Endpoint>) -> Result<Finished> {
         let protocol = self.protocol.unwrap_or_else(|| {
             terminal::note(
                 "protocol instruct, as a server converses; --protocol base puts few-shot questions to it, \
@@ -281,20 +302,29 @@ impl Eval {
             Protocol::Instruct
         });
         self.server.suits(protocol)?;
-        let tasks = evaluation.wanted.open(&self.data, protocol)?;
+        let tasks = self.tasks(&evaluation.wanted, protocol)?;
         let (cache, lock) = evaluation.begin()?;
         let recipe = recipe_text::of_server(self, protocol, evaluation)?;
         evaluation.recipe(&recipe)?;
+        let mut server = known(&evaluation.out, server)?;
         let identity = server.identity();
-        let (outcomes, judge) = self.ask(evaluation, &tasks, Who::Asked(&mut server), cache)?;
+        let asked = self.ask(evaluation, &tasks, Who::Asked(&mut server), cache)?;
+        let Count { kept, all } = asked.count;
+        if kept > 0 && !server.is_known() {
+            terminal::note(&format!(
+                "{kept} of {all} answers were there already and were not asked for. The server does not say \
+                 which model it has: if it is another one by now, remove {} or choose another folder with --out",
+                evaluation.out.join(evaluation::ANSWERS).display()
+            ));
+        }
         let about = evaluation::about(
             &evaluation.wanted,
             &evaluation.name,
             protocol,
             identity,
-            judge,
+            asked.judge,
         );
-        Ok((about, outcomes, lock))
+        Ok((about, asked.outcomes, lock))
     }
 
     fn score_answers(&self, evaluation: &Evaluation, file: &Path) -> Result<Finished> {
@@ -306,7 +336,7 @@ impl Eval {
             );
             Protocol::Instruct
         });
-        let tasks = evaluation.wanted.open(&self.data, protocol)?;
+        let tasks = self.tasks(&evaluation.wanted, protocol)?;
         let (cache, lock) = evaluation.begin_beside(file)?;
         let names: Vec<&str> = tasks
             .iter()
@@ -321,40 +351,56 @@ impl Eval {
         }
         let recipe = recipe_text::of_answers(self, file, protocol, evaluation)?;
         evaluation.recipe(&recipe)?;
-        let (outcomes, judge) = self.ask(evaluation, &tasks, Who::Given(&given), cache)?;
+        let asked = self.ask(evaluation, &tasks, Who::Given(&given), cache)?;
         let about = evaluation::about(
             &evaluation.wanted,
             &evaluation.name,
             protocol,
             given.identity(),
-            judge,
+            asked.judge,
         );
-        Ok((about, outcomes, lock))
+        Ok((about, asked.outcomes, lock))
     }
 
-    /// The tasks, put to whoever answers; and who judged.
+    /// The tasks, put to whoever answers.
     fn ask(
         &self,
         evaluation: &Evaluation,
-        tasks: &[Box<dyn evals::Task>],
+        tasks: &[Box<dyn Task>],
         who: Who<'_>,
         mut cache: Cache,
-    ) -> Result<(Vec<evals::Outcome>, Option<String>)> {
-        let mut judge = self.judging.judge(&evaluation.cancel)?;
+    ) -> Result<Answered> {
+        let judge = self.judging.judge(&evaluation.cancel)?;
+        let judge = judge.map(|judge| known(&evaluation.out, judge));
+        let mut judge = judge.transpose()?;
         let judged_by = judge.as_ref().map(Remote::identity);
         let judge = judge.as_mut().map(|respondent| Judge {
             respondent,
             votes: self.judging.votes(),
         });
         let mut watch = Questions::new(self.json, evaluation.cancel.clone());
+        let mut kept = Kept::new(&mut watch);
         let wanted = &evaluation.wanted;
-        let outcomes = evaluation::examine(wanted, tasks, who, judge, &mut cache, &mut watch);
+        let outcomes = evaluation::examine(wanted, tasks, who, judge, &mut cache, &mut kept);
+        let count = kept.count();
         watch.end();
         match outcomes {
             Err(error) if error.is::<Stopped>() => bail!("stopped {}", watch.stopped()),
-            outcomes => Ok((outcomes?, judged_by)),
+            outcomes => Ok(Answered {
+                outcomes: outcomes?,
+                judge: judged_by,
+                count,
+            }),
         }
     }
+}
+
+/// What came back.
+struct Answered {
+    outcomes: Vec<evals::Outcome>,
+    /// Who judged.
+    judge: Option<String>,
+    count: Count,
 }
 
 /// What came out, and the lock on the folder that it goes into.

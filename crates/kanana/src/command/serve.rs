@@ -3,10 +3,11 @@
 use super::Where;
 use super::open::{Opened, Weights, open};
 use crate::device::Machine;
+use crate::evaluation::local::{fingerprint, precision_name};
 use crate::terminal;
 use ::chat::Template;
 use ::generate::{Engine, Limits};
-use ::serve::{App, Bounds, Ending, Settings};
+use ::serve::{App, Bounds, Ending, Fingerprint, Settings};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use std::net::{IpAddr, SocketAddr};
@@ -79,6 +80,13 @@ impl Serve {
             self.weights,
         )?;
         let template = self.template(&opened)?;
+        // Whoever evaluates the model behind this server keeps its answers under it.
+        let kept = format!(
+            "{}, kept {:?}",
+            precision_name(self.precision),
+            self.weights
+        );
+        let known = fingerprint(&opened.path, &opened.tokenizer, Some(&template), kept);
         let Opened {
             decoder, tokenizer, ..
         } = opened;
@@ -89,7 +97,10 @@ impl Serve {
             ..Limits::default()
         };
         let engine = Engine::new(Arc::new(decoder), Arc::new(tokenizer), limits)?;
-        let settings = self.settings()?;
+        let settings = Settings {
+            fingerprint: Some(Fingerprint::new(known)),
+            ..self.settings()?
+        };
         let key = match &settings.api_key {
             Some(_) => "needs its API key",
             None => "needs no API key",
@@ -191,6 +202,7 @@ impl Serve {
         }
         Ok(Settings {
             name,
+            fingerprint: None,
             api_key,
             origins: self.origins.clone(),
             loopback: self.host.is_loopback(),

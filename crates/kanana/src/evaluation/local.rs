@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tensor::Cpu;
 use tokenizer::Tokenizer;
 
-pub(crate) use identity::{Identity, identify, precision_name};
+pub(crate) use identity::{Identity, fingerprint, identify, precision_name};
 pub(crate) use words::no_template;
 
 /// A loaded model that answers.

@@ -6,7 +6,9 @@
 //! are on their way at once. A request that is declined for good counts as not answered; a server that is
 //! gone, or whose replies make no sense, ends the work, and what came before is kept. A prompt that is gone
 //! on with, or before an option, and that its model cannot read whole is cut where the server's tokenizer is
-//! known ([`Reach`]), else it is declined; conversations and whole texts are never cut.
+//! known ([`Reach`]), else it is declined; conversations and whole texts are never cut. A server that says what
+//! its model's weights are known by (`fingerprint` in `/v1/models`, as `kanana serve` does) is known by that
+//! too, so that another model behind the same name is another respondent.
 
 mod likelihood;
 mod reach;
@@ -17,13 +19,17 @@ pub(crate) use reach::Reach;
 
 use anyhow::{Context as _, Result, ensure};
 use evals::{Answer, Put, Reply, Request, Respondent};
-use remote::{Address, Caller, Completion, Conversation, Fingerprint, Prompt, Refused, Stopped};
+use remote::{
+    Address, Caller, Completion, Conversation, Endpoint, Fingerprint, Prompt, Refused, Stopped,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Stop strings that the interface takes; more are watched for here.
 const MOST_STOPS: usize = 4;
+/// Why an answer ended that the limit of tokens cut off.
+const CUT: &str = "length";
 
 /// A server that answers.
 pub(crate) struct Remote<C> {
@@ -37,6 +43,8 @@ pub(crate) struct Remote<C> {
     judges_alone: AtomicBool,
     /// How far its model reads, where that is known.
     reach: Option<Reach>,
+    /// What its model's weights are known by, where it says so.
+    fingerprint: Option<String>,
 }
 
 impl<C: Caller> Remote<C> {
@@ -49,12 +57,26 @@ impl<C: Caller> Remote<C> {
             over,
             judges_alone: AtomicBool::new(true),
             reach: None,
+            fingerprint: None,
         }
     }
 
     /// Cuts prompts that are longer than the model reads.
     pub(crate) fn reaching(self, reach: Option<Reach>) -> Self {
         Remote { reach, ..self }
+    }
+
+    /// Is known by its model's weights too.
+    pub(crate) fn known_by(self, fingerprint: Option<String>) -> Self {
+        Remote {
+            fingerprint,
+            ..self
+        }
+    }
+
+    /// Whether another model behind the same name would be told from this one.
+    pub(crate) fn is_known(&self) -> bool {
+        self.fingerprint.is_some()
     }
 
     /// One question. The outer error ends the work.
@@ -67,11 +89,13 @@ impl<C: Caller> Remote<C> {
                 stops,
                 limit,
             } => self.complete(put, prompt, stops, *limit),
-            Request::Converse { .. } => {
+            Request::Converse { limit, .. } => {
                 let conversation = conversation(put).expect("it is one");
                 let choices = remote::chat(&self.caller, &self.address, &conversation);
                 choices.map(|all| {
-                    Answer::Messages(all.into_iter().map(|choice| choice.said).collect()).into()
+                    let cut = all.iter().filter(|choice| choice.finish == CUT).count();
+                    let said = all.into_iter().map(|choice| choice.said).collect();
+                    Reply::from(Answer::Messages(said)).cut_off(cut, *limit)
                 })
             }
             Request::Embed { text, .. } => self.embed(text),
@@ -113,22 +137,23 @@ impl<C: Caller> Remote<C> {
             samples: put.draw.samples,
         };
         let choices = remote::complete(&self.caller, &self.address, &completion)?;
-        // Not every server cuts where it was told to.
-        let ended = |mut text: String| {
-            if let Some(end) = stops
-                .iter()
-                .filter_map(|stop| text.find(stop.as_str()))
-                .min()
-            {
-                text.truncate(end);
+        let mut cut = 0;
+        let mut texts = Vec::with_capacity(choices.len());
+        for choice in choices {
+            let mut text = choice.said;
+            let ends = stops.iter().filter_map(|stop| text.find(stop.as_str()));
+            match ends.min() {
+                // Not every server ends where it was told to.
+                Some(end) => text.truncate(end),
+                None => cut += usize::from(choice.finish == CUT),
             }
-            text
-        };
-        let texts = choices.into_iter().map(|choice| ended(choice.said));
-        Ok(Reply {
-            answer: Answer::Texts(texts.collect()),
+            texts.push(text);
+        }
+        let reply = Reply {
             note,
-        })
+            ..Reply::from(Answer::Texts(texts))
+        };
+        Ok(reply.cut_off(cut, limit))
     }
 
     fn embed(&self, text: &str) -> Result<Reply> {
@@ -165,6 +190,26 @@ impl<C: Caller> Remote<C> {
             "the reply of {} for the model {} makes no sense",
             self.address.url, self.address.model
         )
+    }
+}
+
+impl Remote<Endpoint> {
+    /// What the server says its model's weights are known by.
+    ///
+    /// # Errors
+    /// A server that is not there now.
+    pub(crate) fn listed(&self) -> Result<Option<String>> {
+        let models = self.caller.models()?;
+        let listed = || {
+            let mut all = models.as_ref()?.get("data")?.as_array()?.iter();
+            let model = all.find(|model| model["id"] == self.address.model)?;
+            model.get("fingerprint")?.as_str()
+        };
+        // It becomes part of a name: nothing but what it is meant to be.
+        let is_one = |text: &&str| {
+            (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        Ok(listed().filter(is_one).map(str::to_owned))
     }
 }
 
@@ -207,8 +252,10 @@ impl<C: Caller> Respondent for Remote<C> {
             false => format!(" with {}", json!(self.address.extra)),
         };
         let reach = self.reach.as_ref().map_or(String::new(), Reach::identity);
+        let weights = self.fingerprint.as_ref();
+        let weights = weights.map_or(String::new(), |print| format!(", weights {print}"));
         format!(
-            "{} at {}{extra}{reach}",
+            "{} at {}{extra}{reach}{weights}",
             self.address.model, self.address.url
         )
     }

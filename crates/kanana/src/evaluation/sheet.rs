@@ -89,6 +89,9 @@ fn lead(about: &RunAbout, words: &Words) -> String {
     if let Some(limit) = about.limit {
         parts.push(words.limit(limit));
     }
+    if let Some(tokens) = about.max_tokens {
+        parts.push(words.max_tokens(tokens));
+    }
     if let Some(judge) = &about.judge {
         parts.push(words.judge(judge));
     }

@@ -355,3 +355,102 @@ fn stopped_by_hand_it_says_how_to_go_on_and_does() {
     let recipe = fs::read_to_string(trial.path("out/eval.toml")).expect("a file");
     assert!(recipe.contains("behind the server"), "{recipe}");
 }
+
+/// What a server answers to whatever it is asked.
+fn parrot(finish: &'static str) -> Pretend {
+    Pretend::new(move |_| {
+        Act::Reply(
+            serde_json::json!({"choices": [{"index": 0, "text": " 서울", "finish_reason": finish}]}),
+        )
+    })
+}
+
+fn of_server<'a>(url: &'a str, out: &'a str) -> Vec<&'a str> {
+    let tasks = ["--tasks", "data/capitals.toml", "--data", "data"];
+    let server = ["eval", "모형", "--server", url, "--protocol", "base"];
+    [&server[..], &tasks, &["--out", out]].concat()
+}
+
+#[test]
+fn another_model_behind_the_same_name_is_asked_anew() {
+    let trial = with_mmlu();
+    let server = parrot("stop");
+    let url = server.url();
+    let words = of_server(&url, "out");
+    let asked = |wanted: usize, note: &str| {
+        let said = trial.run(&words);
+        assert!(said.ok && said.err.contains(note), "{note:?}: {}", said.err);
+        assert_eq!(server.asked().len(), wanted, "{}", said.err);
+        said.err
+    };
+    // A server that does not say which model it has: what was there is said.
+    let already = "2 of 2 answers were there already and were not asked for";
+    assert!(!asked(2, "").contains(already));
+    asked(2, already);
+    let recipe = fs::read_to_string(trial.path("out/eval.toml")).expect("a file");
+    assert!(recipe.contains("not in answers.jsonl"), "{recipe}");
+    // One that says it.
+    let list = |print: &str| {
+        let model = serde_json::json!({"id": "모형", "fingerprint": print});
+        server.lists(serde_json::json!({"data": [model]}));
+    };
+    list("0123456789abcdef");
+    asked(4, "");
+    assert!(!asked(4, "").contains(already));
+    let results = fs::read_to_string(trial.path("out/results.json")).expect("results");
+    assert!(results.contains(", weights 0123456789abcdef"), "{results}");
+    list("fedcba9876543210");
+    asked(6, "the model is another one than before");
+}
+
+#[test]
+fn a_server_that_refuses_every_question_has_no_score() {
+    let trial = with_mmlu();
+    let server = Pretend::new(|_| Act::status(400, "this model takes no such thing"));
+    let url = server.url();
+    let said = trial.fails(&of_server(&url, "out"));
+    for part in [
+        "no question of capitals was answered",
+        "no results were written",
+        "takes no such thing",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in:\n{said}");
+    }
+    for file in ["results.json", "samples_capitals.jsonl", "evaluation.html"] {
+        assert!(!trial.path(&format!("out/{file}")).exists(), "{file}");
+    }
+}
+
+#[test]
+fn answers_may_have_another_limit_and_what_it_cuts_off_is_said() {
+    let trial = with_mmlu();
+    let server = parrot("length");
+    let url = server.url();
+    let limits = || -> Vec<u64> {
+        let asked = server.asked();
+        let limits = asked.iter().map(|one| one.body["max_tokens"].as_u64());
+        limits.map(|limit| limit.expect("a limit")).collect()
+    };
+    let words = of_server(&url, "out");
+    let said = trial.ok(&words);
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("2 of 2 answers were cut off"), "{said}");
+    assert_eq!(limits(), [8, 8]);
+    let more = [&words[..], &["--max-tokens", "64"]].concat();
+    trial.ok(&more);
+    assert_eq!(limits(), [8, 8, 64, 64], "another limit, another question");
+    trial.ok(&more);
+    trial.ok(&words);
+    assert_eq!(limits().len(), 4, "both are kept");
+    trial.ok(&more);
+    let results = fs::read_to_string(trial.path("out/results.json")).expect("results");
+    let results: Value = serde_json::from_str(&results).expect("JSON");
+    assert_eq!(results["run"]["max_tokens"], 64);
+    assert_eq!(results["kanana"]["capitals"]["cut"], 2);
+    let samples = fs::read_to_string(trial.path("out/samples_capitals.jsonl")).expect("samples");
+    assert!(samples.contains("cut off at 64 tokens"), "{samples}");
+    let recipe = fs::read_to_string(trial.path("out/eval.toml")).expect("a file");
+    assert!(recipe.contains("max_tokens = 64"), "{recipe}");
+    let error = trial.fails(&[&words[..], &["--max-tokens", "0"]].concat());
+    assert!(error.contains("--max-tokens"), "{error}");
+}

@@ -222,6 +222,12 @@ fn a_server_is_asked_the_same() {
     ]);
     end(child, "-INT");
     assert!(said.contains("mmlu"), "{said}");
+    let identity = json(&trial, "there/results.json")["run"]["identity"].clone();
+    let identity = identity.as_str().expect("a name").to_owned();
+    assert!(
+        identity.starts_with(&format!("마을 at {url}, weights ")),
+        "{identity}"
+    );
     let likelihoods = |folder: &str| -> Vec<f64> {
         let text = fs::read_to_string(trial.path(&format!("{folder}/samples_mmlu.jsonl")))
             .expect("samples");
@@ -270,7 +276,19 @@ fn a_server_is_asked_the_same() {
         "--out",
         "there",
     ];
-    trial.ok(&again);
+    let said = trial.run(&again);
+    assert!(
+        said.ok
+            && said
+                .err
+                .contains("what it answered before is taken as it is"),
+        "{}",
+        said.err
+    );
+    assert_eq!(
+        json(&trial, "there/results.json")["run"]["identity"],
+        identity.as_str()
+    );
 }
 
 #[test]

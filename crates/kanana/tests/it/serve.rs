@@ -76,10 +76,27 @@ fn serve_answers_and_ends_when_told() {
         "{answer}"
     );
     assert!(ask(&address, "GET /", "").contains("<html"));
+    let print = |address: &str| {
+        let models = ask(address, "GET /v1/models", "");
+        let rest = models.split_once("\"fingerprint\":\"");
+        let (print, _) = rest
+            .expect("a fingerprint")
+            .1
+            .split_once('"')
+            .expect("its end");
+        print.to_owned()
+    };
+    let first = print(&address);
+    assert!(first.len() == 16 && first.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let taken = address.rsplit_once(':').expect("a port").1;
     let second = trial.fails(&["serve", "untrained", "--port", taken]);
     assert!(second.contains("cannot be listened on"), "{second}");
     assert!(end(child, "-INT").contains("every answer was finished"));
+
+    // The same weights in another precision give other answers.
+    let (child, address, _) = start(&trial, &["--precision", "f32"]);
+    assert_ne!(print(&address), first);
+    end(child, "-INT");
 
     let (child, address, said) = start(&trial, &["--api-key-file", "key"]);
     assert!(said.contains("needs its API key"));

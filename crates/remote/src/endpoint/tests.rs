@@ -2,7 +2,6 @@ use super::*;
 use crate::pretend::{Act, Asked, Pretend};
 use serde_json::json;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 fn quick() -> Patience {
     Patience {
@@ -138,6 +137,80 @@ fn a_server_that_is_slow_or_not_there_does_not_hang() {
             .call("completions", &Value::Null)
             .expect_err("nobody")
     );
+    assert!(told.contains("cannot be reached"), "{told}");
+}
+
+/// A server that declines the limit's older name, as newer models do, and whatever else `also` says.
+fn newer_alone(asked: &Asked, also: &str) -> Act {
+    let has = |name: &str| asked.body.get(name).is_some();
+    match (has("max_tokens"), !also.is_empty() && has(also)) {
+        (true, _) => Act::status(
+            400,
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
+             'max_completion_tokens' instead.",
+        ),
+        (false, true) => Act::status(400, &format!("Unsupported value: '{also}'")),
+        (false, false) => Act::says("네"),
+    }
+}
+
+#[test]
+fn a_limit_that_is_declined_is_put_by_its_newer_name_and_so_are_all_that_follow() {
+    let server = Pretend::new(|asked| newer_alone(asked, ""));
+    let endpoint = Endpoint::new(&server.url(), None, quick()).expect("an endpoint");
+    let body = json!({"model": "m", "max_tokens": 7, "seed": 1});
+    for _ in 0..3 {
+        let reply = endpoint.call("chat/completions", &body).expect("a reply");
+        assert_eq!(reply["choices"][0]["message"]["content"], "네");
+    }
+    let asked = server.asked();
+    assert_eq!(asked.len(), 4, "it is tried once");
+    assert_eq!(asked[0].body, body);
+    let newer = json!({"model": "m", "max_completion_tokens": 7, "seed": 1});
+    assert!(asked[1..].iter().all(|one| one.body == newer), "{asked:?}");
+    // Texts are gone on with by the interface's older half, which knows no other name.
+    let error = endpoint.call("completions", &body).expect_err("declined");
+    assert!(error.is::<Refused>());
+    assert_eq!(server.asked().len(), 5);
+}
+
+#[test]
+fn what_is_declined_for_something_else_too_is_told_once() {
+    let server = Pretend::new(|asked| newer_alone(asked, "temperature"));
+    let endpoint = Endpoint::new(&server.url(), None, quick()).expect("an endpoint");
+    let body = json!({"max_tokens": 7, "temperature": 0});
+    for requests in [2, 3] {
+        let error = endpoint
+            .call("chat/completions", &body)
+            .expect_err("declined");
+        assert!(format!("{error:#}").contains("'temperature'"), "{error:#}");
+        assert_eq!(server.asked().len(), requests);
+    }
+    // Without a limit there is no name to change.
+    let server = Pretend::new(|_| Act::status(400, "max_completion_tokens is wanted"));
+    let endpoint = Endpoint::new(&server.url(), None, quick()).expect("an endpoint");
+    let error = endpoint.call("chat/completions", &json!({"seed": 1}));
+    assert!(error.expect_err("declined").is::<Refused>());
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn a_list_of_models_is_read_where_there_is_one() {
+    let server = Pretend::new(|_| Act::says("네"));
+    let key = Some(Key::new("sk-secret").expect("a key"));
+    let endpoint = Endpoint::new(&server.url(), key, quick()).expect("an endpoint");
+    assert_eq!(endpoint.models().expect("an answer"), None);
+    server.lists(json!({"data": [{"id": "sk-secret"}]}));
+    let models = endpoint.models().expect("an answer").expect("a list");
+    assert_eq!(models["data"][0]["id"], "…", "the key is not repeated");
+    assert!(server.asked().is_empty());
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port")
+        .port();
+    let nobody =
+        Endpoint::new(&format!("http://127.0.0.1:{port}/v1"), None, quick()).expect("an endpoint");
+    let told = format!("{:#}", nobody.models().expect_err("nobody"));
     assert!(told.contains("cannot be reached"), "{told}");
 }
 

@@ -70,7 +70,7 @@ export async function answer(body, key, signal, listen) {
     } catch {
       throw new Refusal("broken");
     }
-    if (event.error) throw new Refusal("failed", event.error.code ?? response.status, event.error.message ?? "");
+    if (event.error) throw told(event.error);
     end.model = event.model ?? end.model;
     end.usage = event.usage ?? end.usage;
     const choice = event.choices?.[0];
@@ -79,6 +79,12 @@ export async function answer(body, key, signal, listen) {
   }
   if (!end.finish) throw new Refusal("broken");
   return end;
+}
+
+/** What went wrong once the stream had begun. Its status was 200 then, and says nothing; a code is told where there is one. */
+function told({ code, message }) {
+  if (code !== undefined && code !== null) return new Refusal("failed", code, message ?? "");
+  return message ? new Refusal("said", message) : new Refusal("broken");
 }
 
 /** The data of each server-sent event of a byte stream, whatever pieces it arrives in. */

@@ -24,11 +24,16 @@ export function fieldsOf(settings) {
   return fields;
 }
 
-/** The messages of a request: the system message, and the turns that say something. */
+/**
+ * The messages of a request: the system message, and the turns that say something. A question whose answer failed
+ * before its first word goes with it: templates want question and answer in turns, and the last question is the one
+ * that is asked.
+ */
 export function messagesOf(settings, turns) {
-  const messages = turns
-    .filter((turn) => turn.role === "user" || turn.content)
-    .map(({ role, content }) => ({ role, content }));
+  const answered = (next) => next.role === "assistant" && next.content !== "";
+  const counts = (turn, at) =>
+    turn.role === "user" ? at === turns.length - 1 || answered(turns[at + 1]) : turn.content !== "";
+  const messages = turns.filter(counts).map(({ role, content }) => ({ role, content }));
   const system = settings.system.trim();
   return system ? [{ role: "system", content: system }, ...messages] : messages;
 }

@@ -79,6 +79,38 @@ fn nothing_in_the_page_needs_what_the_policy_forbids() {
     }
 }
 
+/// The text of a file of the page. What it does is driven in a browser (`benches/page/run.mjs`); here only that
+/// what was mended is not undone unseen.
+fn text(path: &str) -> &'static str {
+    let file = FILES.iter().find(|file| file.path == path);
+    file.expect("a file of the page").text
+}
+
+#[test]
+fn an_error_within_a_stream_is_not_told_with_the_status_of_its_beginning() {
+    let api = text("/page/api.js");
+    assert!(!api.contains("?? response.status"));
+    assert!(api.contains("if (event.error) throw told(event.error);"));
+    let words = text("/page/words.js");
+    for key in api.split("new Refusal(\"").skip(1) {
+        let key = key.split('"').next().expect("a word");
+        assert!(
+            words.contains(&format!("\n  {key}: [")),
+            "{key} has no words"
+        );
+    }
+}
+
+#[test]
+fn a_question_that_was_not_answered_is_not_put_beside_the_next_one() {
+    let settings = text("/page/settings.js");
+    let (_, rest) = settings
+        .split_once("export function messagesOf")
+        .expect("it is there");
+    assert!(rest.contains("at === turns.length - 1 || answered(turns[at + 1])"));
+    assert!(!rest.contains("turn.role === \"user\" || turn.content"));
+}
+
 #[test]
 fn a_browser_that_has_a_file_is_told_so() {
     for file in &FILES {

@@ -92,6 +92,7 @@ export const WORDS = {
   unauthorised: ["API 키가 필요하거나 올바르지 않습니다. 설정에서 입력하세요.", "An API key is needed, or is wrong: enter it in the settings."],
   busy: ["서버가 가득 찼습니다. {0}초 뒤에 다시 시도하세요.", "The server is full: try again in {0} s."],
   failed: ["서버가 거절했습니다 ({0}): {1}", "The server refused ({0}): {1}"],
+  said: ["{0}", "{0}"],
   broken: ["답이 끝나기 전에 연결이 끊겼습니다", "The connection broke before the answer ended"],
   keySend: ["보내기", "send"],
   keyLine: ["줄바꿈", "new line"],

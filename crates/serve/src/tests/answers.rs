@@ -279,6 +279,15 @@ async fn the_server_says_what_it_is() {
         (&json!("tiny"), &json!(1024))
     );
     assert_eq!(get(&app, "/v1/models/tiny").await.json(), models["data"][0]);
+    assert!(models["data"][0].get("fingerprint").is_none());
+    let known = app_with(Settings {
+        fingerprint: Some(crate::Fingerprint::new(|| {
+            Some("0123456789abcdef".to_owned())
+        })),
+        ..settings()
+    });
+    let models = get(&known, "/v1/models").await.json();
+    assert_eq!(models["data"][0]["fingerprint"], "0123456789abcdef");
     assert_eq!(
         get(&app, "/v1/models/other").await.status,
         StatusCode::NOT_FOUND

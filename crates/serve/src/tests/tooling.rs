@@ -135,3 +135,57 @@ async fn formats_are_held_to() {
         back.text
     );
 }
+
+/// A schema with a word that the grammar does not know, and more of its own.
+fn numbers(more: Value) -> Value {
+    let mut schema = json!({"type": "object", "properties": {
+        "n": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 9},
+              "minItems": 2, "maxItems": 2, "uniqueItems": true},
+    }, "required": ["n"], "additionalProperties": false});
+    schema
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    schema
+}
+
+#[tokio::test]
+async fn only_a_strict_schema_must_be_followed_to_the_letter() {
+    let app = app();
+    let asked = |described: Value| {
+        let format = json!({"type": "json_schema", "json_schema": described});
+        conversation(json!({"response_format": format, "max_tokens": 60}))
+    };
+    let plain = numbers(json!({}));
+    let own = numbers(json!({"x-guidance": {"coerce_one_of": true}}));
+    for described in [
+        json!({"name": "n", "schema": plain}),
+        json!({"name": "n", "schema": plain, "strict": false}),
+        json!({"name": "n", "schema": plain, "strict": null}),
+        // What a schema says of itself leaves our separators alone.
+        json!({"name": "n", "schema": own}),
+        json!({"name": "n", "schema": numbers(json!({"x-guidance": {"lenient": true}})), "strict": true}),
+    ] {
+        let whole = ask(&app, CHAT, asked(described.clone())).await;
+        let words = whole["choices"][0]["message"]["content"].as_str().unwrap();
+        let made: Value =
+            serde_json::from_str(words).unwrap_or_else(|error| panic!("{error}: {whole}"));
+        let [first, second] = [0, 1].map(|at| made["n"][at].as_u64().unwrap());
+        assert_eq!(
+            words,
+            format!("{{\"n\": [{first}, {second}]}}"),
+            "{described}"
+        );
+    }
+    for described in [
+        json!({"name": "n", "schema": plain, "strict": true}),
+        json!({"name": "n", "schema": own, "strict": true}),
+    ] {
+        let back = post(&app, CHAT, asked(described).to_string()).await;
+        assert_eq!(back.status, StatusCode::BAD_REQUEST, "{}", back.text);
+        assert!(back.sentence().contains("uniqueItems"), "{}", back.text);
+    }
+    let nonsense = numbers(json!({"x-guidance": "loosely"}));
+    let back = post(&app, CHAT, asked(json!({"schema": nonsense})).to_string()).await;
+    assert_eq!(back.status, StatusCode::BAD_REQUEST, "{}", back.text);
+}

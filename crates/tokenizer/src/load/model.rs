@@ -91,9 +91,11 @@ impl Model {
             joined.push_str(right);
             ranked.push((id(left)?, id(right)?, id(&joined)?));
         }
+        // The name of a special token is no word of a text, though it may stand in the vocabulary.
         let tokens = self
             .vocabulary
             .iter()
+            .filter(|(_, id)| !entries[*id as usize].special)
             .map(|(_, id)| (entries[*id as usize].bytes.clone(), *id));
         Ok(Bpe::new(tokens, ranked, self.ignore_merges))
     }

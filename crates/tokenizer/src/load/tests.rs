@@ -202,6 +202,13 @@ fn what_is_wrong_with_a_file_is_said() {
         "the id 3 belongs to",
     );
     check(
+        &changed(&|json| {
+            json["normalizer"] = json!({"type": "NFC"});
+            json["added_tokens"][3]["id"] = json!(400);
+        }),
+        "has the id 400, and the `tokenizers` library gives it ",
+    );
+    check(
         &changed(&|json| json["added_tokens"][0] = json!("x")),
         "an added token has no id and content",
     );

@@ -166,6 +166,8 @@ pub(super) struct Fake {
     pub(super) backwards: bool,
     /// Questions that it has no answer for.
     pub(super) fails: Option<&'static str>,
+    /// Questions whose answers the limit of tokens cuts off.
+    pub(super) cuts: Option<&'static str>,
     /// What it was asked, batch by batch.
     pub(super) asked: Vec<Vec<(Request, Draw)>>,
 }
@@ -205,7 +207,8 @@ impl Respondent for Fake {
                 Some(word) if asked.contains(word) => Answer::Failed("it does not fit".to_owned()),
                 _ => honest(&put[at]),
             };
-            deliver(at, answer.into())?;
+            let cut = self.cuts.is_some_and(|word| asked.contains(word));
+            deliver(at, Reply::from(answer).cut_off(usize::from(cut), 8))?;
         }
         Ok(())
     }

@@ -47,10 +47,11 @@ impl JudgePairs {
         let mut recorded = duel.recorded()?;
         let cancel = super::cancelled_by_hand()?;
         let judge = self.judging.judge(&cancel)?;
-        let mut judge =
+        let judge =
             judge.context("nobody judges: name a judge with --judge URL --judge-model NAME")?;
-        let judged_by = judge.identity();
         let lock = super::alone(&self.out)?;
+        let mut judge = super::known(&self.out, judge)?;
+        let judged_by = judge.identity();
         let mut cache = Cache::open(&self.out.join(ANSWERS))?;
         let wanted = Wanted {
             tasks: vec![],

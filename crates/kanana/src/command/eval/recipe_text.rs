@@ -4,6 +4,7 @@
 //! bound to `data`. Where that is not so, the file says it and holds the same lines as comments.
 
 use super::{Eval, Evaluation, word};
+use crate::evaluation::ANSWERS;
 use crate::evaluation::local::precision_name;
 use anyhow::{Context as _, Result};
 use evals::Protocol;
@@ -38,20 +39,27 @@ pub(super) fn of_model(
     recipe += "\n[[step]]\nname = \"evaluation\"\nstage = \"evaluate\"\n\
                inputs = { model = \"model\", data = \"data\" }\n\n[step.with]\n";
     recipe += &settings(eval, protocol, evaluation)?;
-    Ok(match (is_gguf(model), outside) {
-        (true, _) => none(
+    Ok(match (is_gguf(model), outside, eval.max_tokens) {
+        (true, _, _) => none(
             "its model is a GGUF file, and a recipe's models are Hugging Face directories. `kanana convert` \
              makes one of the file; named as the model below, it is a recipe, of weights that are written out",
             &recipe,
         ),
-        (false, Some(task)) => none(
+        (false, Some(task), _) => none(
             &format!(
                 "the task {task} lies outside the data folder. Put its file there and name it from there, and it \
                  is one"
             ),
             &recipe,
         ),
-        (false, None) => format!(
+        (false, None, Some(tokens)) => none(
+            &format!(
+                "its answers could have {tokens} tokens, and a recipe's have as many as their tasks give them. \
+                 Without --max-tokens it is one"
+            ),
+            &recipe,
+        ),
+        (false, None, None) => format!(
             "# What `kanana eval` asked, as a recipe: `kanana run` writes the same results into the store.\n{recipe}"
         ),
     })
@@ -67,7 +75,7 @@ pub(super) fn of_server(
     Ok(none(
         &format!(
             "its model, {}, is behind the server {url}, and nothing here knows its bytes. The same command asks \
-             it again",
+             it for those answers alone that are not in {ANSWERS} beside this file",
             evaluation.name
         ),
         &settings(eval, protocol, evaluation)?,
@@ -123,6 +131,10 @@ fn settings(eval: &Eval, protocol: Protocol, evaluation: &Evaluation) -> Result<
     }
     if let Some(temperature) = wanted.temperature {
         writeln!(text, "temperature = {temperature:?}")?;
+    }
+    if let Some(tokens) = eval.max_tokens {
+        // No setting of the stage: where it was given, the file is no recipe.
+        writeln!(text, "max_tokens = {tokens}")?;
     }
     if let (Some(url), Some(name)) = (&eval.judging.judge, &eval.judging.judge_model) {
         writeln!(

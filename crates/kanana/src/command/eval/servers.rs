@@ -27,9 +27,9 @@ pub(super) struct Server {
     /// A file with the server's API key [default: KANANA_API_KEY; for api.openai.com also OPENAI_API_KEY]
     #[arg(long, value_name = "FILE", requires = "server")]
     api_key_file: Option<PathBuf>,
-    /// A model directory, GGUF file or pulled model with the server's tokenizer: prompts of the base
-    /// protocol that its model cannot read whole are then cut at their left, as lm-eval cuts them
-    /// [default: they are declined]
+    /// A model directory, GGUF file or pulled model with the server's tokenizer: what is judged in the base
+    /// protocol then goes out in its tokens, and prompts that its model cannot read whole are cut at their
+    /// left, as lm-eval does both [default: they go out as text, and long ones are declined]
     #[arg(long, value_name = "MODEL", requires_all = ["server", "context"])]
     tokenizer: Option<String>,
     /// Tokens that the server's model reads at once
@@ -74,7 +74,7 @@ impl Server {
     pub(super) fn suits(&self, protocol: Protocol) -> Result<()> {
         ensure!(
             protocol == Protocol::Base || self.tokenizer.is_none(),
-            "--tokenizer and --context cut the prompts of the base protocol, and the instruct protocol has \
+            "--tokenizer and --context are for the prompts of the base protocol, and the instruct protocol has \
              conversations, which the server lays out by itself: leave both out, or give --protocol base"
         );
         Ok(())

@@ -1,10 +1,12 @@
 //! What a local model is made of, so that answers are kept under it and found again.
 //!
 //! The bytes of the weights, of the tokenizer and of the chat template, and the precision; never the
-//! path: a model that was moved is the same, one that was trained on under the same name is not.
+//! path: a model that was moved is the same, one that was trained on under the same name is not. A model that is
+//! served is known by the same in a few digits.
 
 use anyhow::{Context as _, Result};
 use chat::Template;
+use recipe::Manifest;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tensor::Precision;
@@ -50,6 +52,44 @@ pub(crate) fn identify(
     template: Option<&Template>,
     precision: String,
 ) -> Result<Identity> {
+    let weights = weights(path, |file| Ok(disk::hash_file(file)?))?;
+    Ok(with_weights(weights, tokenizer, template, precision))
+}
+
+/// What a model that is served is known by: 16 hexadecimal digits, found out when it is called. Of an artifact of a
+/// store the manifest knows the hashes of the files; elsewhere they are read, as for an evaluation.
+pub(crate) fn fingerprint(
+    path: &Path,
+    tokenizer: &Tokenizer,
+    template: Option<&Template>,
+    precision: String,
+) -> impl FnOnce() -> Option<String> + Send + 'static {
+    let path = path.to_owned();
+    let known = with_weights(String::new(), tokenizer, template, precision);
+    move || {
+        let manifest = Manifest::read(&path).map(|manifest| manifest.files);
+        let manifest = manifest.unwrap_or_default();
+        let weights = weights(&path, |file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let recorded = manifest.iter().find(|record| record.name == *name);
+            // A file that was put in another's place is no longer what the manifest says.
+            let size = file.metadata().map_or(0, |data| data.len());
+            match recorded.filter(|record| record.bytes == size) {
+                Some(record) => Ok(record.blake3.clone()),
+                None => Ok(disk::hash_file(file)?),
+            }
+        });
+        let identity = Identity {
+            weights: weights.ok()?,
+            ..known
+        };
+        let digits = blake3::hash(identity.to_string().as_bytes()).to_hex();
+        Some(digits[..16].to_owned())
+    }
+}
+
+/// BLAKE3 over configuration and weights, from the hash of each file.
+fn weights(path: &Path, hash: impl Fn(&Path) -> Result<String>) -> Result<String> {
     let mut files: Vec<PathBuf> = vec![path.to_owned()];
     if path.is_dir() {
         let entries = std::fs::read_dir(path)
@@ -67,8 +107,17 @@ pub(crate) fn identify(
     }
     let mut weights = blake3::Hasher::new();
     for file in files {
-        weights.update(disk::hash_file(&file)?.as_bytes());
+        weights.update(hash(&file)?.as_bytes());
     }
+    Ok(weights.finalize().to_hex().to_string())
+}
+
+fn with_weights(
+    weights: String,
+    tokenizer: &Tokenizer,
+    template: Option<&Template>,
+    precision: String,
+) -> Identity {
     let mut tokens = blake3::Hasher::new();
     for (name, bytes) in tokenizer.files() {
         tokens.update(name.as_bytes());
@@ -79,10 +128,43 @@ pub(crate) fn identify(
         let text = format!("{}\0{specials}", template.source());
         blake3::hash(text.as_bytes()).to_hex().to_string()
     };
-    Ok(Identity {
-        weights: weights.finalize().to_hex().to_string(),
+    Identity {
+        weights,
         tokenizer: tokens.finalize().to_hex().to_string(),
         template: template.map(of_template),
         precision,
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_served_model_is_known_by_its_weights_wherever_it_lies() {
+        let settings = tokenizer::TrainSettings {
+            vocabulary: 280,
+            ..Default::default()
+        };
+        let trained = tokenizer::train(["가나다 라마바"], &settings).unwrap();
+        let of = |folder: &Path, precision: &str| {
+            fingerprint(folder, &trained.tokenizer, None, precision.to_owned())().unwrap()
+        };
+        let made = |weights: &[u8]| {
+            let folder = tempfile::tempdir().unwrap();
+            let put = |name: &str, bytes: &[u8]| {
+                disk::write(&folder.path().join(name), bytes).unwrap();
+            };
+            put("model.safetensors", weights);
+            put("config.json", b"{}");
+            put("training.json", weights);
+            folder
+        };
+        let (one, same, other) = (made(b"weights"), made(b"weights"), made(b"WEIGHTS"));
+        let print = of(one.path(), "bf16");
+        assert!(print.len() == 16 && print.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(of(same.path(), "bf16"), print);
+        assert_ne!(of(other.path(), "bf16"), print, "of the same size");
+        assert_ne!(of(one.path(), "f32"), print);
+    }
 }

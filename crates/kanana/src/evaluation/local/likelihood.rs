@@ -109,13 +109,13 @@ fn reply(parts: Vec<Vec<generate::Likelihood>>) -> Reply {
         greedy: windows.iter().all(|one| one.greedy),
     };
     Reply {
-        answer: Answer::Likelihoods(parts.into_iter().map(add).collect()),
         note: match left_out {
             0 => String::new(),
             tokens => format!(
                 "the prompt is longer than the model's context, and its first {tokens} tokens were left out"
             ),
         },
+        ..Reply::from(Answer::Likelihoods(parts.into_iter().map(add).collect()))
     }
 }
 

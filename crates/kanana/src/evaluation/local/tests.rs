@@ -249,6 +249,43 @@ fn what_does_not_fit_is_cut_or_failed_and_said() {
 }
 
 #[test]
+fn what_the_limit_cuts_off_is_said() {
+    let mut local = local(1, true);
+    // Without a stop nothing but the end token or the limit ends it.
+    let ask = |number: usize, stops: Vec<String>| Request::Complete {
+        prompt: format!("The bridge {number}"),
+        stops,
+        limit: 3,
+    };
+    let broken = |letter: char| letter == char::REPLACEMENT_CHARACTER;
+    let mut found = None;
+    for number in 0..40 {
+        let reply = one(&mut local, ask(number, vec![]), Draw::default());
+        let wanted = ["", "cut off at 3 tokens"][reply.cut];
+        assert_eq!(reply.note, wanted, "{reply:?}");
+        let Answer::Texts(texts) = &reply.answer else {
+            panic!("{reply:?}")
+        };
+        let first = texts[0].chars().next().filter(|letter| !broken(*letter));
+        if let (1, Some(first)) = (reply.cut, first) {
+            found = found.or(Some((number, first)));
+        }
+    }
+    let (number, first) = found.expect("one of 40 that goes on and writes letters");
+    // The best is one text, however often it is wanted.
+    let draw = Draw {
+        samples: 4,
+        ..Draw::default()
+    };
+    let four = one(&mut local, ask(number, vec![]), draw);
+    assert_eq!((four.cut, &*four.note), (4, "4 of 4 cut off at 3 tokens"));
+    // A stop is an end.
+    let stops = vec![first.to_string()];
+    let stopped = one(&mut local, ask(number, stops), Draw::default());
+    assert_eq!((stopped.cut, &*stopped.note), (0, ""), "{stopped:?}");
+}
+
+#[test]
 fn without_a_template_there_is_no_conversation() {
     let mut local = local(1, false);
     let request = converse("안녕", vec![]);

@@ -68,12 +68,13 @@ impl Local {
             return Answer::Failed("the decoder gave no usable numbers for this text".to_owned())
                 .into();
         }
+        let unit = sum.iter().map(|value| (value / length) as f32);
         Reply {
-            answer: Answer::Vector(sum.iter().map(|value| (value / length) as f32).collect()),
             note: match left_out {
                 0 => String::new(),
                 tokens => format!("the last {tokens} tokens did not fit the model's context"),
             },
+            ..Reply::from(Answer::Vector(unit.collect()))
         }
     }
 }

@@ -23,6 +23,10 @@ struct Open {
     converses: bool,
     /// How many answers are wanted.
     samples: usize,
+    /// Tokens that each may have.
+    limit: usize,
+    /// How many of the draws they cut off.
+    cut: usize,
     /// One for each draw.
     written: Vec<Option<String>>,
     failed: Option<String>,
@@ -84,6 +88,8 @@ impl Local {
                 parser: prepared.parser.clone(),
                 converses: matches!(put.request, Request::Converse { .. }),
                 samples: put.draw.samples,
+                limit: prepared.limit,
+                cut: 0,
                 written: vec![None; draws],
                 failed: None,
             };
@@ -114,8 +120,10 @@ impl Local {
             for (ticket, generation) in ended {
                 let (index, number) = tickets[&ticket];
                 let one = &mut open[index];
-                if let Finish::Failed(why) = generation.finish {
-                    one.failed = Some(why);
+                match generation.finish {
+                    Finish::Failed(why) => one.failed = Some(why),
+                    Finish::MaxTokens | Finish::ContextFull => one.cut += 1,
+                    _ => {}
                 }
                 one.written[number] = Some(generation.text);
                 if one.is_done() {
@@ -258,19 +266,21 @@ impl Open {
         let mut texts: Vec<String> = self.written.drain(..).flatten().collect();
         if let (Some(first), true) = (texts.first().cloned(), texts.len() < self.samples) {
             texts.resize(self.samples, first);
+            self.cut *= self.samples;
         }
         let answer = match (self.failed.take(), self.converses) {
-            (Some(why), _) => Answer::Failed(why),
+            (Some(why), _) => return Answer::Failed(why).into(),
             (None, false) => Answer::Texts(texts),
             (None, true) => {
                 let read = |text: String| message(self.parser.clone(), text);
                 Answer::Messages(texts.into_iter().map(read).collect())
             }
         };
-        Reply {
-            answer,
+        let reply = Reply {
             note: std::mem::take(&mut self.note),
-        }
+            ..Reply::from(answer)
+        };
+        reply.cut_off(self.cut, self.limit)
     }
 }
 

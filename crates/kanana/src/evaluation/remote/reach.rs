@@ -2,9 +2,11 @@
 //!
 //! As lm-evaluation-harness does it with a server: text is cut into tokens here, of prompt and option the
 //! last `context` − 1 tokens are sent (one place stays for the token that some servers insist on writing),
-//! of a prompt that is gone on with as many fewer as the answer may have. What is cut goes out as token
-//! ids; what fits goes out as text. What was left out is said in the answer's note. No answer is asked for that
-//! is longer than what the prompt leaves of the context, as servers decline that too.
+//! of a prompt that is gone on with as many fewer as the answer may have. What is to be judged goes out as
+//! token ids, whether it was cut or not, so that it is known which of them are the option's; so does a prompt
+//! that is gone on with and was cut, and one that fits goes out as text. What was left out is said in the
+//! answer's note. No answer is asked for that is longer than what the prompt leaves of the context, as servers
+//! decline that too.
 
 use anyhow::{Result, ensure};
 use generate::{Sequence, encode_pair};
@@ -16,7 +18,7 @@ pub(crate) struct Reach {
     context: usize,
 }
 
-/// What is left of a prompt.
+/// A prompt in tokens, or what is left of it.
 pub(super) struct Cut {
     pub(super) ids: Vec<u32>,
     /// Where the option begins, at least 1; the length where there is none.
@@ -44,17 +46,14 @@ impl Reach {
         )
     }
 
-    /// Context and option, where both together do not fit.
+    /// Context and option, cut where both together do not fit.
     ///
     /// # Errors
-    /// An option that does not fit by itself.
-    pub(super) fn pair(&self, context: &str, option: &str) -> Result<Option<Cut>> {
+    /// An option that does not fit by itself, or is empty.
+    pub(super) fn pair(&self, context: &str, option: &str) -> Result<Cut> {
         let Sequence { mut ids, start } = encode_pair(&self.tokenizer, context, option)?;
         let room = self.context - 1;
         let left_out = ids.len().saturating_sub(room);
-        if left_out == 0 {
-            return Ok(None);
-        }
         ensure!(
             left_out < start,
             "an option has {} tokens, and the server's model reads {} at once",
@@ -62,11 +61,24 @@ impl Reach {
             self.context
         );
         ids.drain(..left_out);
-        Ok(Some(Cut {
+        Ok(Cut {
             ids,
             start: start - left_out,
             left_out,
-        }))
+        })
+    }
+
+    /// A whole text, after the token that its first one is predicted from; it is never cut.
+    ///
+    /// # Errors
+    /// An empty text, or a tokenizer that has no such token.
+    pub(super) fn whole(&self, text: &str) -> Result<Cut> {
+        let Sequence { ids, start } = encode_pair(&self.tokenizer, "", text)?;
+        Ok(Cut {
+            ids,
+            start,
+            left_out: 0,
+        })
     }
 
     /// A prompt, where it leaves no room for an answer of `limit` tokens; and how many an answer may have.
@@ -96,12 +108,14 @@ impl Reach {
 }
 
 impl Cut {
-    /// What a reader is told of it.
+    /// What a reader is told of it; nothing where it is whole.
     pub(super) fn note(&self) -> String {
-        format!(
-            "the prompt is longer than the model's context, and its first {} tokens were left out",
-            self.left_out
-        )
+        match self.left_out {
+            0 => String::new(),
+            tokens => format!(
+                "the prompt is longer than the model's context, and its first {tokens} tokens were left out"
+            ),
+        }
     }
 }
 
@@ -121,15 +135,28 @@ mod tests {
     #[test]
     fn the_end_of_a_prompt_stays_with_its_option() {
         let reach = reach(9);
-        assert!(reach.pair("abc", " de").unwrap().is_none());
-        let cut = reach.pair("abcdefghij", "kl").unwrap().unwrap();
+        let whole = reach.pair("abc", " de").unwrap();
+        assert_eq!((whole.start, whole.left_out), (4, 0));
+        assert_eq!(whole.ids[1..], reach.tokenizer.encode("abc de"));
+        assert!(whole.note().is_empty());
+        let cut = reach.pair("abcdefghij", "kl").unwrap();
         assert_eq!(cut.ids, reach.tokenizer.encode("efghijkl"));
         // The token that begins every text goes first.
         assert_eq!((cut.start, cut.left_out), (6, 5));
         assert!(cut.note().contains("first 5 tokens"));
         // A token must be left that the option's first one is predicted from.
-        assert!(reach.pair("abc", "0123456").unwrap().is_some());
+        assert_eq!(reach.pair("abc", "0123456").unwrap().start, 1);
         assert!(reach.pair("abc", "01234567").is_err());
+    }
+
+    #[test]
+    fn a_whole_text_follows_the_token_that_begins_texts() {
+        let reach = reach(9);
+        let whole = reach.whole("abcdefghijkl").unwrap();
+        let begin = reach.tokenizer.bos().unwrap();
+        let wanted = [vec![begin], reach.tokenizer.encode("abcdefghijkl")].concat();
+        assert_eq!((whole.ids, whole.start), (wanted, 1));
+        assert!(reach.whole("").is_err());
     }
 
     #[test]

@@ -1,8 +1,10 @@
+mod servers;
+
 use super::*;
 use chat::Message;
 use evals::{About, Aggregate, Ask, Cache, Draw, Metric, Outcome, Score, Settings, Silent, Task};
+use remote::Patience;
 use remote::pretend::{Act, Asked, Pretend};
-use remote::{Endpoint, Patience};
 use serde_json::Map;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -34,23 +36,50 @@ fn worth(letter: char) -> f64 {
     -f64::from(letter as u32 % 97) / 8.0
 }
 
-/// A server whose tokens are letters, each worth what it is; the first of a prompt is not judged.
+/// What many servers put before a text; nothing is known of it but what it is.
+const BEGIN: &str = "<|begin_of_text|>";
+
+/// A server whose tokens are letters, each worth what it is, after one that begins every text. Where each of them
+/// begins is told as vLLM tells it: a running sum of the tokens' lengths, the first one's too.
 fn judges(asked: &Asked) -> Value {
+    judges_in(asked, BEGIN, |letter| vec![letter.to_string()])
+}
+
+/// The same where each letter comes in the pieces that `pieces` makes of it, the first of which is worth it all.
+fn judges_in(asked: &Asked, begin: &str, pieces: fn(char) -> Vec<String>) -> Value {
     let prompts: Vec<String> = match &asked.body["prompt"] {
         Value::String(one) => vec![one.clone()],
         several => serde_json::from_value(several.clone()).unwrap(),
     };
     let choices = prompts.iter().enumerate().map(|(index, prompt)| {
-        let letters: Vec<char> = prompt.chars().collect();
-        let known = |at: usize| (at > 0).then(|| worth(letters[at]));
-        let all = 0..letters.len();
+        let mut tokens: Vec<(String, Option<f64>)> = vec![];
+        for letter in prompt.chars() {
+            for (number, piece) in pieces(letter).into_iter().enumerate() {
+                let value = if number == 0 { worth(letter) } else { 0.0 };
+                tokens.push((piece, Some(value)));
+            }
+        }
+        match begin.is_empty() {
+            // The first token of all is not judged.
+            true => tokens[0].1 = None,
+            false => tokens.insert(0, (begin.to_owned(), None)),
+        }
+        let mut offset = 0;
+        let offsets = tokens.iter().map(|(token, _)| {
+            let place = offset;
+            offset += token.chars().count();
+            place
+        });
+        let offsets: Vec<usize> = offsets.collect();
+        let top = tokens.iter().map(|(token, value)| {
+            let value = (*value)?;
+            Some(json!({token.clone(): value, "other": -1.0}))
+        });
         json!({"index": index, "text": prompt, "finish_reason": "length", "logprobs": {
-            "tokens": letters,
-            "token_logprobs": all.clone().map(known).collect::<Vec<_>>(),
-            "text_offset": all.clone().collect::<Vec<_>>(),
-            "top_logprobs": all.map(|at| known(at).map(|value| {
-                json!({letters[at].to_string(): value, "other": -1.0})
-            })).collect::<Vec<_>>(),
+            "tokens": tokens.iter().map(|(token, _)| token).collect::<Vec<_>>(),
+            "token_logprobs": tokens.iter().map(|(_, value)| value).collect::<Vec<_>>(),
+            "text_offset": offsets,
+            "top_logprobs": top.collect::<Vec<_>>(),
         }})
     });
     // Out of order, as servers may.
@@ -220,7 +249,7 @@ fn nonsense_ends_the_work_with_a_sentence_and_a_refusal_does_not() {
     check(
         |asked| {
             let mut reply = judges(asked);
-            reply["choices"][0]["logprobs"]["text_offset"] = json!([0]);
+            reply["choices"][0]["logprobs"]["tokens"] = json!(["가"]);
             Act::Reply(reply)
         },
         &["values for 1 tokens"],
@@ -366,6 +395,8 @@ fn what_the_server_cannot_read_whole_is_cut_at_its_left_and_said() {
     };
     let trained = tokenizer::train(["가나다 라마바"], &settings).unwrap();
     let tokens = trained.tokenizer.encode("jkl");
+    let begin = trained.tokenizer.bos().unwrap();
+    let whole = [vec![begin], trained.tokenizer.encode("abcde")].concat();
     let server = Pretend::new(short_sighted);
     let complete = Request::Complete {
         prompt: "abcdefgh".to_owned(),
@@ -390,10 +421,15 @@ fn what_the_server_cannot_read_whole_is_cut_at_its_left_and_said() {
     assert!(remote.identity().contains("cut to 9 tokens"));
     let all = replies(&mut remote, &requests, Draw::default()).unwrap();
     assert!(all[0].note.is_empty());
+    let of = |ids: &[u32]| -ids.iter().map(|id| f64::from(*id)).sum::<f64>() / 8.0;
+    assert!(
+        matches!(&all[0].answer, Answer::Likelihoods(all) if all[0].sum == of(&whole[4..])),
+        "{:?}",
+        all[0]
+    );
     let Answer::Likelihoods(cut) = &all[1].answer else {
         panic!("{:?}", all[1])
     };
-    let of = |ids: &[u32]| -ids.iter().map(|id| f64::from(*id)).sum::<f64>() / 8.0;
     assert_eq!(
         cut.iter()
             .map(|one| (one.sum, one.tokens))
@@ -415,11 +451,16 @@ fn what_the_server_cannot_read_whole_is_cut_at_its_left_and_said() {
         "{}",
         all[3].note
     );
+    assert!(
+        all[3].note.ends_with("; cut off at 3 tokens"),
+        "{}",
+        all[3].note
+    );
     let asked = &server.asked()[before..];
     assert_eq!(
         asked[0].body["prompt"],
-        json!(["abcde"]),
-        "what fits goes out as it is"
+        json!([whole]),
+        "what is judged goes out in tokens"
     );
     let sent: Vec<usize> = asked[1].body["prompt"]
         .as_array()

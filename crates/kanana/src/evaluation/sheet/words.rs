@@ -123,6 +123,13 @@ impl Words {
         )
     }
 
+    pub(super) fn max_tokens(&self, tokens: usize) -> String {
+        self.say(
+            format!("answers of at most {tokens} tokens"),
+            format!("답은 최대 {tokens}토큰"),
+        )
+    }
+
     pub(super) fn judge(&self, judge: &str) -> String {
         self.say(format!("judged by {judge}"), format!("평가 모델 {judge}"))
     }
