@@ -151,6 +151,7 @@ pub fn harvest(
     threads: usize,
     progress: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<Harvested> {
+    let lists = &lists.with(&settings.admit);
     let pool = crate::curate::pool(threads)?;
     let mut chunks = Chunks::open(partial, settings)?;
     let resume = chunks.place();

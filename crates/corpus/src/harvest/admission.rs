@@ -111,23 +111,21 @@ impl Lists {
         Ok(lists)
     }
 
+    /// These and what the settings ask to remove, so that no page is held against every request.
+    pub(super) fn with(&self, admission: &Admission) -> Self {
+        let mut lists = self.clone();
+        let asked = admission.remove.iter().map(|asked| readable(asked));
+        lists.removed.extend(asked);
+        lists
+    }
+
     /// Judges a page by its name and address, before its text is looked at.
     ///
     /// # Errors
     /// The refusal.
-    pub(super) fn judge(
-        &self,
-        id: &str,
-        url: Option<&str>,
-        admission: &Admission,
-    ) -> Result<(), Refused> {
-        let asked = |name: &str| {
-            let name = readable(name);
-            self.removed.contains(&name)
-                || admission.remove.iter().any(|asked| readable(asked) == name)
-        };
-        let removals = !self.removed.is_empty() || !admission.remove.is_empty();
-        if removals && (asked(id) || url.is_some_and(asked)) {
+    pub(super) fn judge(&self, id: &str, url: Option<&str>) -> Result<(), Refused> {
+        let asked = |name: &str| self.removed.contains(&readable(name));
+        if !self.removed.is_empty() && (asked(id) || url.is_some_and(asked)) {
             return Err(Refused::new(Refusal::Removed, "its removal was asked for"));
         }
         let Some(url) = url else {
@@ -337,7 +335,7 @@ mod tests {
         let lists = Lists::load(folder.path()).unwrap();
         let judge = |id: &str, url: &str| {
             lists
-                .judge(id, Some(url), &Admission::default())
+                .judge(id, Some(url))
                 .err()
                 .map(|refused| refused.refusal)
         };
@@ -371,7 +369,7 @@ mod tests {
         .unwrap();
         let lists = Lists::load(folder.path()).unwrap();
         let judge = |url: &str| {
-            let judged = lists.judge("1", Some(url), &Admission::default());
+            let judged = lists.judge("1", Some(url));
             judged.err().map(|refused| refused.refusal)
         };
         for (url, refusal) in [
@@ -398,5 +396,11 @@ mod tests {
         ] {
             assert_eq!(judge(url), refusal, "{url}");
         }
+        let admission = Admission {
+            remove: vec!["http://c.kr/%EA%B8%80".to_owned()],
+            ..Admission::default()
+        };
+        let asked = |lists: &Lists| lists.judge("1", Some("http://c.kr/글")).is_err();
+        assert!(!asked(&lists) && asked(&lists.with(&admission)));
     }
 }

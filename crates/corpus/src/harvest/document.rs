@@ -56,7 +56,7 @@ pub(super) fn make(
         metadata,
         body,
     } = page;
-    lists.judge(&id, url.as_deref(), &settings.admit)?;
+    lists.judge(&id, url.as_deref())?;
     let taken = take(body, settings, extractor)?;
     if settings.admit.heed_robots && taken.about.opts_out {
         let detail = "it asks robots to stay away";

@@ -82,14 +82,8 @@ impl Stage for Importance {
             self.sequences,
             self.sequence
         );
+        forecast::within_context("sequence", self.sequence, &inputs.model)?;
         if let Some(shape) = forecast::shape_of(&inputs.model) {
-            ensure!(
-                self.sequence <= shape.context,
-                "sequence is {}, longer than the context of the model {}, which is {}",
-                self.sequence,
-                inputs.model.name(),
-                shape.context
-            );
             Measured::enough(&shape, self.tokens())?;
         }
         Ok(())
