@@ -11,7 +11,7 @@ mod scene;
 
 use sandbox::{Bound, Limits, Outcome, Status};
 use scene::{Scene, User};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 /// Narrow ones; only what never ends by itself is stopped by the clock, and soon.
@@ -38,11 +38,22 @@ fn users() -> Vec<User> {
     }
 }
 
-/// Without namespaces the kernel counts the processes of a user's runs together, also of runs of two
-/// programs: a fork bomb of one test would be felt by the other.
-fn turn(namespaces: bool) -> Option<MutexGuard<'static, ()>> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    (!namespaces).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+/// Without namespaces the kernel counts all processes of a user together, also those of other programs
+/// and those inside of namespaces: a fork bomb of one test would be felt by an honest program of
+/// another. Whoever has none runs alone, whoever has some beside others that have.
+fn turn(namespaces: bool) -> Turn {
+    static ALONE: RwLock<()> = RwLock::new(());
+    if namespaces {
+        Turn::Shared(ALONE.read().unwrap_or_else(PoisonError::into_inner))
+    } else {
+        Turn::Alone(ALONE.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[expect(dead_code, reason = "held, not read")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
 }
 
 #[test]
@@ -142,15 +153,15 @@ subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)', '{path}', '
                 let _turn = turn(namespaces);
                 let scene = Scene::new(user);
                 let job = ("long", program, limits(namespaces, false));
-                let mut door = scene.start(std::iter::once(job));
-                scene.await_process("begun", true);
+                let door = scene.start(std::iter::once(job));
+                let mut door = scene.await_process("begun", door);
                 let victims = scene.processes(whom);
                 assert_eq!(victims.len(), 1, "{victims:?}");
                 scene::kill(victims[0].0);
                 let place = format!("{user:?}, namespaces {namespaces}, without {whom}");
                 if whom == "/door" {
                     door.wait().unwrap();
-                    scene.await_process("", false);
+                    scene.await_nobody();
                 } else {
                     let output = door.wait_with_output().unwrap();
                     let said = String::from_utf8(output.stdout).unwrap();
@@ -165,6 +176,7 @@ subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)', '{path}', '
 #[test]
 #[ignore = "needs Python 3 and Landlock: --include-ignored, as .ci/run does"]
 fn the_end_of_a_program_is_told_in_words() {
+    let _turn = turn(true);
     let scene = Scene::new(users()[0]);
     let programs = [
         ("well", "print('가나다')"),

@@ -164,15 +164,28 @@ impl Scene {
             .collect()
     }
 
-    /// Waits until there is such a process, or none.
-    pub(crate) fn await_process(&self, word: &str, there: bool) {
-        for _ in 0..250 {
-            if self.processes(word).is_empty() != there {
+    /// Waits, however busy the machine is, until the door has such a process.
+    pub(crate) fn await_process(&self, word: &str, mut door: Child) -> Child {
+        while self.processes(word).is_empty() {
+            if door.try_wait().unwrap().is_some() {
+                let output = door.wait_with_output().unwrap();
+                let said = String::from_utf8_lossy(&output.stdout).into_owned();
+                panic!("all ended before there was a process {word:?}: {said}");
+            }
+            pause();
+        }
+        door
+    }
+
+    /// Waits until every process of this scene is gone: one that was killed may need a moment.
+    pub(crate) fn await_nobody(&self) {
+        for _ in 0..1_500 {
+            if self.processes("").is_empty() {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(40));
+            pause();
         }
-        panic!("{word:?}, there: {there}: {:?}", self.processes(word));
+        panic!("processes were left behind: {:?}", self.processes(""));
     }
 
     /// Nothing was read, written, reached, killed or left behind.
@@ -223,19 +236,7 @@ impl Scene {
             self.victim.try_wait().unwrap().is_none(),
             "{place}: a process outside was killed"
         );
-        // a group that was killed may need a moment to be gone
-        let mut left = Vec::new();
-        for _ in 0..50 {
-            left = self.processes("");
-            if left.is_empty() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(40));
-        }
-        assert!(
-            left.is_empty(),
-            "{place}: processes were left behind: {left:?}"
-        );
+        self.await_nobody();
     }
 }
 
@@ -244,6 +245,10 @@ impl Drop for Scene {
         self.victim.kill().ok();
         self.victim.wait().ok();
     }
+}
+
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(40));
 }
 
 /// The command lines of all processes, by their numbers.
