@@ -5,7 +5,10 @@
 //! above the median of the recent losses. The run then goes back to the last good state and leaves
 //! out the tokens of the offending batch; if it trips again from the same state, of the last two
 //! batches, then four, because the batch that did the harm may lie before the one that shows it
-//! (PaLM skipped some hundreds). After `attempts` from one state it gives up.
+//! (PaLM skipped some hundreds). After `attempts` from one state that state itself is held to be
+//! spoilt: it is removed, and the run goes back to the state before it, if one is kept, leaving out the
+//! batches that led to the spoilt one as well. It gives up where there is none, or after going back as
+//! often without getting beyond the state that was spoilt.
 //!
 //! A model that was made larger or smaller is at its most fragile in its first steps, where there are
 //! no recent losses yet. [`FirstSteps`] asks for more there: a loss that rises from where it began,
@@ -35,7 +38,8 @@ pub struct GuardSettings {
     pub threshold: f64,
     /// Nats a token above the median, at least; smaller spikes pass by themselves. Default 1.0.
     pub margin: f64,
-    /// How often to go back to one and the same state before giving up. Default 4.
+    /// How often to go back to one and the same state before that state is given up for the one before
+    /// it, and how often that may happen at one place before the run gives up. Default 4.
     pub attempts: u32,
     /// What the first steps may not do, such as those of an up-scaled model. Not watched by default.
     pub first: Option<FirstSteps>,
@@ -161,10 +165,29 @@ pub struct GuardState {
     pub losses: VecDeque<f64>,
     /// Where the batches since the last good state began, oldest first.
     pub batches: VecDeque<Cursor>,
+    /// Where the batches before the last good state began, oldest first.
+    #[serde(default)]
+    pub before: VecDeque<Cursor>,
+    /// Where the last good state was saved.
+    #[serde(default)]
+    pub saved: Cursor,
     /// How often the run went back to the last good state.
     pub attempts: u32,
+    /// The state beyond which the run has to get, because it was given up.
+    #[serde(default)]
+    pub given_up: Option<GivenUp>,
     /// What is left out.
     pub skipped: Skipped,
+}
+
+/// A place at which a saved state was held to be spoilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenUp {
+    /// Tokens after which the state was saved.
+    pub tokens: u64,
+    /// How many states were given up there.
+    pub times: u32,
 }
 
 /// Batches that can be left out at once.
@@ -197,9 +220,7 @@ impl GuardState {
     /// A batch begins.
     pub fn begin(&mut self, at: Cursor) {
         self.batches.push_back(at);
-        if self.batches.len() > MOST_BATCHES {
-            self.batches.pop_front();
-        }
+        shorten(&mut self.batches);
     }
 
     /// Its step was taken.
@@ -210,17 +231,37 @@ impl GuardState {
         }
     }
 
-    /// A good state is about to be saved: the counting begins anew.
-    pub fn mark(&mut self) {
-        self.batches.clear();
+    /// A good state is about to be saved here, after so many tokens: the counting begins anew.
+    pub fn mark(&mut self, tokens: u64, at: Cursor) {
+        self.saved = at;
+        self.before.append(&mut self.batches);
+        shorten(&mut self.before);
         self.attempts = 0;
+        self.given_up = self.given_up.filter(|place| tokens <= place.tokens);
     }
 
     /// Where to begin leaving out, the batch that tripped being the last that began.
     pub fn from(&self) -> Option<Cursor> {
-        let count = 1usize << self.attempts.min(20);
-        let first = self.batches.len().saturating_sub(count);
-        self.batches.get(first).copied()
+        last(&self.batches, 1 << self.attempts.min(20))
+    }
+
+    /// What to leave out besides when the last good state is given up: as many batches before it as the
+    /// next attempt would have left out, and twice as many each time it happens at one place.
+    pub fn before_saved(&self) -> Option<(Cursor, Cursor)> {
+        let times = self.given_up.map_or(0, |place| place.times);
+        let count = 1 << (self.attempts + times).min(20);
+        Some((last(&self.before, count)?, self.saved))
+    }
+}
+
+/// The oldest of the last so many.
+fn last(batches: &VecDeque<Cursor>, count: usize) -> Option<Cursor> {
+    batches.get(batches.len().saturating_sub(count)).copied()
+}
+
+fn shorten(batches: &mut VecDeque<Cursor>) {
+    while batches.len() > MOST_BATCHES {
+        batches.pop_front();
     }
 }
 
@@ -319,13 +360,16 @@ mod tests {
     #[test]
     fn leaves_out_twice_as_much_each_time() {
         let mut state = GuardState::default();
-        for rank in 0..5 {
-            state.begin(Cursor {
-                epoch: 0,
-                rank,
-                token: 0,
-            });
-        }
+        let begin = |state: &mut GuardState, ranks: std::ops::Range<u64>| {
+            for rank in ranks {
+                state.begin(Cursor {
+                    epoch: 0,
+                    rank,
+                    token: 0,
+                });
+            }
+        };
+        begin(&mut state, 0..5);
         let ranks: Vec<u64> = (0..4)
             .map(|attempts| {
                 state.attempts = attempts;
@@ -333,7 +377,25 @@ mod tests {
             })
             .collect();
         assert_eq!(ranks, [4, 3, 1, 0]);
-        state.mark();
-        assert_eq!(state.from(), None);
+        let at = |rank| Cursor {
+            epoch: 0,
+            rank,
+            token: 0,
+        };
+        state.mark(100, at(5));
+        assert_eq!((state.from(), state.attempts), (None, 0));
+        // the state is given up: what led to it is left out too
+        begin(&mut state, 5..7);
+        state.attempts = 1;
+        assert_eq!(state.before_saved(), Some((at(3), at(5))));
+        let place = GivenUp {
+            tokens: 200,
+            times: 1,
+        };
+        state.given_up = Some(place);
+        state.mark(200, at(7));
+        assert_eq!(state.given_up, Some(place), "not beyond it yet");
+        state.mark(201, at(8));
+        assert_eq!(state.given_up, None);
     }
 }

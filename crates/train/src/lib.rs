@@ -30,7 +30,7 @@ mod watch;
 pub use amount::Amount;
 pub use apart::{Apart, GroupApart, Worst, apart};
 pub use curve::{Curve, Event, GroupScore, Point, Score, SkippedDocument, Validation};
-pub use guard::{FirstSteps, GuardSettings, GuardState};
+pub use guard::{FirstSteps, GivenUp, GuardSettings, GuardState};
 pub use lessons::{LessonSettings, Lessons, Seen, Teaching, teach};
 pub use objective::{
     Compared, Distillation, DistillationSettings, Hidden, LanguageModel, Losses, Objective, Output,

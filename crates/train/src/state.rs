@@ -6,7 +6,7 @@
 //! does not count; one whose files are missing or have other hashes is damaged, is removed, and an
 //! older one is taken. One that cannot be read for another reason, or that another version of the
 //! program wrote, is kept and ends the run. An older state is removed only when a newer one is
-//! complete.
+//! complete, a newer one only when the guard holds it to be spoilt and an older one was loaded.
 //!
 //! `stop-<tokens>/` is the same, written where a run was asked to stop. The guard never goes back
 //! to such a state, because a run that was not stopped would not have it.
@@ -108,6 +108,35 @@ struct Found {
     path: PathBuf,
 }
 
+/// Which states will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Any, to go on from.
+    Any,
+    /// One that was due, for the guard to go back to.
+    Due,
+    /// One that was due before the run had seen so many tokens.
+    DueBefore(u64),
+}
+
+impl Which {
+    fn will_do(self, found: &Found) -> bool {
+        match self {
+            Which::Any => true,
+            Which::Due => found.due,
+            Which::DueBefore(tokens) => found.due && found.tokens < tokens,
+        }
+    }
+}
+
+impl Found {
+    /// First what makes it count: a removal that is cut short leaves no damaged state.
+    fn remove(&self) -> Result<()> {
+        disk::remove_file(&self.path.join(MANIFEST))?;
+        Ok(disk::remove_dir(&self.path)?)
+    }
+}
+
 /// The folder in which states are kept.
 pub(crate) struct States {
     dir: PathBuf,
@@ -157,12 +186,11 @@ impl States {
         self.prune()
     }
 
-    /// Loads the newest state that is whole into `decoder` and `optimizer`; with `due`, only one
-    /// that the guard may go back to. States that are damaged are told of and removed; those that
-    /// cannot be read are an error, and kept.
+    /// Loads the newest state that will do and is whole into `decoder` and `optimizer`. States that
+    /// are damaged are told of and removed; those that cannot be read are an error, and kept.
     pub(crate) fn newest<D: Backward>(
         &self,
-        due: bool,
+        which: Which,
         like: &State,
         decoder: &mut Decoder<D>,
         optimizer: &mut Optimizer<D>,
@@ -172,7 +200,7 @@ impl States {
             .found()?
             .into_iter()
             .rev()
-            .filter(|found| found.due || !due)
+            .filter(|found| which.will_do(found))
         {
             if let Some(damage) = damage(&found.path)? {
                 tell(&format!(
@@ -188,6 +216,24 @@ impl States {
             return Ok(Some(state));
         }
         Ok(None)
+    }
+
+    /// After how many tokens the newest state was saved that will do, whole or damaged.
+    pub(crate) fn saved_at(&self, which: Which) -> Result<Option<u64>> {
+        let found = self.found()?;
+        let found = found.iter().rev().find(|found| which.will_do(found));
+        Ok(found.map(|found| found.tokens))
+    }
+
+    /// Removes all states that are newer than one, the newest first: whatever is left when this is cut
+    /// short is a state that leads here again.
+    pub(crate) fn remove_after(&self, tokens: u64) -> Result<()> {
+        for found in self.found()?.iter().rev() {
+            if found.tokens > tokens {
+                found.remove()?;
+            }
+        }
+        Ok(())
     }
 
     /// Complete states, oldest first.
@@ -239,9 +285,7 @@ impl States {
                 newest.is_none_or(|newest| found.tokens > newest)
             };
             if !stays {
-                // First what makes it count: a removal that is cut short leaves no damaged state.
-                disk::remove_file(&found.path.join(MANIFEST))?;
-                disk::remove_dir(&found.path)?;
+                found.remove()?;
             }
         }
         Ok(())

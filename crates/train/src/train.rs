@@ -20,7 +20,7 @@ use tensor::Backward;
 use crate::amount::{crosses, every};
 use crate::law::{self, Choice};
 use crate::optimizer;
-use crate::state::{Reason, States};
+use crate::state::{Reason, States, Which};
 use crate::{
     Cursor, Curve, Examples, Objective, Optimizer, Output, Point, Settings, Shards, State,
     StepRecord, Stream, Watch,
@@ -142,7 +142,7 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
             training.seed,
         );
         let fresh = State::new(settings, training.seed, training.shards.tokens());
-        let saved = states.newest(false, &fresh, decoder, &mut optimizer, &mut |text| {
+        let saved = states.newest(Which::Any, &fresh, decoder, &mut optimizer, &mut |text| {
             watch.message(text);
         })?;
         let resumed = saved.is_some();
@@ -312,7 +312,7 @@ impl<'a, 'w, D: Backward, O: Objective<D>> Run<'a, 'w, D, O> {
 
     fn save(&mut self, reason: Reason) -> Result<()> {
         if reason == Reason::Due {
-            self.state.guard.mark();
+            self.state.guard.mark(self.state.tokens, self.state.cursor);
         }
         self.states
             .save(reason, &self.state, self.training.decoder, &self.optimizer)

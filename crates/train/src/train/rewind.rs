@@ -1,13 +1,15 @@
 //! Going back: the last good state again, without the documents of the batch that tripped the guard.
 //!
 //! What is left out is a matter of batches (see [`guard`](crate::guard)) and so of ranges of
-//! documents; they are named in the record, and giving up names them too.
+//! documents; they are named in the record, and giving up names them too. Where going back to the
+//! newest state does not help, it is removed, and the one before it is the last good one.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use tensor::Backward;
 
 use super::Run;
-use crate::{Cursor, Event, Objective, SkippedDocument};
+use crate::state::Which;
+use crate::{Cursor, Event, GivenUp, Objective, Piece, SkippedDocument};
 
 /// A batch that must not be stepped on.
 pub(super) struct Trip {
@@ -28,8 +30,19 @@ impl<D: Backward, O: Objective<D>> Run<'_, '_, D, O> {
                  guard.enabled = true, or lower schedule.peak"
             );
         }
-        let from = self.state.guard.from().unwrap_or(self.state.cursor);
-        let pieces = self.stream.between(from, to);
+        // all attempts from the newest state have failed: it is the state that is spoilt
+        let guard = &self.state.guard;
+        let spoilt = if guard.attempts < settings.attempts {
+            None
+        } else {
+            self.states.saved_at(Which::Due)?
+        };
+        let led_there = spoilt.and_then(|_| guard.before_saved());
+        let tripped = (guard.from().unwrap_or(self.state.cursor), to);
+        let ranges = led_there.into_iter().chain([tripped]);
+        let pieces: Vec<Piece> = ranges
+            .flat_map(|(from, to)| self.stream.between(from, to))
+            .collect();
         let named: Vec<SkippedDocument> = pieces
             .iter()
             .map(|piece| {
@@ -43,21 +56,35 @@ impl<D: Backward, O: Objective<D>> Run<'_, '_, D, O> {
                 }
             })
             .collect();
-        let attempts = self.state.guard.attempts + 1;
-        if attempts > settings.attempts {
-            bail!(
+        let (attempts, given_up) = match spoilt {
+            None => (guard.attempts + 1, guard.given_up),
+            Some(tokens) => (0, Some(another(guard.given_up, tokens))),
+        };
+        let give_up = |why: &str| {
+            anyhow!(
                 "training gives up after {tokens} tokens: {reason}, although it went back {} times \
-                 to the last good state and left out the documents concerned; the last were {}. \
-                 Look at these documents, lower schedule.peak, or raise guard.attempts",
+                 to the last good state and left out the documents concerned, and {why}; the last \
+                 were {}. Look at these documents, lower schedule.peak, or raise guard.attempts or keep",
                 settings.attempts,
                 names(&named)
-            );
+            )
+        };
+        if given_up.is_some_and(|place| place.times > settings.attempts) {
+            return Err(give_up(
+                "as often to the state before it without getting any further",
+            ));
+        }
+        let which = spoilt.map_or(Which::Due, Which::DueBefore);
+        if spoilt.is_some() && self.states.saved_at(which)?.is_none() {
+            return Err(give_up("no state before it is kept"));
         }
         let mut skipped = self.state.guard.skipped.clone();
         for piece in &pieces {
             skipped.add(piece.document, piece.from, piece.to);
         }
-        self.stream.skip(skipped.clone())?;
+        self.stream.skip(skipped.clone()).with_context(|| {
+            format!("after {tokens} tokens {reason}, and too little is left without what led there")
+        })?;
 
         let device = self.training.decoder.device.clone();
         self.gradients
@@ -65,7 +92,7 @@ impl<D: Backward, O: Objective<D>> Run<'_, '_, D, O> {
             .for_each(|array| device.clear(array));
         let watch = &mut *self.watch;
         let good = self.states.newest(
-            true,
+            which,
             &self.state,
             self.training.decoder,
             &mut self.optimizer,
@@ -78,6 +105,9 @@ impl<D: Backward, O: Objective<D>> Run<'_, '_, D, O> {
                 self.training.partial.display()
             );
         };
+        if spoilt.is_some() {
+            self.states.remove_after(good.tokens)?;
+        }
         let event = Event {
             tokens,
             reason,
@@ -97,7 +127,16 @@ impl<D: Backward, O: Objective<D>> Run<'_, '_, D, O> {
         self.state.curve.events = events;
         self.state.guard.skipped = skipped;
         self.state.guard.attempts = attempts;
+        self.state.guard.given_up = given_up;
         Ok(())
+    }
+}
+
+/// A state that was saved after so many tokens is given up, as others may have been before.
+fn another(before: Option<GivenUp>, tokens: u64) -> GivenUp {
+    GivenUp {
+        tokens: before.map_or(tokens, |place| place.tokens.max(tokens)),
+        times: before.map_or(0, |place| place.times) + 1,
     }
 }
 

@@ -1,5 +1,6 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use disk::fault::{Fault, Reach, arm};
 use tensor::{Forward, Reference};
 
 use super::*;
@@ -250,6 +251,168 @@ fn the_guard_gives_up() {
     let error = Place::new().run_with(&settings, &mut poison, 2, &mut Memory::default());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("guard is off"), "{error}");
+}
+
+/// A batch with certain documents spoils the weights for good, which shows two steps later: the
+/// state that is saved between looks well.
+#[derive(Default)]
+struct Lingering {
+    documents: BTreeSet<u64>,
+    /// How many steps after the harm weights are; 0 for sound ones.
+    ages: BTreeMap<Vec<u32>, u32>,
+    last: (u32, bool),
+}
+
+impl Lingering {
+    /// Whether losses can be taken any more.
+    fn sound(&mut self, weights: Vec<u32>, documents: &[u64]) -> bool {
+        let (age, harmed) = self.last;
+        let new = if age > 0 { age + 1 } else { u32::from(harmed) };
+        let age = *self.ages.entry(weights).or_insert(new);
+        let harm = documents.iter().any(|it| self.documents.contains(it));
+        self.last = (age, harm);
+        age < 2
+    }
+}
+
+/// One whose harm is done by the fifth step, after which a state is saved.
+fn lingering() -> Lingering {
+    let place = Place::new();
+    let stream = Stream::new(&place.shards, Default::default(), Default::default(), 7);
+    let (mut cursor, mut examples) = (Cursor::default(), Examples::default());
+    let mut batch = || {
+        examples.clear();
+        for _ in 0..3 {
+            stream.window(&mut cursor, 16, &mut examples);
+        }
+        examples
+            .documents
+            .iter()
+            .copied()
+            .collect::<BTreeSet<u64>>()
+    };
+    let batches: Vec<BTreeSet<u64>> = (0..6).map(|_| batch()).collect();
+    // one document may lie in two batches
+    let around = &batches[3] | &batches[5];
+    Lingering {
+        documents: &batches[4] - &around,
+        ..Lingering::default()
+    }
+}
+
+/// Compares without printing some thousand weights.
+fn assert_same(end: &toy::End, wanted: &toy::End, when: &str) {
+    let (found, events) = (&end.curve.events, &wanted.curve.events);
+    assert!(end == wanted, "{when}: {found:?}, wanted {events:?}");
+}
+
+impl Objective<Reference> for Lingering {
+    fn losses(
+        &mut self,
+        output: Output<'_, Reference>,
+        examples: &Examples,
+        share: f32,
+    ) -> Result<Losses> {
+        let sound = self.sound(toy::weights(output.decoder), &examples.documents);
+        let mut losses = LanguageModel::new(0.0).losses(output, examples, share)?;
+        if !sound {
+            losses.rows[0] = f32::NAN;
+        }
+        Ok(losses)
+    }
+}
+
+#[test]
+fn a_saved_state_that_is_spoilt_is_given_up() {
+    let mut settings = settings();
+    settings.guard.attempts = 2;
+    let place = Place::new();
+    let mut spoiler = lingering();
+    let mut watch = Memory::default();
+    let end = place.run_with(&settings, &mut spoiler, 3, &mut watch);
+    let end = end.unwrap();
+    assert!(end.finished);
+    assert_eq!(end.curve.points.len(), 10);
+    assert!(end.curve.points.iter().all(|point| point.loss < 5.0));
+    let back: Vec<u64> = end.curve.events.iter().map(|it| it.back_to).collect();
+    assert_eq!(back, [240, 240, 144]);
+    let last = &end.curve.events[2].skipped;
+    for document in &spoiler.documents {
+        let id = format!("문서-{document}");
+        assert!(last.iter().any(|skipped| skipped.id == id), "{id} {last:?}");
+    }
+
+    // Stopped and killed in between, it ends the same.
+    for stop in [3, 4, 5, 6, 8] {
+        let place = Place::new();
+        let mut spoiler = lingering();
+        let mut watch = Memory {
+            stop_after: Some(stop),
+            ..Memory::default()
+        };
+        let stopped = place.run_with(&settings, &mut spoiler, 3, &mut watch);
+        assert!(!stopped.unwrap().finished);
+        let again = place.run_with(&settings, &mut spoiler, 3, &mut Memory::default());
+        assert_same(
+            &again.unwrap(),
+            &end,
+            &format!("stopped after {stop} steps"),
+        );
+    }
+
+    // Where no older state is kept, it says so.
+    settings.keep = 1;
+    let mut spoiler = lingering();
+    let error = Place::new().run_with(&settings, &mut spoiler, 3, &mut Memory::default());
+    let error = error.unwrap_err().to_string();
+    for wanted in ["gives up", "no state before it is kept", "or keep"] {
+        assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn a_run_that_gets_no_further_gives_up() {
+    let mut settings = settings();
+    settings.guard.attempts = 1;
+    let place = Place::new();
+    let stream = Stream::new(&place.shards, Default::default(), Default::default(), 7);
+    let mut spoiler = Lingering {
+        // whatever comes after the first saved state does harm: leaving out some of it is no help
+        documents: stream.epoch(0).skip(18).collect(),
+        ..Lingering::default()
+    };
+    let mut watch = Memory::default();
+    let error = place.run_with(&settings, &mut spoiler, 3, &mut watch);
+    let error = error.unwrap_err().to_string();
+    let back: Vec<u64> = watch.events.iter().map(|it| it.back_to).collect();
+    assert!(
+        error.contains("without getting any further"),
+        "{back:?} {error}"
+    );
+}
+
+#[test]
+fn killed_while_it_goes_back_it_ends_the_same() {
+    let mut settings = settings();
+    settings.guard.attempts = 2;
+    let mut spoiler = lingering();
+    let place = Place::new();
+    let counted = arm(Fault::Count, 0, Reach::Thread);
+    let undisturbed = place.run_with(&settings, &mut spoiler, 3, &mut Memory::default());
+    let undisturbed = undisturbed.unwrap();
+    let events = counted.seen();
+    drop(counted);
+    for at in (1..events).step_by(5) {
+        let place = Place::new();
+        let mut spoiler = lingering();
+        let armed = arm(Fault::Stop, at, Reach::Thread);
+        let killed = place.run_with(&settings, &mut spoiler, 3, &mut Memory::default());
+        drop(armed);
+        assert!(killed.is_err(), "event {at} of {events}");
+        let end = place.run_with(&settings, &mut spoiler, 3, &mut Memory::default());
+        let when = format!("killed at event {at} of {events}");
+        assert_same(&end.unwrap(), &undisturbed, &when);
+    }
 }
 
 #[test]

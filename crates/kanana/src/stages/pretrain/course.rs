@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use tensor::{Cpu, Precision};
 use tokenizer::Tokenizer;
-use train::{Event, Objective, Settings, Shards, StepRecord, Training, Validation, Watch};
+use train::{Objective, Settings, Shards, StepRecord, Training, Validation, Watch};
 
 /// The folder of a model that holds the optimizer's moments.
 const OPTIMIZER: &str = "optimizer";
@@ -258,21 +258,6 @@ impl Watch for Watching<'_, '_> {
             "after {} tokens: {:.4} bits per byte on held-out text",
             page::quantity(validation.tokens as f64),
             validation.total.bits_per_byte
-        ));
-    }
-
-    fn event(&mut self, event: &Event) {
-        let names: Vec<_> = event
-            .skipped
-            .iter()
-            .map(|document| document.id.as_str())
-            .collect();
-        self.context.message(&format!(
-            "at {} tokens: {}; went back to {} tokens and leave out {}",
-            event.tokens,
-            event.reason,
-            event.back_to,
-            names.join(", ")
         ));
     }
 
