@@ -37,7 +37,8 @@ pub struct FreedItem {
 ///
 /// # Errors
 /// Another run that is making an artifact which `keep` does not reach: what that run still
-/// needs is not known before it is finished, so nothing is freed. The disk's.
+/// needs is not known before it is finished, so nothing more is freed. (A run that is just between two
+/// steps is not seen.) The disk's.
 pub fn gc(store: &Store, keep: &[String], dry: bool) -> Result<Freed> {
     let all = store.artifacts()?;
     let kept = reachable(&all, keep);
@@ -45,16 +46,22 @@ pub fn gc(store: &Store, keep: &[String], dry: bool) -> Result<Freed> {
     let wanted = |folder: &str| {
         key::split(folder).is_some_and(|(_, key)| keep.iter().any(|kept| kept == key))
     };
-    for folder in store.locks()? {
-        let stays = kept.contains(&folder) || wanted(&folder);
-        if !stays && Lock::try_new(&store.lock_path(&folder))?.is_none() {
-            return under_way(store, &folder);
+    let nobody_else_works = || {
+        for folder in store.locks()? {
+            let stays = kept.contains(&folder) || wanted(&folder);
+            if !stays && Lock::try_new(&store.lock_path(&folder))?.is_none() {
+                return under_way(store, &folder);
+            }
         }
-    }
+        Ok(())
+    };
+    nobody_else_works()?;
     let mut freed = Freed::default();
     for artifact in &all {
         let usage = artifact.usage()?;
         if !kept.contains(&artifact.folder()) {
+            // freeing takes its time, in which another run may have begun a step
+            nobody_else_works()?;
             let why = match artifact.path.join(MANIFEST).exists() {
                 true => "no given recipe reaches it",
                 false => "it is unfinished, and no given recipe reaches it",

@@ -349,7 +349,8 @@ fn size(step: &Step, before: Option<&Known>, trains: bool) -> Option<Size> {
             Some(Size {
                 nominal: said.nominal.or(before.nominal),
                 parameters: before.parameters,
-                shape: said.shape.or(before.shape),
+                // one of several is chosen: as large as the first, and not known to be shaped like it
+                shape: said.shape.or(before.shape.filter(|_| trains)),
             })
         }
         (Some(before), None) if trains => Some(before),

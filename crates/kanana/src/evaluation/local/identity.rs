@@ -98,7 +98,8 @@ fn weights(path: &Path, hash: impl Fn(&Path) -> Result<String>) -> Result<String
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|file| {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                name.ends_with(".safetensors")
+                // hidden ones are of whoever copied the folder (`._model.safetensors`)
+                (name.ends_with(".safetensors") && !name.starts_with('.'))
                     || name == "config.json"
                     || name == "generation_config.json"
             })
@@ -161,6 +162,7 @@ mod tests {
             folder
         };
         let (one, same, other) = (made(b"weights"), made(b"weights"), made(b"WEIGHTS"));
+        disk::write(&same.path().join("._model.safetensors"), b"copied").unwrap();
         let print = of(one.path(), "bf16");
         assert!(print.len() == 16 && print.bytes().all(|byte| byte.is_ascii_hexdigit()));
         assert_eq!(of(same.path(), "bf16"), print);
