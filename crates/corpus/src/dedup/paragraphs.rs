@@ -1,9 +1,11 @@
 //! Paragraphs that an earlier kept document had already are cut out: menus, notices, quoted news.
 //!
 //! As in CCNet (Wenzek et al. 2020, arXiv 1911.00359, section 3.1) a paragraph is a line, and equal is equal
-//! after folding; unlike there, lines shorter than a limit are left alone, so that "네." and "Yes." may be said
-//! twice. Keys are shuffled like those of documents, and so are the lines to be cut, which lie in a mapped file then
-//! (`pairs.rs`): memory is a run of the shuffle, and 8 bytes for each place of the line that has the most.
+//! after folding (`shingles.rs`): numbers, signs and capital letters apart, so that a notice is known again by another
+//! date or count. That two sums are two concerns whole documents only. Unlike there, lines shorter than a limit are
+//! left alone, so that "네." and "Yes." may be said twice. Keys are shuffled like those of documents, and so are the
+//! lines to be cut, which lie in a mapped file then (`pairs.rs`): memory is a run of the shuffle, and 8 bytes for each
+//! place of the line that has the most.
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,11 +13,10 @@ use std::path::Path;
 use anyhow::Result;
 use rayon::prelude::*;
 
+use super::Clustered;
 use super::pairs::Pairs;
-use super::shingles::NO_WORDS;
+use super::shingles::{NO_WORDS, folded};
 use super::shuffle::{DiskShuffle, Record, Shuffle as _};
-use super::sketch::SHINGLER;
-use super::{Clustered, ShingleSettings};
 use crate::Corpus;
 use crate::curate::{piece, pool};
 
@@ -115,20 +116,12 @@ impl Paragraphs {
     }
 }
 
-/// The hashes of the lines that are long enough, and where they stand.
+/// The folded hashes of the lines that are long enough, and where they stand.
 fn lines(text: &str, document: u64, least: usize) -> Vec<Record> {
-    let settings = ShingleSettings::default();
-    SHINGLER.with_borrow_mut(|shingler| {
-        let numbered = text.split('\n').enumerate().take(1 << LINE_BITS);
-        let long = numbered
-            .filter(|(_, line)| line.chars().filter(|c| !c.is_whitespace()).count() >= least);
-        long.map(|(number, line)| {
-            (
-                shingler.read(line, &settings).1,
-                document << LINE_BITS | number as u64,
-            )
-        })
+    let numbered = text.split('\n').enumerate().take(1 << LINE_BITS);
+    let long =
+        numbered.filter(|(_, line)| line.chars().filter(|c| !c.is_whitespace()).count() >= least);
+    long.map(|(number, line)| (folded(line), document << LINE_BITS | number as u64))
         .filter(|(key, _)| *key != NO_WORDS)
         .collect()
-    })
 }

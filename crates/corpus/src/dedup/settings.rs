@@ -40,7 +40,8 @@ pub struct DedupSettings {
     pub keep: Keep,
     /// The number in the metadata that `keep = "highest"` goes by.
     pub by: Option<String>,
-    /// Lines of at least so many characters (white space aside) that an earlier kept document has too are cut; 0 cuts none.
+    /// Lines of at least so many characters (white space aside) that an earlier kept document has too, numbers, signs and
+    /// capital letters apart, are cut; 0 cuts none.
     pub paragraph_characters: usize,
     /// Passages of at least so many bytes that an earlier kept document has too, byte for byte and wherever they stand,
     /// are cut (a syllable of Hangul is 3 bytes); 0 cuts none.

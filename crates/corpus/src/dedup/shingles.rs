@@ -1,4 +1,4 @@
-//! From a text to the hashes of its shingles, in one pass and without allocating for any of them.
+//! From a text to the hashes of its shingles and of the whole of it, in one pass and without allocating for any of them.
 //!
 //! A text is folded first: letters in lower case, runs of digits one 0, what is neither a letter
 //! nor a digit only divides words. A shingle is `n` words on end (five, as FineWeb has it); in Korean, where
@@ -62,13 +62,12 @@ impl Shingler {
             (Unit::Words, settings.words)
         };
         self.units.clear();
-        let mut whole = NO_WORDS;
-        match unit {
-            Unit::Words => fold(text, |word| self.units.push(word)),
+        let mut whole = match unit {
+            Unit::Words => fold::<true>(text, |word| self.units.push(word)),
             Unit::Characters => characters(text, |character| self.units.push(character)),
-        }
-        if !self.units.is_empty() {
-            whole = exact(text);
+        };
+        if self.units.is_empty() {
+            whole = NO_WORDS;
         }
         self.roll(length.max(1));
         (&self.shingles, whole)
@@ -93,17 +92,14 @@ impl Shingler {
     }
 }
 
-/// A hash of a text as it is, but for white space and the case of Latin letters.
-fn exact(text: &str) -> u64 {
-    let mut hash = 1;
-    for word in text.split_whitespace() {
-        for eight in word.as_bytes().chunks(8) {
-            let fold = |bytes: u64, byte: &u8| bytes << 8 | u64::from(byte.to_ascii_lowercase());
-            hash = multiply(hash ^ eight.iter().fold(0, fold), BASE);
-        }
-        hash = multiply(hash ^ word.len() as u64, MIX);
-    }
-    hash.max(1)
+/// A hash of the folded words of a text ([`NO_WORDS`] where it has none): other numbers, signs and capital letters
+/// make no other text of it.
+pub(super) fn folded(text: &str) -> u64 {
+    let mut whole = None;
+    fold::<false>(text, |word| {
+        whole = Some(multiply(whole.unwrap_or(1) ^ word, MIX));
+    });
+    whole.map_or(NO_WORDS, |hash| hash.max(1))
 }
 
 /// More than three tenths of the letters are Hangul, as `language` has it; by first bytes, which is fast.
@@ -188,9 +184,65 @@ impl Word {
     }
 }
 
-/// Gives the hash of every folded word.
-fn fold(text: &str, mut give: impl FnMut(u64)) {
+/// The hash of a text as it is, but for white space and the case of Latin letters, while its bytes come.
+struct Exact {
+    hash: u64,
+    bytes: u64,
+    count: u64,
+}
+
+impl Exact {
+    const EMPTY: Self = Self {
+        hash: 1,
+        bytes: 0,
+        count: 0,
+    };
+
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        self.bytes = self.bytes << 8 | u64::from(byte.to_ascii_lowercase());
+        self.count += 1;
+        if self.count.is_multiple_of(8) {
+            self.hash = multiply(self.hash ^ self.bytes, BASE);
+            self.bytes = 0;
+        }
+    }
+
+    /// White space: a word ends, if there is one.
+    #[inline(always)]
+    fn space(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        if !self.count.is_multiple_of(8) {
+            self.hash = multiply(self.hash ^ self.bytes, BASE);
+            self.bytes = 0;
+        }
+        self.hash = multiply(self.hash ^ self.count, MIX);
+        self.count = 0;
+    }
+
+    fn character(&mut self, c: char) {
+        if c.is_whitespace() {
+            return self.space();
+        }
+        let mut buffer = [0; 4];
+        c.encode_utf8(&mut buffer)
+            .bytes()
+            .for_each(|byte| self.push(byte));
+    }
+
+    /// Of the whole text; never [`NO_WORDS`].
+    fn end(mut self) -> u64 {
+        self.space();
+        self.hash.max(1)
+    }
+}
+
+/// Gives the hash of every folded word, and returns the exact one of the whole where that is asked for.
+fn fold<const EXACT: bool>(text: &str, mut give: impl FnMut(u64)) -> u64 {
     let bytes = text.as_bytes();
+    let mut whole = Exact::EMPTY;
     let mut word = Word::EMPTY;
     let mut at = 0;
     while at < bytes.len() {
@@ -200,20 +252,32 @@ fn fold(text: &str, mut give: impl FnMut(u64)) {
                 0 => word.end(&mut give),
                 folded => word.push(folded),
             }
+            if EXACT && char::from(byte).is_whitespace() {
+                whole.space();
+            } else if EXACT {
+                whole.push(byte);
+            }
             at += 1;
         } else if matches!(byte, 0xeb..=0xec) {
             // U+B000 to U+CFFF: syllables, the most of Korean, need no decoding.
             for byte in &bytes[at..at + 3] {
                 word.push(*byte);
+                if EXACT {
+                    whole.push(*byte);
+                }
             }
             at += 3;
         } else {
             let c = text[at..].chars().next().unwrap_or(' ');
             other(c, &mut word, &mut give);
+            if EXACT {
+                whole.character(c);
+            }
             at += c.len_utf8();
         }
     }
     word.end(&mut give);
+    whole.end()
 }
 
 fn other(c: char, word: &mut Word, give: &mut impl FnMut(u64)) {
@@ -236,10 +300,12 @@ fn other(c: char, word: &mut Word, give: &mut impl FnMut(u64)) {
     }
 }
 
-/// Gives the hash of every folded letter, and one for every run of digits.
-fn characters(text: &str, mut give: impl FnMut(u64)) {
+/// Gives the hash of every folded letter, and one for every run of digits; returns the exact one of the whole.
+fn characters(text: &str, mut give: impl FnMut(u64)) -> u64 {
+    let mut whole = Exact::EMPTY;
     let mut digits = false;
     for c in text.chars() {
+        whole.character(c);
         let digit = c.is_numeric();
         if digit && !digits {
             give(multiply(MIX ^ u64::from(b'0'), BASE));
@@ -249,6 +315,7 @@ fn characters(text: &str, mut give: impl FnMut(u64)) {
         }
         digits = digit;
     }
+    whole.end()
 }
 
 #[cfg(test)]
@@ -305,6 +372,24 @@ mod tests {
         }
         assert_eq!(whole("Hello,  World!\n"), whole(" hello, world!"));
         assert_eq!(whole("그는  7살이다."), whole("그는 7살이다."));
+        assert_eq!(whole("그는\u{3000}7살이다.\u{a0}"), whole("그는 7살이다."));
+        let text = "그는 “7살”이다. Été, 漢字 — ㅋㅋㅋ!\u{b}abcdefgh\t끝";
+        assert_eq!(whole(text), read(text, Unit::Characters).1);
+    }
+
+    /// What a notice says of the day and of its readers does not make it another one; a word does.
+    #[test]
+    fn what_is_folded_is_the_same_with_other_numbers_and_signs() {
+        let notice = "기사입력 2024-01-02 10:20 조회 123회 댓글 4개";
+        for other in [
+            "기사입력 2024-01-03 9:05 조회 7회 댓글 1024개",
+            "기사입력: 2025.11.30. 22:41 | 조회 98회 | 댓글 15개",
+        ] {
+            assert_eq!(folded(notice), folded(other), "{other}");
+        }
+        assert_ne!(folded(notice), folded(&notice.replace("조회", "추천")));
+        assert_eq!(folded("Posted: Jan 2"), folded("posted jan 31"));
+        assert_eq!(folded("?! …"), NO_WORDS);
     }
 
     #[test]

@@ -435,6 +435,31 @@ fn repeated_paragraphs_are_cut_from_later_documents() {
     assert_eq!(cut, 6.0);
 }
 
+/// Another date, count or sign makes no other line of a notice; another word does.
+#[test]
+fn a_notice_with_other_numbers_is_cut_too() {
+    let mut trial = Trial::new();
+    let mut draw = Draw(37);
+    let texts: Vec<String> = [
+        "기사입력 2024-01-02 10:20 조회 123회 댓글 4개",
+        "기사입력 2024-03-15 08:07 조회 9회 댓글 1024개",
+        "기사입력: 2025.11.30. 22:41 | 조회 98회 | 댓글 15개",
+        "기사입력 2024-01-02 10:20 추천 123회 댓글 4개",
+    ]
+    .iter()
+    .map(|notice| format!("{notice}\n{}", draw.words(50, true).join(" ")))
+    .collect();
+    let corpus = write(&trial.folder.path().join("in"), &texts, 300);
+    trial.settings.paragraph_characters = 20;
+    trial.run(&corpus, "out", 2, 1000, &[], u64::MAX).unwrap();
+    let kept = Corpus::open(&trial.folder.path().join("out")).unwrap();
+    let kept: Vec<bool> = kept
+        .documents()
+        .map(|one| one.unwrap().text.contains("기사입력"))
+        .collect();
+    assert_eq!(kept, [true, false, false, true]);
+}
+
 /// A refrain is no copy of an earlier document.
 #[test]
 fn what_a_document_repeats_itself_stays() {

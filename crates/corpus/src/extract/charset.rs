@@ -7,7 +7,8 @@
 //! Korean pages are declared `iso-8859-1` more often than one would hope. Guessed, it yields to an
 //! encoding of several bytes that reads nearly everything, declared or Hangul: one letter that a board
 //! has cut in half rules the right one out for a guess. `euc-kr` and `ks_c_5601-1987` mean CP949
-//! (UHC), as in the Encoding Standard.
+//! (UHC), as in the Encoding Standard. It gives rare syllables to bytes that Latin text is full of, an
+//! apostrophe and the letter behind it, so that Hangul is guessed only where common syllables are most of it.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{EUC_KR, Encoding, UTF_8, WINDOWS_1252};
@@ -69,7 +70,7 @@ pub fn decode(bytes: &[u8], header: Option<&str>) -> Decoded {
     let latin = guess.is_single_byte();
     if latin {
         let korean = Letters::of(&read(bytes, EUC_KR, Sniffed::Guess).text);
-        if korean.mostly_read() && korean.mostly_hangul() {
+        if korean.mostly_read() && korean.mostly_hangul() && korean.mostly_common(bytes) {
             guess = EUC_KR;
         }
     }
@@ -129,6 +130,13 @@ impl Letters {
     /// Latin letters with accents, read two by two, come out as anything but that.
     fn mostly_hangul(&self) -> bool {
         self.good >= 8 && 5 * self.hangul >= 4 * self.good
+    }
+
+    /// The 2,350 common syllables have two bytes from 0xA1 on, those that CP949 adds (뷁, 똠) often one
+    /// or none. As those it reads `’t` and `“H`, `¿Q`, `’é` and two no-break spaces of windows-1252.
+    fn mostly_common(&self, bytes: &[u8]) -> bool {
+        let high = bytes.iter().filter(|byte| **byte >= 0xA1).count();
+        5 * high >= 8 * self.hangul
     }
 }
 
@@ -322,6 +330,53 @@ mod tests {
         let bytes = encoding_rs::WINDOWS_1251.encode(&russian).0.into_owned();
         assert_eq!(decode(&bytes, None).text, russian);
         assert_eq!(decode(&bytes, Some("windows-1251")).text, russian);
+    }
+
+    /// In CP949 a curly apostrophe and the letter behind it are a syllable: `don뭪` and `we뭨e`.
+    #[test]
+    fn curly_quotes_are_not_read_as_hangul() {
+        for line in [
+            "I don’t think it’s what we’re used to, and they’d say it isn’t theirs; you’ll see that she’s right. ",
+            "He wrote “Hello”, then “Thanks”… It’s all—or nothing—that they’ve got, don’t you think? I’m sure we’d agree. ",
+            "C’est l’heure d’un choix qu’on n’a pas fait. Il m’a dit qu’il s’en va d’ici. L’été, l’un d’eux n’est plus. ",
+            "J’ai vu l’île, l’école et l’église ; aujourd’hui, c’était fermé, et l’on n’a rien dit à l’élève. ",
+            "¿Qué pasó? ¡Mira! El niño dijo “vamos” y “adiós”. ¿Dónde está? ¡Aquí! ¿Cuándo vienes? ¡Mañana! ",
+            "L’anno dell’uomo, l’inizio dell’opera d’arte e un’altra cosa: c’è l’amico dell’albero, dov’era ieri. ",
+            "\u{a0}\u{a0}\u{a0}\u{a0}First line\r\n\u{a0}\u{a0}\u{a0}\u{a0}second line: \u{a0}\u{a0}\u{a0}it’s here. ",
+        ] {
+            for times in [1, 3, 40] {
+                let page = line.repeat(times);
+                let bytes = WINDOWS_1252.encode(&page).0.into_owned();
+                for header in [
+                    None,
+                    Some("windows-1252"),
+                    Some("iso-8859-1"),
+                    Some("utf-8"),
+                ] {
+                    assert_eq!(decode(&bytes, header).text, page, "{header:?}");
+                }
+            }
+        }
+    }
+
+    /// Rare syllables have bytes as Latin text does; a page that has them is Korean all the same.
+    #[test]
+    fn a_cut_letter_among_rare_syllables_does_not_turn_a_page_into_latin() {
+        for rest in [
+            "뷁! 펲시 한 병과 똠방각하, 햏자들의 모임이 있습니다.",
+            "뷁뷁 소리를 내며 펲펲 뛰는 똠방각하를 보았다는 소문이 있다.",
+        ] {
+            let mut page = cp949("<title>새 소식과 안내");
+            page.pop();
+            page.extend(cp949(&format!("</title>{rest}")));
+            assert!(guess(&page).is_single_byte());
+            let decoded = decode(&page, None);
+            assert!(
+                decoded.encoding == "EUC-KR" && decoded.text.contains(rest),
+                "{}",
+                decoded.text
+            );
+        }
     }
 
     #[test]

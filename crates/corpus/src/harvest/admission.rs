@@ -3,10 +3,12 @@
 //! Crawlers keep addresses as they were sent (`%EA%B8%80`, `xn--3e0b707e`), people write 글 and 한국: both are
 //! brought into one form before they are compared.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use percent_encoding::{percent_decode_str, percent_encode_byte};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -212,15 +214,28 @@ pub(super) fn licence_name(stated: &str) -> String {
 /// An address as people read it: percent signs decoded where they spell UTF-8, Hangul composed, the host's
 /// letters instead of their ASCII form. What is no address stays what it is, but for that.
 fn readable(address: &str) -> String {
-    let decoded = percent_encoding::percent_decode_str(address).decode_utf8();
-    let address = decoded.as_deref().unwrap_or(address);
-    let address: String = address.nfc().collect();
+    let address: String = decoded(address).nfc().collect();
     let Some((scheme, rest)) = address.split_once("://") else {
         return address;
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
     format!("{}://{}{path}", scheme.to_lowercase(), readable_host(host))
+}
+
+/// Percent signs decoded where they spell UTF-8; other bytes stay `%B1`. A query in EUC-KR or a letter
+/// that was cut in half does not hide the rest of the address.
+fn decoded(address: &str) -> Cow<'_, str> {
+    if let Ok(whole) = percent_decode_str(address).decode_utf8() {
+        return whole;
+    }
+    let bytes: Vec<u8> = percent_decode_str(address).collect();
+    let mut text = String::with_capacity(address.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().copied().map(percent_encode_byte));
+    }
+    Cow::Owned(text)
 }
 
 /// A host in letters, lower-case: `xn--3e0b707e` is `한국`.
@@ -364,7 +379,7 @@ mod tests {
         put(folder.path().join("words.txt"), "도박\n").unwrap();
         put(
             folder.path().join("remove.txt"),
-            "http://b.kr/글\nhttps://ko.wikipedia.org/wiki/%EA%B8%80\n",
+            "http://b.kr/글\nhttps://ko.wikipedia.org/wiki/%EA%B8%80\nhttp://b.kr/글?q=%B1%DB\n",
         )
         .unwrap();
         let lists = Lists::load(folder.path()).unwrap();
@@ -390,6 +405,22 @@ mod tests {
             ("http://a.kr/도박", Some(Refusal::BlockedWord)),
             ("HTTP://B.kr/%EA%B8%80", Some(Refusal::Removed)),
             ("https://ko.wikipedia.org/wiki/글", Some(Refusal::Removed)),
+            // A path in UTF-8 with a query in EUC-KR, and a path that was cut within a letter.
+            (
+                "http://a.kr/%EB%8F%84%EB%B0%95?q=%B1%DB",
+                Some(Refusal::BlockedWord),
+            ),
+            (
+                "http://a.kr/?q=%B1%DB&r=%EB%8F%84%EB%B0%95",
+                Some(Refusal::BlockedWord),
+            ),
+            (
+                "http://a.kr/%EB%8F%84%EB%B0%95%EC%82",
+                Some(Refusal::BlockedWord),
+            ),
+            ("http://b.kr/%EA%B8%80?q=%B1%DB", Some(Refusal::Removed)),
+            ("http://b.kr/글?q=%b1%db", Some(Refusal::Removed)),
+            ("http://b.kr/%EA%B8%80?q=%B1%DC", None),
             ("http://b.kr/글자", None),
             ("http://a.kr/100%", None),
             ("http://a.kr/%FF%FE", None),

@@ -1,9 +1,12 @@
 //! Which documents, and how often: the arithmetic of shares, epochs and totals.
 //!
 //! A corpus of `available` units that shall give `wanted` is gone through `floor(wanted / available)`
-//! times, and a random part of it once more: documents in a drawn order until the next one would
-//! lead further away from `wanted` than it leads towards it. So every corpus lands within half its
-//! last document of what was wanted.
+//! times, and a random part of it once more: documents in a drawn order. One that would lead further
+//! away from `wanted` than it leads towards it is passed over, so that it does not stand in the way of
+//! smaller ones, unless a hundredth of `wanted` or less is left, which is near enough; and what is passed
+//! over is not made up for by others in one epoch more. So every corpus lands within half a document of
+//! what was wanted: the last one taken, or one passed over. That is more than half of `wanted` only where
+//! a document is larger than all that is wanted, and such an outcome is an error, unless the mixture takes what there is.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -32,6 +35,13 @@ impl Measured {
             None => self.available += count,
         }
         Ok(())
+    }
+
+    /// The count of the largest document that may be trained on.
+    fn largest(&self) -> u32 {
+        let places = self.places().into_iter();
+        let counts = places.map(|place| self.sizes[place as usize].0);
+        counts.max().unwrap_or(0)
     }
 
     /// The places of the documents that may be trained on.
@@ -105,12 +115,9 @@ pub(super) fn choose(
         let asked = wanted.round() as u64;
         wanted = wanted.min(most(number));
         let report = choice.take(number as u32, part, measured, wanted.round() as u64);
-        ensure!(
-            report.achieved > 0 || asked == 0 || settings.when_short == Short::Take,
-            "the mixture wants {asked} {unit} of {:?}, and that comes out empty: no document of it is as small as \
-             that; raise the total or its share, or say when_short = \"take\"",
-            part.corpus
-        );
+        if settings.when_short == Short::Stop {
+            near_enough(&report, asked, measured, unit)?;
+        }
         choice.parts.push(PartReport {
             wanted: asked,
             wanted_share: shares[number],
@@ -127,6 +134,26 @@ pub(super) fn choose(
     }
     Draw::new(settings.seed, "order of the mixture").shuffle(&mut choice.order);
     Ok(choice)
+}
+
+/// Documents that are too large for what is wanted may give next to nothing of it, or almost twice as much.
+fn near_enough(report: &PartReport, asked: u64, measured: &Measured, unit: &str) -> Result<()> {
+    let PartReport {
+        corpus, achieved, ..
+    } = report;
+    ensure!(
+        *achieved > 0 || asked == 0,
+        "the mixture wants {asked} {unit} of {corpus:?}, and that comes out empty: no document of it is as small as \
+         that; raise the total or its share, or say when_short = \"take\""
+    );
+    ensure!(
+        achieved.abs_diff(asked) <= asked / 2,
+        "the mixture wants {asked} {unit} of {corpus:?}, and whole documents give {achieved} at the nearest, since \
+         the largest has {}; raise the total or its share, leave such documents out before, or say \
+         when_short = \"take\"",
+        measured.largest()
+    );
+    Ok(())
 }
 
 impl Choice {

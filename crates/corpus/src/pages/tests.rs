@@ -1,3 +1,5 @@
+mod damage;
+
 use std::io::Write as _;
 use std::path::Path;
 

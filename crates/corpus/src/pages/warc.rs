@@ -4,7 +4,9 @@
 //! others are passed over. Lenient where crawls are: lines may end in a bare line feed, versions
 //! back to 0.18 are read, blank lines are skipped. After a header that cannot be read the next
 //! line that begins with `WARC/` is looked for, and the loss is counted once. A damaged member of
-//! gzip costs the record in it: a page is handed on only when what stands behind it could be read.
+//! gzip costs the record in it: a page is handed on only when what stands behind it could be read,
+//! and when that is damaged, only if it lies in another member. Where all records are one member,
+//! damage costs the page before it as well.
 
 use std::io::{BufRead, ErrorKind, Read};
 
@@ -24,21 +26,22 @@ pub(super) fn records(
     take: &mut Taker<'_>,
 ) -> Result<()> {
     let mut stream = Stream {
-        input,
-        offset: 0,
+        input: Pieces::new(input),
         line: Vec::new(),
-        begun: false,
+        whole: 0,
     };
     let mut number = 0;
     let mut waiting: Option<Box<Page>> = None;
+    let mut end = 0; // of the page that waits
     loop {
         number += 1;
         let record = stream.record(settings);
-        let damage = record.as_ref().err().and_then(Damage::of);
-        // Its last bytes were no good, so that nobody knows of which bytes it was made.
-        let spoilt = damage.is_some_and(|damage| damage.begun) && !stream.begun;
-        if let Some(page) = waiting.take().filter(|_| !spoilt) {
-            take(Ok(*page))?;
+        let apart = end <= stream.whole;
+        match &record {
+            Err(error) if !apart && spoils(error) => waiting = None,
+            // Rubbish that a damaged member gives behind its record, perhaps.
+            Ok(Some(Record::Broken(_))) if !apart => {}
+            _ => hand_on(&mut waiting, take)?,
         }
         match record {
             Ok(Some(Record::Page(mut page))) => {
@@ -46,19 +49,20 @@ pub(super) fn records(
                     page.id = format!("{file}:{number}");
                 }
                 waiting = Some(page);
+                end = stream.input.offset;
             }
             Ok(Some(Record::Other)) => {}
             Ok(Some(Record::Broken(detail))) => {
                 let bad = BadLine::new(file, number, Reason::BrokenRecord, detail, &stream.line);
                 take(Err(bad))?;
-                if let Err(error) = go_on(file, number, &mut stream, take)? {
+                if let Err(error) = go_on(file, number, &mut stream, &mut waiting, take)? {
                     return stop(file, number, error, &stream, take);
                 }
             }
             Ok(None) => return Ok(()),
             Err(error) if Damage::of(&error).is_some() => {
-                take(Err(damaged(file, number, &error, stream.offset)))?;
-                if let Err(error) = go_on(file, number, &mut stream, take)? {
+                take(Err(damaged(file, number, &error, stream.input.offset)))?;
+                if let Err(error) = go_on(file, number, &mut stream, &mut waiting, take)? {
                     return stop(file, number, error, &stream, take);
                 }
             }
@@ -67,20 +71,39 @@ pub(super) fn records(
     }
 }
 
-/// Goes to the next record; an error of reading that ends the input.
+/// Whether bytes that came before this error are no good, so that nobody knows of which a page was made.
+fn spoils(error: &std::io::Error) -> bool {
+    Damage::of(error).is_some_and(|damage| damage.begun)
+}
+
+fn hand_on(waiting: &mut Option<Box<Page>>, take: &mut Taker<'_>) -> Result<()> {
+    match waiting.take() {
+        Some(page) => take(Ok(*page)),
+        None => Ok(()),
+    }
+}
+
+/// Goes to the next record; an error of reading that ends the input. A page still waits only where
+/// rubbish stood behind it: what is met first says whether they were one damaged member.
 fn go_on(
     file: &str,
     number: u64,
     stream: &mut Stream,
+    waiting: &mut Option<Box<Page>>,
     take: &mut Taker<'_>,
 ) -> Result<std::io::Result<()>> {
     loop {
-        match stream.resynchronise() {
-            Err(error) if Damage::of(&error).is_some() => {
-                take(Err(damaged(file, number, &error, stream.offset)))?;
-            }
-            other => return Ok(other),
+        let Err(error) = stream.resynchronise() else {
+            return Ok(Ok(()));
+        };
+        if spoils(&error) {
+            *waiting = None;
         }
+        hand_on(waiting, take)?;
+        if Damage::of(&error).is_none() {
+            return Ok(Err(error));
+        }
+        take(Err(damaged(file, number, &error, stream.input.offset)))?;
     }
 }
 
@@ -95,7 +118,7 @@ fn stop(
     if error.raw_os_error().is_some() {
         return Err(error.into());
     }
-    take(Err(damaged(file, number, &error, stream.offset)))
+    take(Err(damaged(file, number, &error, stream.input.offset)))
 }
 
 enum Record {
@@ -116,12 +139,69 @@ struct Header {
     payload: Option<String>,
 }
 
-struct Stream {
+/// The input, and where the piece of it begins that is at hand.
+///
+/// Members are read in pieces, each of one member alone: what does not lie in one piece with the
+/// bytes before it may be of another member, and if a member is no longer than a piece, it is.
+struct Pieces {
     input: Box<dyn BufRead + Send>,
+    /// Bytes that were taken.
     offset: u64,
+    /// Where the piece at hand begins, and its bytes that were not taken.
+    start: u64,
+    left: usize,
+}
+
+impl Pieces {
+    fn new(input: Box<dyn BufRead + Send>) -> Self {
+        Self {
+            input,
+            offset: 0,
+            start: 0,
+            left: 0,
+        }
+    }
+
+    /// Where the piece begins that holds the next byte.
+    fn piece(&self) -> u64 {
+        match self.left {
+            0 => self.offset,
+            _ => self.start,
+        }
+    }
+}
+
+impl BufRead for Pieces {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        let bytes = self.input.fill_buf()?;
+        if self.left == 0 {
+            self.start = self.offset;
+            self.left = bytes.len();
+        }
+        Ok(bytes)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+        self.offset += count as u64;
+        self.left -= count;
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut bytes = self.fill_buf()?;
+        let count = bytes.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+struct Stream {
+    input: Pieces,
     line: Vec<u8>,
-    /// Whether anything of the record that is being read was there.
-    begun: bool,
+    /// What ends here or before lies in another piece than the beginning of the last record.
+    whole: u64,
 }
 
 impl Stream {
@@ -131,7 +211,6 @@ impl Stream {
         let bytes = (&mut self.input)
             .take(HEADER)
             .read_until(b'\n', &mut self.line)?;
-        self.offset += bytes as u64;
         while matches!(self.line.last(), Some(b'\n' | b'\r')) {
             self.line.pop();
         }
@@ -140,12 +219,16 @@ impl Stream {
 
     fn record(&mut self, settings: &PageSettings) -> std::io::Result<Option<Record>> {
         loop {
+            let piece = self.input.piece();
             let line = self.line();
-            self.begun = !self.line.trim_ascii().is_empty();
+            let begun = !self.line.trim_ascii().is_empty();
+            if begun {
+                self.whole = piece;
+            }
             if !line? {
                 return Ok(None);
             }
-            if self.begun {
+            if begun {
                 break;
             }
         }
@@ -206,7 +289,7 @@ impl Stream {
 
     fn header(&mut self) -> std::io::Result<Result<Header, String>> {
         let mut header = Header::default();
-        let start = self.offset;
+        let start = self.input.offset;
         loop {
             if !self.line()? {
                 return Err(ErrorKind::UnexpectedEof.into());
@@ -214,7 +297,7 @@ impl Stream {
             if self.line.is_empty() {
                 return Ok(Ok(header));
             }
-            if self.offset - start > HEADER {
+            if self.input.offset - start > HEADER {
                 return Ok(Err(format!("a header of more than {HEADER} bytes")));
             }
             let text = String::from_utf8_lossy(&self.line);
@@ -245,7 +328,6 @@ impl Stream {
     fn block(&mut self, length: u64) -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(length.min(1 << 20) as usize);
         let read = (&mut self.input).take(length).read_to_end(&mut bytes)?;
-        self.offset += read as u64;
         if (read as u64) < length {
             return Err(ErrorKind::UnexpectedEof.into());
         }
@@ -254,7 +336,6 @@ impl Stream {
 
     fn skip(&mut self, length: u64) -> std::io::Result<()> {
         let skipped = std::io::copy(&mut (&mut self.input).take(length), &mut std::io::sink())?;
-        self.offset += skipped;
         if skipped < length {
             return Err(ErrorKind::UnexpectedEof.into());
         }

@@ -20,22 +20,37 @@ pub(super) fn resident(chain: &Chain<'_>) -> Option<Found> {
     if !is_date(digits[2] * 10 + digits[3], digits[4] * 10 + digits[5]) {
         return None;
     }
-    // 법인등록번호, of a company, has the same shape.
-    let before = chain.before(12);
-    if before.contains("법인") && !before.contains("주민") {
-        return None;
-    }
     let kind = if matches!(digits[6], 5..=8) {
         Kind::Foreigner
     } else {
         Kind::Resident
     };
+    // Where the checksum holds, no name helps: one company in ten loses a number that is public.
     let checked = resident_checksum(&digits);
-    let certain = groups == 2 && chain.joined(2, &HYPHEN);
+    let certain = groups == 2 && chain.joined(2, &HYPHEN) && !is_company(chain);
     (certain || checked).then(|| chain.found(groups, kind, checked))
 }
 
-fn is_date(month: u8, day: u8) -> bool {
+/// Whether right before a number it is named 법인등록번호, of a company, which has the same shape.
+/// A form that leaves the choice (주민등록번호/법인등록번호) does not say so, nor does 법인 with a name behind it.
+fn is_company(chain: &Chain<'_>) -> bool {
+    const COMPANY: [&str; 3] = ["법인등록번호", "법인번호", "법인등록"];
+    const PERSON: [&str; 2] = ["주민", "외국인등록"];
+    let before = chain.before(24);
+    // What stands before another number is about that one.
+    let clause = before
+        .rsplit(|c: char| c.is_ascii_digit())
+        .next()
+        .unwrap_or(before);
+    let clause: String = clause.chars().filter(|c| !c.is_whitespace()).collect();
+    // Colons and brackets may stand between, and the particle of a sentence.
+    let name = clause.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, ',' | '.'));
+    let name = name.strip_suffix(['는', '가']).unwrap_or(name);
+    COMPANY.iter().any(|company| name.ends_with(*company))
+        && !PERSON.iter().any(|person| clause.contains(*person))
+}
+
+pub(super) fn is_date(month: u8, day: u8) -> bool {
     let days = match month {
         4 | 6 | 9 | 11 => 30,
         2 => 29,

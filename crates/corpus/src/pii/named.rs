@@ -6,8 +6,7 @@ use super::{Found, Kind};
 /// How far before a number its name may stand, in characters.
 const REACH: usize = 24;
 
-/// 국민 and 신한 alone are words like others: the banks say 은행.
-const ACCOUNT: [&str; 14] = [
+const ACCOUNT: [&str; 15] = [
     "계좌",
     "은행",
     "예금주",
@@ -20,11 +19,16 @@ const ACCOUNT: [&str; 14] = [
     "케이뱅크",
     "토스뱅크",
     "우체국",
+    "kb국민",
     "account",
     "iban",
 ];
+/// Banks by names that are words like others too: 국민청원, 국민서관. They must stand alone, before three groups.
+const BANKS: [&str; 2] = ["국민", "신한"];
+/// A tree, by which streets and a publisher are called: no bank.
+const TREE: &str = "은행나무";
 /// Numbers that say themselves that they are another kind.
-const NO_ACCOUNT: [&str; 3] = ["isbn", "issn", "은행나무"];
+const NO_ACCOUNT: [&str; 2] = ["isbn", "issn"];
 const PASSPORT: [&str; 2] = ["여권", "passport"];
 
 fn named(before: &str, words: &[&str]) -> bool {
@@ -42,9 +46,29 @@ pub(super) fn account(chain: &Chain<'_>) -> Option<Found> {
             .sum();
         (10..=16).contains(&digits) && chain.joined(*groups, &[Joint::Hyphen])
     })?;
-    let before = chain.before(REACH);
-    (named(before, &ACCOUNT) && !named(before, &NO_ACCOUNT))
-        .then(|| chain.found(groups, Kind::Account, false))
+    let before = chain.before(REACH).to_lowercase();
+    // What stands before the name of another kind is about that one, or about nothing.
+    let from = NO_ACCOUNT
+        .iter()
+        .filter_map(|word| before.rfind(*word))
+        .max()
+        .unwrap_or(0);
+    let before = &before[from..];
+    let named = ACCOUNT.iter().any(|word| {
+        before
+            .match_indices(*word)
+            .any(|(at, _)| !before[at..].starts_with(TREE))
+    });
+    let banked = groups >= 3 && BANKS.iter().any(|bank| stands_alone(before, bank));
+    (named || banked).then(|| chain.found(groups, Kind::Account, false))
+}
+
+/// Whether a word stands in the text that is not part of a longer one.
+fn stands_alone(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+    })
 }
 
 /// A letter and eight digits, or since 2021 a letter, three digits, a letter, four digits.

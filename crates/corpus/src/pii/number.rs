@@ -12,10 +12,12 @@ pub(super) enum Joint {
     Hyphen,
     Space,
     Dot,
-    /// `)`, as after an area code, with a hyphen or without; `(0)`, as after a country code.
+    /// `)`, as after an area code, with a hyphen or without; `(0)` and `(`, as after a country code.
     Bracket,
-    /// A slash, a middle dot, or a dot and a space: only telephone numbers are written so.
+    /// A slash or a middle dot: only telephone numbers are written so.
     Sign,
+    /// A dot and a space: telephone numbers are written so, and sentences end so.
+    Stop,
 }
 
 /// A run of digits.
@@ -123,7 +125,10 @@ fn chain(text: &str, start: usize, groups: &mut Vec<Group>) -> usize {
             end,
             joint,
         });
-        match next(&text[end..]) {
+        // Only behind a country's code: 2,024 (12) and the like are everywhere.
+        let country = groups.len() == 1 && bytes[..start].last() == Some(&b'+');
+        let held = next(&text[end..]).or_else(|| country.then(|| area(&text[end..])).flatten());
+        match held {
             Some((how, width)) if bytes.get(end + width).is_some_and(u8::is_ascii_digit) => {
                 at = end + width;
                 joint = Some(how);
@@ -150,7 +155,7 @@ fn next(rest: &str) -> Option<(Joint, usize)> {
         '-' | '‐' | '‑' | '–' | '−' | '—' | 'ㅡ' if spaces <= 1 => {
             Some((Joint::Hyphen, spaces + after(first.len_utf8())))
         }
-        '.' if spaces == 0 && bare[1..].starts_with(' ') => Some((Joint::Sign, 2)),
+        '.' if spaces == 0 && bare[1..].starts_with(' ') => Some((Joint::Stop, 2)),
         '.' if spaces == 0 => Some((Joint::Dot, 1)),
         '/' | '·' | 'ㆍ' if spaces == 0 => Some((Joint::Sign, first.len_utf8())),
         ')' if spaces == 0 => {
@@ -169,6 +174,14 @@ fn next(rest: &str) -> Option<(Joint, usize)> {
         c if c.is_ascii_digit() && spaces == 1 => Some((Joint::Space, 1)),
         _ => None,
     }
+}
+
+/// What opens an area in brackets: `+1 (415) 555-2671`.
+fn area(rest: &str) -> Option<(Joint, usize)> {
+    let open = rest.strip_prefix(' ').unwrap_or(rest).strip_prefix('(')?;
+    let digits = open.bytes().take_while(u8::is_ascii_digit).count();
+    let closed = (1..=5).contains(&digits) && open[digits..].starts_with(')');
+    closed.then(|| (Joint::Bracket, rest.len() - open.len()))
 }
 
 /// Words that telephone numbers are glued to: `Tel010-1234-5678`.
