@@ -62,7 +62,7 @@ pub fn run(
     let asks = limited(all, settings.limit);
     let mut questions: Vec<Question> = asks.into_iter().map(Question::new).collect();
     let ground = ground(task, respondent, cache, settings, watch)?;
-    converse(task, respondent, cache, settings, watch, &mut questions)?;
+    let cut = converse(task, respondent, cache, settings, watch, &mut questions)?;
     let who = respondent.identity();
     let answered = Answered {
         total,
@@ -70,7 +70,9 @@ pub fn run(
         questions,
         who,
     };
-    conclude(task, answered, judge, cache, settings, watch)
+    let mut outcome = conclude(task, answered, judge, cache, settings, watch)?;
+    outcome.remarks.extend(cut.remarks(&outcome.questions));
+    Ok(outcome)
 }
 
 /// What there is before anything is judged.
@@ -102,31 +104,63 @@ pub(crate) fn conclude(
     } = answered;
     let judged_by = judge.as_ref().map(|judge| judge.identity());
     judge_all(task, judge, cache, settings, watch, &mut questions)?;
-    let mut remarks = score(task, &ground, watch, &mut questions)?;
-    remarks.extend(cut_off(&questions));
+    let remarks = score(task, &ground, watch, &mut questions)?;
     Ok(Outcome {
         remarks,
         ..Outcome::new(task.about().clone(), total, questions, who, judged_by)
     })
 }
 
-/// What is to be said of answers that the limit of tokens cut off: they are scored as far as they came, and a
-/// model that was not done is easily taken for one that does not know.
-fn cut_off(questions: &[Question]) -> Option<String> {
-    let cut: usize = questions.iter().map(|question| question.cut).sum();
-    let said = |answer: &Answer| match answer {
-        Answer::Texts(all) => all.len(),
-        Answer::Messages(all) => all.len(),
-        _ => 0,
-    };
-    let answers = questions.iter().flat_map(|question| &question.answers);
-    let all: usize = answers.map(said).sum();
-    (cut > 0).then(|| {
-        format!(
-            "{cut} of {all} answers were cut off by the limit of tokens, and are scored as far as they came; \
-             `kanana eval --max-tokens N` gives them another limit"
-        )
-    })
+/// Answers in words that were cut off. They are scored as far as they came, and a model that was not done is
+/// easily taken for one that does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Cut {
+    /// At the limit of tokens that was asked for.
+    limit: usize,
+    /// Before it: the model's context had no more.
+    context: usize,
+}
+
+impl Cut {
+    /// Counts a reply in. Its note says at how many tokens it was cut off: where they are others than were asked
+    /// for, it was not the limit that did it.
+    fn add(&mut self, request: &Request, reply: &Reply) {
+        let (Request::Complete { limit, .. } | Request::Converse { limit, .. }) = request else {
+            return;
+        };
+        let at_limit = Reply::from(Answer::Texts(vec![])).cut_off(1, *limit).note;
+        match reply.note.ends_with(&at_limit) {
+            true => self.limit += reply.cut,
+            false => self.context += reply.cut,
+        }
+    }
+
+    /// What is to be said of them.
+    fn remarks(self, questions: &[Question]) -> Vec<String> {
+        let said = |answer: &Answer| match answer {
+            Answer::Texts(all) => all.len(),
+            Answer::Messages(all) => all.len(),
+            _ => 0,
+        };
+        let answers = questions.iter().flat_map(|question| &question.answers);
+        let all: usize = answers.map(said).sum();
+        let mut remarks = vec![];
+        if self.limit > 0 {
+            remarks.push(format!(
+                "{} of {all} answers were cut off by the limit of tokens, and are scored as far as they came; \
+                 `kanana eval --max-tokens N` asks with another limit, and a step of a recipe with the tasks' own",
+                self.limit
+            ));
+        }
+        if self.context > 0 {
+            remarks.push(format!(
+                "{} of {all} answers were cut off where the model's context ends, and are scored as far as they \
+                 came; a greater limit of tokens would not have given them more",
+                self.context
+            ));
+        }
+        remarks
+    }
 }
 
 /// The answers that all scores stand on.
@@ -221,7 +255,7 @@ pub(crate) fn limited(asks: Vec<Ask>, limit: Option<usize>) -> Vec<Ask> {
     kept
 }
 
-/// All turns of all conversations.
+/// All turns of all conversations; what of them was cut off.
 fn converse(
     task: &dyn Task,
     respondent: &mut dyn Respondent,
@@ -229,7 +263,8 @@ fn converse(
     settings: &Settings,
     watch: &mut dyn Watch,
     questions: &mut [Question],
-) -> Result<()> {
+) -> Result<Cut> {
+    let mut cut = Cut::default();
     let mut open: Vec<(usize, Request)> = (0..questions.len())
         .map(|at| (at, questions[at].ask.request.clone()))
         .collect();
@@ -258,6 +293,7 @@ fn converse(
         let mut next = vec![];
         for ((at, request), reply) in open.into_iter().zip(replies) {
             let question = &mut questions[at];
+            cut.add(&request, &reply);
             question.requests.push(request);
             question.answers.push(reply.answer);
             question.notes.push(reply.note);
@@ -271,7 +307,7 @@ fn converse(
         }
         open = next;
     }
-    Ok(())
+    Ok(cut)
 }
 
 fn drawn(draw: Draw, settings: &Settings) -> Draw {

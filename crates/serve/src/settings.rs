@@ -1,27 +1,65 @@
 //! What whoever runs the server decides: who may come, and how much of everything.
 
-use std::sync::{Arc, LazyLock};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
+use tokio::sync::watch;
 
-/// What a model's weights are known by, which may take a moment to find out.
-#[derive(Clone, Debug)]
-pub struct Fingerprint(Arc<LazyLock<Option<String>, Finding>>);
+/// What a model's weights are known by. To find it out they may have to be read through, which takes a core for
+/// seconds or minutes: that begins when it is asked for first, and once for all who ask.
+#[derive(Clone)]
+pub struct Fingerprint {
+    search: Arc<Mutex<Option<Search>>>,
+    /// Closed with nothing in it where it could not be found out.
+    found: watch::Receiver<Option<String>>,
+}
 
-type Finding = Box<dyn FnOnce() -> Option<String> + Send>;
+/// A search that nobody has begun.
+struct Search {
+    find: Box<dyn FnOnce() -> Option<String> + Send>,
+    tell: watch::Sender<Option<String>>,
+}
 
 impl Fingerprint {
-    /// Finds it out meanwhile: nobody waits but who asks too early.
+    /// Found out by `find`, once somebody asks.
     pub fn new(find: impl FnOnce() -> Option<String> + Send + 'static) -> Self {
-        let find: Finding = Box::new(find);
-        let known = Arc::new(LazyLock::new(find));
-        let meanwhile = Arc::clone(&known);
-        std::thread::spawn(move || LazyLock::force(&meanwhile).is_some());
-        Self(known)
+        let (tell, found) = watch::channel(None);
+        let find = Box::new(find);
+        let search = Arc::new(Mutex::new(Some(Search { find, tell })));
+        Self { search, found }
     }
 
     /// Hexadecimal digits; `None` where they could not be found out.
-    pub fn get(&self) -> Option<&str> {
-        self.0.as_deref()
+    pub(crate) async fn get(&self) -> Option<String> {
+        self.begin();
+        let mut found = self.found.clone();
+        let digits = found.wait_for(Option::is_some).await.ok()?;
+        digits.clone()
+    }
+
+    /// Begins the search, unless it was begun. Its thread is none of the runtime's, which would not end before the
+    /// search does.
+    fn begin(&self) {
+        let mut search = self.search.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Search { find, tell }) = search.take() else {
+            return;
+        };
+        let look = move || {
+            if let Some(digits) = find() {
+                tell.send_replace(Some(digits));
+            }
+        };
+        let thread = thread::Builder::new().name("fingerprint".to_owned());
+        // A thread that cannot be started has found nothing: the channel closes with it.
+        drop(thread.spawn(look));
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = self.found.borrow();
+        f.debug_tuple("Fingerprint").field(&*found).finish()
     }
 }
 

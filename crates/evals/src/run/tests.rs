@@ -200,13 +200,55 @@ fn what_the_limit_of_tokens_cut_off_is_said_and_kept() {
         panic!("{:?}", outcome.remarks)
     };
     assert!(
-        remark.starts_with("2 of 9 answers were cut off"),
+        remark.starts_with("2 of 9 answers were cut off by the limit of tokens")
+            && remark.contains("--max-tokens"),
         "{remark}"
     );
     let mut cache = Cache::open(&path).unwrap();
     let again = go(&quiz, &mut Fake::default(), &mut cache, settings).unwrap();
     assert_eq!(again, outcome, "what is read from the file says it too");
     assert_eq!(plain(&quiz).remarks, Vec::<String>::new());
+}
+
+#[test]
+fn what_the_context_cut_off_is_not_put_down_to_the_limit() {
+    let quiz = Quiz::new();
+    let mut cache = Cache::in_memory();
+    let mut fake = Fake {
+        cuts: Some("안녕, 1"),
+        room: Some(6),
+        ..Fake::default()
+    };
+    let outcome = go(&quiz, &mut fake, &mut cache, Settings::default()).unwrap();
+    assert_eq!(outcome.questions[18].notes, ["cut off at 6 tokens"; 2]);
+    let [remark] = &outcome.remarks[..] else {
+        panic!("{:?}", outcome.remarks)
+    };
+    assert!(
+        remark.starts_with("2 of 9 answers were cut off where the model's context ends")
+            && !remark.contains("--max-tokens"),
+        "{remark}"
+    );
+    let again = go(&quiz, &mut Fake::default(), &mut cache, Settings::default());
+    assert_eq!(again.unwrap(), outcome, "what was kept says it too");
+
+    // One conversation may have both: its later turns have less of the context left.
+    let request = Request::Converse {
+        messages: vec![chat::Message::user("더 말해 줘")],
+        tools: vec![],
+        limit: 16,
+    };
+    let mut cut = Cut::default();
+    for (count, tokens) in [(2, 16), (0, 16), (3, 6)] {
+        let texts = Answer::Texts(vec![String::new(); 4]);
+        cut.add(&request, &Reply::from(texts).cut_off(count, tokens));
+    }
+    let wanted = Cut {
+        limit: 2,
+        context: 3,
+    };
+    assert_eq!(cut, wanted);
+    assert_eq!(cut.remarks(&[]).len(), 2);
 }
 
 #[test]

@@ -80,7 +80,8 @@ impl Serve {
             self.weights,
         )?;
         let template = self.template(&opened)?;
-        // Whoever evaluates the model behind this server keeps its answers under it.
+        // Whoever evaluates the model behind this server keeps its answers under it; for the first who asks, the
+        // weights may be read through.
         let kept = format!(
             "{}, kept {:?}",
             precision_name(self.precision),

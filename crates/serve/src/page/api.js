@@ -42,9 +42,9 @@ async function reason(response) {
   }
 }
 
-/** The models that the server has: [{ id, context }]. */
+/** The models that the server has: [{ id, context }]. Without their fingerprints, which may take a while. */
 export async function models(key) {
-  const response = await call("v1/models", { headers: headers(key) });
+  const response = await call("v1/models?fingerprint=false", { headers: headers(key) });
   const body = await response.json().catch(() => ({}));
   const list = Array.isArray(body.data) ? body.data : [];
   return list.map((model) => ({ id: String(model.id), context: model.context_length ?? model.max_model_len ?? null }));

@@ -102,6 +102,13 @@ fn an_error_within_a_stream_is_not_told_with_the_status_of_its_beginning() {
 }
 
 #[test]
+fn the_page_waits_for_no_fingerprint() {
+    let api = text("/page/api.js");
+    assert!(api.contains("call(\"v1/models?fingerprint=false\", "));
+    assert!(!api.contains("\"v1/models\""));
+}
+
+#[test]
 fn a_question_that_was_not_answered_is_not_put_beside_the_next_one() {
     let settings = text("/page/settings.js");
     let (_, rest) = settings

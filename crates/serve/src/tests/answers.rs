@@ -288,6 +288,13 @@ async fn the_server_says_what_it_is() {
     });
     let models = get(&known, "/v1/models").await.json();
     assert_eq!(models["data"][0]["fingerprint"], "0123456789abcdef");
+    let nowhere = app_with(Settings {
+        fingerprint: Some(crate::Fingerprint::new(|| None)),
+        ..settings()
+    });
+    let models = get(&nowhere, "/v1/models").await.json();
+    assert_eq!(models["data"][0]["id"], "tiny");
+    assert!(models["data"][0].get("fingerprint").is_none());
     assert_eq!(
         get(&app, "/v1/models/other").await.status,
         StatusCode::NOT_FOUND

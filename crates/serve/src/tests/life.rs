@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::refusal::Refusal;
-use crate::{Ending, serve};
+use crate::{Ending, Fingerprint, serve};
 use generate::{Request as Asked, Sampling};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -218,6 +220,65 @@ async fn an_answer_that_takes_too_long_is_given_up() {
     let back = post(&app, CHAT, body.to_string()).await;
     assert_eq!(back.status, StatusCode::GATEWAY_TIMEOUT);
     eventually(|| app.inner.runner.taken() == 0).await;
+}
+
+/// A model whose weights are being read until somebody says what they are known by; and how often that began.
+fn large() -> (App, Sender<String>, Arc<AtomicUsize>) {
+    let (say, said) = channel();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let find = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        said.recv_timeout(Duration::from_secs(60)).ok()
+    };
+    let app = app_with(Settings {
+        fingerprint: Some(Fingerprint::new(find)),
+        ..settings()
+    });
+    (app, say, begun)
+}
+
+#[tokio::test]
+async fn weights_that_are_read_for_who_asks_keep_nobody_else_waiting() {
+    let (app, say, begun) = large();
+    let times = || begun.load(Ordering::SeqCst);
+    let page = "/v1/models?fingerprint=false";
+    let listed = get(&app, page).await.json();
+    assert_eq!(listed["data"][0]["id"], "tiny");
+    assert_eq!(times(), 0, "nobody has asked for it");
+    let waits = |path: &'static str| {
+        let app = app.clone();
+        tokio::spawn(async move { get(&app, path).await })
+    };
+    let waiting = ["/v1/models", "/v1/models", "/v1/models/tiny"].map(waits);
+    eventually(|| times() == 1).await;
+    assert_eq!(get(&app, "/health").await.status, StatusCode::OK);
+    ask(&app, CHAT, conversation(json!({}))).await;
+    let listed = get(&app, page).await.json();
+    assert!(listed["data"][0].get("fingerprint").is_none());
+    assert!(!waiting.iter().any(JoinHandle::is_finished));
+    say.send("0123456789abcdef".to_owned()).unwrap();
+    for one in waiting {
+        let listed = one.await.unwrap().json();
+        let card = listed.get("data").map_or(&listed, |all| &all[0]);
+        assert_eq!(card["fingerprint"], "0123456789abcdef");
+    }
+    assert_eq!(times(), 1, "once for all who asked");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_fingerprint_does_not_hold_up_the_end() {
+    let (app, say, begun) = large();
+    let served = served(app).await;
+    let mut client = TcpStream::connect(served.address).await.unwrap();
+    let asked = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.write_all(asked).await.unwrap();
+    eventually(|| begun.load(Ordering::SeqCst) == 1).await;
+    served.end.send(()).await.unwrap();
+    let answer = until(&mut client, "about to end").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert_eq!(served.served.await.unwrap().unwrap(), Ending::Finished);
+    drop(say);
 }
 
 #[tokio::test]

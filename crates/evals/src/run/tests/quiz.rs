@@ -168,6 +168,8 @@ pub(super) struct Fake {
     pub(super) fails: Option<&'static str>,
     /// Questions whose answers the limit of tokens cuts off.
     pub(super) cuts: Option<&'static str>,
+    /// Tokens at which it cuts them off, where they are fewer than the limit of 8.
+    pub(super) room: Option<usize>,
     /// What it was asked, batch by batch.
     pub(super) asked: Vec<Vec<(Request, Draw)>>,
 }
@@ -208,7 +210,8 @@ impl Respondent for Fake {
                 _ => honest(&put[at]),
             };
             let cut = self.cuts.is_some_and(|word| asked.contains(word));
-            deliver(at, Reply::from(answer).cut_off(usize::from(cut), 8))?;
+            let room = self.room.unwrap_or(8);
+            deliver(at, Reply::from(answer).cut_off(usize::from(cut), room))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The folder of an evaluation: its lock, the answers of earlier runs, which models servers had, the recipe.
 
 use super::Evaluation;
-use crate::command::held;
+use crate::command::{held, now};
 use crate::evaluation::ANSWERS;
 use crate::evaluation::remote::Remote;
 use crate::terminal;
@@ -11,6 +11,7 @@ use evals::{Cache, Respondent as _};
 use remote::Endpoint;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// The recipe beside the results.
 const RECIPE: &str = "eval.toml";
@@ -18,6 +19,11 @@ const RECIPE: &str = "eval.toml";
 const LOCK: &str = ".lock";
 /// What servers said last that their models' weights are known by.
 const SERVERS: &str = "servers.json";
+/// How often a server is asked which models it has, where it lets one wait: minutes in all, as an attempt takes half
+/// of one.
+const ATTEMPTS: usize = 10;
+/// A server that fails after less is not there, or says no; after more it was at work.
+const LATE: Duration = Duration::from_secs(5);
 
 /// Makes the folder, and keeps other runs off it for as long as the lock is held.
 ///
@@ -40,14 +46,20 @@ pub(super) fn known(out: &Path, server: Remote<Endpoint>) -> Result<Remote<Endpo
     let mut said: BTreeMap<String, String> = said.unwrap_or_default();
     let name = server.identity();
     let before = said.get(&name).cloned();
-    let now = match server.listed() {
+    let ask = || {
+        let begun = now();
+        let listed = server.listed();
+        (begun.elapsed(), listed)
+    };
+    let late = |error: &anyhow::Error| {
+        terminal::note(&format!(
+            "{error:#}; it is asked again, as a server may have to read its model's weights to say which they are"
+        ));
+    };
+    let now = match heard(ask, late) {
         Ok(now) => now,
         Err(error) => {
-            if before.is_some() {
-                terminal::note(&format!(
-                    "{error:#}; what it answered before is taken as it is, and its model for the same"
-                ));
-            }
+            terminal::note(&unsaid(&error, before.as_deref()));
             return Ok(server.known_by(before));
         }
     };
@@ -64,6 +76,33 @@ pub(super) fn known(out: &Path, server: Remote<Endpoint>) -> Result<Remote<Endpo
         disk::write(&path, &serde_json::to_vec_pretty(&said)?)?;
     }
     Ok(server.known_by(now))
+}
+
+/// What is answered to `ask`, which says how long it took: asked again while it failed late, which `late` hears of.
+fn heard<T>(
+    mut ask: impl FnMut() -> (Duration, Result<T>),
+    mut late: impl FnMut(&anyhow::Error),
+) -> Result<T> {
+    for _ in 1..ATTEMPTS {
+        match ask() {
+            (took, Err(error)) if took >= LATE => late(&error),
+            (_, answer) => return answer,
+        }
+    }
+    ask().1
+}
+
+/// What follows from a server that did not say which model it has.
+fn unsaid(error: &anyhow::Error, before: Option<&str>) -> String {
+    match before {
+        Some(_) => format!(
+            "{error:#}; what it answered before is taken as it is, and its model for the same"
+        ),
+        None => format!(
+            "{error:#}; so it is not known which model it has, and its answers are kept under its name and address \
+             alone: once it says which, they are asked for anew"
+        ),
+    }
 }
 
 impl Evaluation {
@@ -97,5 +136,53 @@ impl Evaluation {
     /// Writes the recipe, or why there is none: that of an earlier run would describe another one.
     pub(super) fn recipe(&self, text: &str) -> Result<()> {
         Ok(disk::write(&self.out.join(RECIPE), text.as_bytes())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    /// What is heard of a server that fails so often, each time after so many seconds; how often it was asked, and
+    /// how often that was told.
+    fn hears(failures: usize, seconds: u64) -> (Option<&'static str>, usize, usize) {
+        let (mut asked, mut told) = (0, 0);
+        let ask = || {
+            asked += 1;
+            let listed = match asked > failures {
+                true => Ok("0123456789abcdef"),
+                false => Err(anyhow!("broke off")),
+            };
+            (Duration::from_secs(seconds), listed)
+        };
+        let heard = heard(ask, |_| told += 1);
+        (heard.ok(), asked, told)
+    }
+
+    #[test]
+    fn a_server_that_is_at_work_is_asked_again_and_one_that_is_gone_is_not() {
+        let print = Some("0123456789abcdef");
+        assert_eq!(hears(0, 0), (print, 1, 0));
+        assert_eq!(hears(0, 30), (print, 1, 0), "late, and an answer");
+        assert_eq!(hears(3, 30), (print, 4, 3));
+        assert_eq!(hears(9, 30), (print, 10, 9));
+        assert_eq!(hears(99, 30), (None, 10, 9), "not for ever");
+        assert_eq!(hears(1, 0), (None, 1, 0), "it is gone");
+    }
+
+    #[test]
+    fn a_server_that_does_not_say_which_model_it_has_is_never_passed_over_in_silence() {
+        let error = anyhow!("http://127.0.0.1:1/v1 cannot be reached");
+        let before = unsaid(&error, Some("0123456789abcdef"));
+        assert!(before.contains("its model for the same"), "{before}");
+        let never = unsaid(&error, None);
+        for part in [
+            "cannot be reached",
+            "not known which model",
+            "asked for anew",
+        ] {
+            assert!(never.contains(part), "{part:?} is not in {never}");
+        }
     }
 }

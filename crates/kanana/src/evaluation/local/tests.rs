@@ -285,6 +285,52 @@ fn what_the_limit_cuts_off_is_said() {
     assert_eq!((stopped.cut, &*stopped.note), (0, ""), "{stopped:?}");
 }
 
+/// A conversation that leaves less of the context than it asks for, and how much.
+fn nearly_full(local: &Local, number: usize) -> (Request, usize) {
+    let template = local.template.as_ref().unwrap();
+    let said = |letters: usize| format!("{number}번 {}", "가".repeat(letters));
+    let tokens = |letters: usize| {
+        let messages = [Message::user(said(letters))];
+        let text = template.render(&messages, &[], true, &Default::default());
+        local.tokenizer.encode_with_specials(&text.unwrap()).len()
+    };
+    let context = local.decoder.shape.context;
+    let most = (0..context)
+        .rev()
+        .find(|letters| tokens(*letters) < context);
+    let most = most.expect("some fit");
+    (converse(&said(most), vec![]), context - tokens(most))
+}
+
+#[test]
+fn what_the_context_cuts_off_is_not_put_down_to_the_limit() {
+    let mut local = local(1, true);
+    let mut cut = 0;
+    for number in 0..20 {
+        let (request, room) = nearly_full(&local, number);
+        assert!(room < 12, "it asks for 12");
+        let reply = one(&mut local, request, Draw::default());
+        let wanted = match reply.cut {
+            0 => String::new(),
+            _ => format!("cut off at {room} tokens, where the model's context ends"),
+        };
+        assert_eq!(reply.note, wanted, "{reply:?}");
+        cut += reply.cut;
+    }
+    assert!(cut > 0, "one of 20 that goes on");
+    // An answer that alone would fill it gets what the prompt leaves.
+    let request = Request::Complete {
+        prompt: "하늬마을".to_owned(),
+        stops: vec![],
+        limit: 4096,
+    };
+    let reply = one(&mut local, request, Draw::default());
+    assert!(
+        reply.cut == 0 || reply.note.ends_with(", where the model's context ends"),
+        "{reply:?}"
+    );
+}
+
 #[test]
 fn without_a_template_there_is_no_conversation() {
     let mut local = local(1, false);

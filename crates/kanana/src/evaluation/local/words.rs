@@ -13,6 +13,11 @@ use generate::{Constraint, Engine, Event, Finish, Generation, Limits, Sampling, 
 use serde_json::Map;
 use std::collections::HashMap;
 
+/// What is added to where an answer was cut off: the question left less of the context than was asked for.
+const CONTEXT: &str = ", where the model's context ends";
+/// The same where the engine had to end it before that.
+const MEMORY: &str = ", where the memory for the model's context ends";
+
 /// A question on its way through the engine.
 struct Open {
     /// Its place among those that were put.
@@ -25,6 +30,8 @@ struct Open {
     samples: usize,
     /// Tokens that each may have.
     limit: usize,
+    /// Why they are fewer than were asked for; empty where they are not.
+    why: &'static str,
     /// How many of the draws they cut off.
     cut: usize,
     /// One for each draw.
@@ -36,6 +43,7 @@ struct Open {
 struct Prepared {
     prompt: Vec<u32>,
     limit: usize,
+    why: &'static str,
     end_tokens: Vec<u32>,
     stops: Vec<String>,
     constraint: Option<Constraint>,
@@ -89,6 +97,7 @@ impl Local {
                 converses: matches!(put.request, Request::Converse { .. }),
                 samples: put.draw.samples,
                 limit: prepared.limit,
+                why: prepared.why,
                 cut: 0,
                 written: vec![None; draws],
                 failed: None,
@@ -120,12 +129,7 @@ impl Local {
             for (ticket, generation) in ended {
                 let (index, number) = tickets[&ticket];
                 let one = &mut open[index];
-                match generation.finish {
-                    Finish::Failed(why) => one.failed = Some(why),
-                    Finish::MaxTokens | Finish::ContextFull => one.cut += 1,
-                    _ => {}
-                }
-                one.written[number] = Some(generation.text);
+                one.end(number, generation);
                 if one.is_done() {
                     deliver(one.at, one.reply())?;
                 }
@@ -151,8 +155,10 @@ impl Local {
         };
         let left_out = ids.len().saturating_sub(room);
         ids.drain(..left_out);
+        let (limit, why) = within(*limit, context - ids.len().min(context));
         Ok(Prepared {
-            limit: (*limit).min(context - ids.len().min(context)),
+            limit,
+            why,
             prompt: ids,
             end_tokens: engine.end_tokens(),
             stops: stops
@@ -199,9 +205,11 @@ impl Local {
         end_tokens.sort_unstable();
         end_tokens.dedup();
         let (constraint, parser) = calls(template, tools)?;
+        let (limit, why) = within(*limit, context - length);
         Ok(Prepared {
             prompt,
-            limit: (*limit).min(context - length),
+            limit,
+            why,
             end_tokens,
             stops: template
                 .stops()
@@ -212,6 +220,15 @@ impl Local {
             parser,
             note: String::new(),
         })
+    }
+}
+
+/// Tokens that an answer may have where the context has room for so many more, and why they are fewer than were
+/// asked for, if they are.
+fn within(asked: usize, room: usize) -> (usize, &'static str) {
+    match asked <= room {
+        true => (asked, ""),
+        false => (room, CONTEXT),
     }
 }
 
@@ -261,6 +278,21 @@ impl Open {
         self.written.iter().all(Option::is_some)
     }
 
+    /// Takes what was drawn.
+    fn end(&mut self, number: usize, generation: Generation) {
+        match generation.finish {
+            Finish::Failed(why) => self.failed = Some(why),
+            Finish::MaxTokens => self.cut += 1,
+            Finish::ContextFull => {
+                // The limit leaves room in the context: what is full is the memory for it, for every draw alike.
+                self.cut += 1;
+                (self.limit, self.why) = (generation.ids.len(), MEMORY);
+            }
+            _ => {}
+        }
+        self.written[number] = Some(generation.text);
+    }
+
     /// The answer; the first as often as wanted where only one was drawn.
     fn reply(&mut self) -> Reply {
         let mut texts: Vec<String> = self.written.drain(..).flatten().collect();
@@ -280,7 +312,11 @@ impl Open {
             note: std::mem::take(&mut self.note),
             ..Reply::from(answer)
         };
-        reply.cut_off(self.cut, self.limit)
+        let mut reply = reply.cut_off(self.cut, self.limit);
+        if reply.cut > 0 {
+            reply.note += self.why;
+        }
+        reply
     }
 }
 
@@ -331,4 +367,41 @@ pub(crate) fn no_template(model: &str) -> anyhow::Error {
         "{model} has no chat template, and the protocol instruct puts every question through one: use \
          --protocol base, or a model that was tuned to converse"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use generate::Usage;
+
+    #[test]
+    fn what_ends_where_the_memory_is_full_is_not_said_to_be_at_the_limit() {
+        let mut one = Open {
+            at: 0,
+            note: String::new(),
+            parser: None,
+            converses: false,
+            samples: 2,
+            limit: 512,
+            why: "",
+            cut: 0,
+            written: vec![None; 2],
+            failed: None,
+        };
+        for (number, finish) in [(0, Finish::ContextFull), (1, Finish::EndToken(7))] {
+            let generation = Generation {
+                text: "하늬마을의 특산물은".to_owned(),
+                ids: vec![7; 9],
+                log_probabilities: vec![],
+                prompt_tokens: vec![],
+                usage: Usage::default(),
+                finish,
+            };
+            one.end(number, generation);
+        }
+        let reply = one.reply();
+        assert_eq!(reply.cut, 1);
+        let wanted = "1 of 2 cut off at 9 tokens, where the memory for the model's context ends";
+        assert_eq!(reply.note, wanted);
+    }
 }
