@@ -54,7 +54,7 @@ pub(crate) const NO_WORDS: u64 = 0;
 
 impl Shingler {
     /// The shingles of a text, and a hash of the whole of it ([`NO_WORDS`] where it has no words): of every sign and
-    /// digit, white space and the case of Latin letters apart, because two sums that differ in a number are two.
+    /// digit, white space and the case of letters apart, because two sums that differ in a number are two.
     pub(crate) fn read(&mut self, text: &str, settings: &ShingleSettings) -> (&[u32], u64) {
         let (unit, length) = if is_korean(text) {
             (settings.korean, settings.korean_length)
@@ -62,23 +62,36 @@ impl Shingler {
             (Unit::Words, settings.words)
         };
         self.units.clear();
-        let mut whole = match unit {
-            Unit::Words => fold::<true>(text, |word| self.units.push(word)),
-            Unit::Characters => characters(text, |character| self.units.push(character)),
+        let mut reader = Exact {
+            words: &mut self.units,
+            lost: 1,
         };
-        if self.units.is_empty() {
-            whole = NO_WORDS;
+        fold(text, &mut reader);
+        let mut whole = reader.lost;
+        if unit == Unit::Characters {
+            whole = self.units.iter().fold(whole, mix);
+            self.units.clear();
+            characters(text, |character| self.units.push(character));
+            self.roll(length.max(1), whole);
+        } else {
+            whole = self.roll(length.max(1), whole);
         }
-        self.roll(length.max(1));
+        let whole = if self.units.is_empty() {
+            NO_WORDS
+        } else {
+            whole.max(1)
+        };
         (&self.shingles, whole)
     }
 
-    fn roll(&mut self, length: usize) {
+    /// Makes the shingles; mixes all units into `whole` besides, which costs no time of its own.
+    fn roll(&mut self, length: usize, mut whole: u64) -> u64 {
         self.shingles.clear();
         let power = (0..length).fold(1u64, |power, _| power.wrapping_mul(BASE));
         let mut sum = 0u64;
         for (at, unit) in self.units.iter().enumerate() {
             sum = sum.wrapping_mul(BASE).wrapping_add(*unit);
+            whole = mix(whole, unit);
             if at >= length {
                 sum = sum.wrapping_sub(power.wrapping_mul(self.units[at - length]));
             }
@@ -89,25 +102,37 @@ impl Shingler {
         if self.shingles.is_empty() && !self.units.is_empty() {
             self.shingles.push(shorten(sum));
         }
+        whole
     }
+}
+
+fn mix(hash: u64, word: &u64) -> u64 {
+    multiply(hash ^ word, MIX)
 }
 
 /// A hash of the folded words of a text ([`NO_WORDS`] where it has none): other numbers, signs and capital letters
 /// make no other text of it.
 pub(super) fn folded(text: &str) -> u64 {
     let mut whole = None;
-    fold::<false>(text, |word| {
-        whole = Some(multiply(whole.unwrap_or(1) ^ word, MIX));
-    });
+    fold(
+        text,
+        &mut Words(|word| whole = Some(mix(whole.unwrap_or(1), &word))),
+    );
     whole.map_or(NO_WORDS, |hash| hash.max(1))
 }
 
 /// More than three tenths of the letters are Hangul, as `language` has it; by first bytes, which is fast.
 fn is_korean(text: &str) -> bool {
     let (mut hangul, mut latin) = (0u64, 0u64);
-    for byte in text.bytes() {
-        hangul += u64::from(matches!(byte, 0xea..=0xed));
-        latin += u64::from(byte.is_ascii_alphabetic());
+    // As many as one byte counts, so that a register holds the counts of many lanes.
+    for block in text.as_bytes().chunks(usize::from(u8::MAX)) {
+        let (mut three, mut one) = (0u8, 0u8);
+        for byte in block {
+            three += u8::from(byte.wrapping_sub(0xea) < 4);
+            one += u8::from((byte | 0x20).wrapping_sub(b'a') < 26);
+        }
+        hangul += u64::from(three);
+        latin += u64::from(one);
     }
     hangul * 7 > latin * 3
 }
@@ -173,9 +198,9 @@ impl Word {
     }
 
     #[inline(always)]
-    fn end(&mut self, give: &mut impl FnMut(u64)) {
+    fn end(&mut self, reader: &mut impl Reader) {
         if self.count > 0 {
-            give(multiply(
+            reader.word(multiply(
                 self.hash ^ self.bytes,
                 BASE ^ u64::from(self.count),
             ));
@@ -184,105 +209,89 @@ impl Word {
     }
 }
 
-/// The hash of a text as it is, but for white space and the case of Latin letters, while its bytes come.
-struct Exact {
-    hash: u64,
-    bytes: u64,
-    count: u64,
+/// Who reads a text while it is folded.
+trait Reader {
+    /// The hash of a folded word.
+    fn word(&mut self, hash: u64);
+    /// A sign or a digit, of which folding leaves nothing: a sign behind the word that it ends, a digit before the
+    /// word that it is in.
+    #[inline(always)]
+    fn lost(&mut self, _: u32) {}
 }
 
-impl Exact {
-    const EMPTY: Self = Self {
-        hash: 1,
-        bytes: 0,
-        count: 0,
-    };
+/// Takes the words alone.
+struct Words<F>(F);
 
+impl<F: FnMut(u64)> Reader for Words<F> {
     #[inline(always)]
-    fn push(&mut self, byte: u8) {
-        self.bytes = self.bytes << 8 | u64::from(byte.to_ascii_lowercase());
-        self.count += 1;
-        if self.count.is_multiple_of(8) {
-            self.hash = multiply(self.hash ^ self.bytes, BASE);
-            self.bytes = 0;
-        }
-    }
-
-    /// White space: a word ends, if there is one.
-    #[inline(always)]
-    fn space(&mut self) {
-        if self.count == 0 {
-            return;
-        }
-        if !self.count.is_multiple_of(8) {
-            self.hash = multiply(self.hash ^ self.bytes, BASE);
-            self.bytes = 0;
-        }
-        self.hash = multiply(self.hash ^ self.count, MIX);
-        self.count = 0;
-    }
-
-    fn character(&mut self, c: char) {
-        if c.is_whitespace() {
-            return self.space();
-        }
-        let mut buffer = [0; 4];
-        c.encode_utf8(&mut buffer)
-            .bytes()
-            .for_each(|byte| self.push(byte));
-    }
-
-    /// Of the whole text; never [`NO_WORDS`].
-    fn end(mut self) -> u64 {
-        self.space();
-        self.hash.max(1)
+    fn word(&mut self, hash: u64) {
+        self.0(hash);
     }
 }
 
-/// Gives the hash of every folded word, and returns the exact one of the whole where that is asked for.
-fn fold<const EXACT: bool>(text: &str, mut give: impl FnMut(u64)) -> u64 {
+/// The words, and a hash of what folding leaves out of them: of each sign, and how many words are before it.
+struct Exact<'a> {
+    words: &'a mut Vec<u64>,
+    lost: u64,
+}
+
+impl Reader for Exact<'_> {
+    #[inline(always)]
+    fn word(&mut self, hash: u64) {
+        self.words.push(hash);
+    }
+
+    #[inline(always)]
+    fn lost(&mut self, sign: u32) {
+        let place = (self.words.len() as u64) << 32;
+        self.lost = multiply(self.lost ^ place ^ u64::from(sign), BASE);
+    }
+}
+
+/// Hands every folded word on, and what is left out.
+fn fold(text: &str, reader: &mut impl Reader) {
     let bytes = text.as_bytes();
-    let mut whole = Exact::EMPTY;
     let mut word = Word::EMPTY;
     let mut at = 0;
     while at < bytes.len() {
         let byte = bytes[at];
         if byte < 128 {
             match ASCII[usize::from(byte)] {
-                0 => word.end(&mut give),
+                0 => {
+                    word.end(reader);
+                    if byte > b' ' {
+                        reader.lost(u32::from(byte));
+                    }
+                }
+                b'0' => {
+                    word.push(b'0');
+                    reader.lost(u32::from(byte));
+                }
                 folded => word.push(folded),
-            }
-            if EXACT && char::from(byte).is_whitespace() {
-                whole.space();
-            } else if EXACT {
-                whole.push(byte);
             }
             at += 1;
         } else if matches!(byte, 0xeb..=0xec) {
             // U+B000 to U+CFFF: syllables, the most of Korean, need no decoding.
             for byte in &bytes[at..at + 3] {
                 word.push(*byte);
-                if EXACT {
-                    whole.push(*byte);
-                }
             }
             at += 3;
         } else {
             let c = text[at..].chars().next().unwrap_or(' ');
-            other(c, &mut word, &mut give);
-            if EXACT {
-                whole.character(c);
-            }
+            other(c, &mut word, reader);
             at += c.len_utf8();
         }
     }
-    word.end(&mut give);
-    whole.end()
+    word.end(reader);
 }
 
-fn other(c: char, word: &mut Word, give: &mut impl FnMut(u64)) {
+fn other(c: char, word: &mut Word, reader: &mut impl Reader) {
     if !c.is_alphanumeric() {
-        return word.end(give);
+        word.end(reader);
+        if !c.is_whitespace() {
+            reader.lost(u32::from(c));
+        }
+        return;
     }
     let mut buffer = [0; 4];
     if hangul(c) {
@@ -291,6 +300,7 @@ fn other(c: char, word: &mut Word, give: &mut impl FnMut(u64)) {
             .for_each(|byte| word.push(byte));
     } else if c.is_numeric() {
         word.push(b'0');
+        reader.lost(u32::from(c));
     } else {
         for c in c.to_lowercase() {
             c.encode_utf8(&mut buffer)
@@ -300,12 +310,10 @@ fn other(c: char, word: &mut Word, give: &mut impl FnMut(u64)) {
     }
 }
 
-/// Gives the hash of every folded letter, and one for every run of digits; returns the exact one of the whole.
-fn characters(text: &str, mut give: impl FnMut(u64)) -> u64 {
-    let mut whole = Exact::EMPTY;
+/// Gives the hash of every folded letter, and one for every run of digits.
+fn characters(text: &str, mut give: impl FnMut(u64)) {
     let mut digits = false;
     for c in text.chars() {
-        whole.character(c);
         let digit = c.is_numeric();
         if digit && !digits {
             give(multiply(MIX ^ u64::from(b'0'), BASE));
@@ -315,7 +323,6 @@ fn characters(text: &str, mut give: impl FnMut(u64)) -> u64 {
         }
         digits = digit;
     }
-    whole.end()
 }
 
 #[cfg(test)]
