@@ -157,6 +157,20 @@ impl Schedule {
         if let Some(decay) = self.decay {
             decay.check("schedule.decay")?;
         }
+        if self.shape() == Shape::Wsd {
+            // otherwise the rate would jump where the one ends and the other is under way
+            let (warm_up, decay) = (self.warm_up.tokens(horizon), self.falls(horizon));
+            ensure!(
+                decay.saturating_add(warm_up) <= horizon,
+                "schedule.decay is {decay} tokens and schedule.warm_up {warm_up}, together more than the \
+                 horizon of {horizon}: shorten one of them"
+            );
+            ensure!(
+                self.form.unwrap_or_default() != Form::Exponential || self.floor != Some(0.0),
+                "schedule.floor = 0 with form = \"exponential\": by equal ratios nothing falls to 0; wanted a \
+                 floor above 0, such as 0.01, or form = \"linear\""
+            );
+        }
         for &(share, factor) in self.levels.iter().flatten() {
             ensure!(
                 (0.0..=1.0).contains(&share) && factor.is_finite() && factor >= 0.0,
@@ -175,6 +189,11 @@ impl Schedule {
         stray("decay", self.decay.is_some(), &[Shape::Wsd])?;
         stray("form", self.form.is_some(), &[Shape::Wsd])?;
         stray("floor", self.floor.is_some(), &[Shape::Wsd, Shape::Cosine])
+    }
+
+    /// Tokens of the decay at the end of a horizon.
+    fn falls(&self, horizon: u64) -> u64 {
+        self.decay.unwrap_or(Amount::Share(0.1)).tokens(horizon)
     }
 
     /// What multiplies the peak after `seen` tokens of a stage of `tokens`.
@@ -198,7 +217,7 @@ impl Schedule {
                 floor + (1.0 - floor) * 0.5 * (1.0 + (std::f64::consts::PI * x).cos())
             }
             Shape::Wsd => {
-                let decay = self.decay.unwrap_or(Amount::Share(0.1)).tokens(horizon) as f64;
+                let decay = self.falls(horizon) as f64;
                 let x = ((at - (horizon as f64 - decay)) / decay.max(1.0)).clamp(0.0, 1.0);
                 match self.form.unwrap_or_default() {
                     Form::Linear => 1.0 - (1.0 - self.floor.unwrap_or(0.0)) * x,
@@ -303,6 +322,15 @@ mod tests {
             (r#"{"shape": "cosine", "decay": 0.1}"#, "decay"),
             (r#"{"warm_up": 2.0}"#, "share"),
             (r#"{"peak": -1.0}"#, "peak"),
+            (r#"{"shape": "wsd", "decay": 2000}"#, "decay"),
+            (
+                r#"{"shape": "wsd", "decay": 0.8, "warm_up": 0.3}"#,
+                "shorten",
+            ),
+            (
+                r#"{"shape": "wsd", "form": "exponential", "floor": 0}"#,
+                "equal ratios",
+            ),
         ] {
             let error = of(text).check(1000).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");

@@ -5,8 +5,8 @@
 //! `manifest.json` with the BLAKE3 of every file. A folder without a manifest is unfinished and
 //! does not count; one whose files are missing or have other hashes is damaged, is removed, and an
 //! older one is taken. One that cannot be read for another reason, or that another version of the
-//! program wrote, is kept and ends the run. An older state is removed only when a newer one is
-//! complete, a newer one only when the guard holds it to be spoilt and an older one was loaded.
+//! program wrote, is kept and ends the run. A state is removed only when another is complete that the
+//! run goes on from instead, or when the guard holds it to be spoilt and an older one was loaded.
 //!
 //! `stop-<tokens>/` is the same, written where a run was asked to stop. The guard never goes back
 //! to such a state, because a run that was not stopped would not have it.
@@ -183,7 +183,7 @@ impl States {
             Ok(())
         };
         write().with_context(|| format!("cannot save the run's state to {}", path.display()))?;
-        self.prune()
+        self.prune(&path)
     }
 
     /// Loads the newest state that will do and is whole into `decoder` and `optimizer`. States that
@@ -272,19 +272,14 @@ impl States {
         Ok(())
     }
 
-    /// Keeps the newest states that were due, and a stop that is newer than all of them.
-    fn prune(&self) -> Result<()> {
+    /// Keeps the newest states that were due, and the one just saved where that is a stop: an earlier one was
+    /// gone on from, also one that had come further before the guard went back.
+    fn prune(&self, saved: &Path) -> Result<()> {
         let found = self.found()?;
         let due: Vec<&Found> = found.iter().filter(|found| found.due).collect();
         let keep = &due[due.len().saturating_sub(self.keep)..];
-        let newest = due.last().map(|found| found.tokens);
         for found in &found {
-            let stays = if found.due {
-                keep.contains(&found)
-            } else {
-                newest.is_none_or(|newest| found.tokens > newest)
-            };
-            if !stays {
+            if found.path != saved && !keep.contains(&found) {
                 found.remove()?;
             }
         }

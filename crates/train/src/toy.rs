@@ -65,7 +65,7 @@ pub(crate) fn settings() -> Settings {
     settings
 }
 
-/// Remembers everything, and asks to stop after some step.
+/// Remembers everything, and asks to stop after some step, or once the guard has gone back.
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) steps: Vec<StepRecord>,
@@ -73,6 +73,7 @@ pub(crate) struct Memory {
     pub(crate) events: Vec<Event>,
     pub(crate) messages: Vec<String>,
     pub(crate) stop_after: Option<u64>,
+    pub(crate) stop_when_back: bool,
 }
 
 impl Watch for Memory {
@@ -90,7 +91,8 @@ impl Watch for Memory {
     }
     fn stop(&mut self) -> bool {
         let done = self.steps.last().map(|record| record.step);
-        self.stop_after.is_some() && done >= self.stop_after
+        let back = self.stop_when_back && !self.events.is_empty();
+        back || self.stop_after.is_some() && done >= self.stop_after
     }
 }
 

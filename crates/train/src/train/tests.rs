@@ -253,6 +253,42 @@ fn the_guard_gives_up() {
     assert!(error.contains("guard is off"), "{error}");
 }
 
+#[test]
+fn what_was_saved_last_is_gone_on_from_though_another_had_come_further() {
+    let mut settings = settings();
+    settings.save_every = crate::Amount::Tokens(400);
+    let mut poison = Poisoned {
+        documents: lingering().documents,
+        ..poisons()[0]
+    };
+    let undisturbed = Place::new().run_with(&settings, &mut poison, 3, &mut Memory::default());
+    let place = Place::new();
+    let mut life = |watch: &mut Memory| place.run_with(&settings, &mut poison, 3, watch).unwrap();
+    let stops = || {
+        let entries = std::fs::read_dir(place.partial()).unwrap().flatten();
+        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+        names
+            .filter(|name| name.starts_with("stop-"))
+            .collect::<Vec<_>>()
+    };
+    let mut watch = Memory {
+        stop_after: Some(4),
+        ..Memory::default()
+    };
+    assert!(!life(&mut watch).finished);
+    assert_eq!(stops(), ["stop-000000000000192"]);
+    let mut watch = Memory {
+        stop_when_back: true,
+        ..Memory::default()
+    };
+    assert!(!life(&mut watch).finished);
+    assert_eq!(stops(), ["stop-000000000000048"]);
+    let mut watch = Memory::default();
+    assert_same(&life(&mut watch), &undisturbed.unwrap(), "stopped twice");
+    let told = |words: &str| watch.messages.iter().any(|text| text.contains(words));
+    assert!(told("Continuing after 48 of 480"), "{:?}", watch.messages);
+}
+
 /// A batch with certain documents spoils the weights for good, which shows two steps later: the
 /// state that is saved between looks well.
 #[derive(Default)]
