@@ -8,6 +8,8 @@
 //!
 //! No recursion anywhere: braces nested a million deep cost a million steps.
 
+mod entities;
+mod languages;
 mod nested;
 mod table;
 mod tags;
@@ -49,10 +51,10 @@ const LINKS: [&str; 21] = [
 
 /// An article's source as Markdown.
 pub fn article(title: &str, source: &str) -> Article {
-    let (text, kept) = tags::set_aside(source);
+    let (text, mut kept) = tags::set_aside(source);
     let mut categories = Vec::new();
     let text = nested::resolve(&text, &mut categories);
-    let text = tags::strip(&text);
+    let text = tags::strip(&text, &mut kept);
     let text = lines(&text);
     let text = tags::put_back(&text, &kept);
     let title = title.trim();
@@ -86,7 +88,7 @@ fn lines(text: &str) -> String {
             counters.clear();
             continue;
         }
-        if trimmed.starts_with("{|") {
+        if table::opens(trimmed) {
             let markdown = table::table(&mut lines);
             if skip.is_none() {
                 out.block(&markdown);

@@ -262,7 +262,10 @@ fn a_dump_gives_its_articles_even_when_it_breaks_off() {
     let page = &pages[0];
     assert_eq!(
         (page.id.as_str(), page.url.as_deref()),
-        ("5", Some("https://ko.wikipedia.org/wiki/지미_카터"))
+        (
+            "ko.wikipedia.org:5",
+            Some("https://ko.wikipedia.org/wiki/지미_카터")
+        )
     );
     assert_eq!(page.metadata["language"], "ko");
     assert_eq!(page.date.as_deref(), Some("2024-01-01T00:00:00Z"));
@@ -283,6 +286,45 @@ fn a_dump_gives_its_articles_even_when_it_breaks_off() {
     put(&path, &bytes[..bytes.len() - 30]).unwrap();
     let (pages, bad) = read_all(&path);
     assert!(!pages.is_empty() && bad.len() == 1, "{bad:?}");
+}
+
+#[test]
+fn articles_of_two_wikis_with_one_number_have_two_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = |database: &str, host: &str| {
+        let site = format!(
+            "<dbname>{database}</dbname><base>https://{host}/wiki/Main_Page</base></siteinfo>"
+        );
+        let (head, pages) = DUMP.split_once("<page>").unwrap();
+        let head = head.split_once("<base>").unwrap().0;
+        format!("{head}{site}<page>{pages}")
+    };
+    let bare = DUMP.split_once("<siteinfo>").unwrap();
+    let pages_only = bare.1.split_once("</siteinfo>").unwrap().1;
+    for (name, dump) in [
+        (
+            "enwiki-pages-articles.xml",
+            named("enwiki", "en.wikipedia.org"),
+        ),
+        (
+            "kowiki-pages-articles.xml",
+            named("kowiki", "ko.wikipedia.org"),
+        ),
+        ("낱말.xml", DUMP.replace("ko.wikipedia", "ko.wiktionary")),
+        ("모음.xml", format!("{}{pages_only}", bare.0)),
+        ("큰.xml", named(&"가".repeat(1_000), "a.kr")),
+    ] {
+        put(folder.path().join(name), dump).unwrap();
+    }
+    let (pages, bad) = read_all(folder.path());
+    assert!(bad.is_empty(), "{bad:?}");
+    let ids: Vec<&str> = pages.iter().map(|page| page.id.as_str()).collect();
+    let first = |name: &str| ids.iter().filter(|id| **id == format!("{name}:5")).count();
+    for name in ["enwiki", "kowiki", "ko.wiktionary.org", "모음.xml", "a.kr"] {
+        assert_eq!(first(name), 1, "{name}: {ids:?}");
+    }
+    let distinct: std::collections::BTreeSet<&&str> = ids.iter().collect();
+    assert_eq!((ids.len(), distinct.len()), (15, 15), "{ids:?}");
 }
 
 fn tarball(members: &[(&str, &[u8])]) -> Vec<u8> {

@@ -2,7 +2,8 @@
 //!
 //! Articles are the pages of namespace 0; redirections and pages of other namespaces are refused by
 //! name. The address is that of the site's main page with the title in it, the date that of the last
-//! change, the language the dump's. A dump that breaks off gives every page before the break.
+//! change, the language the dump's. Numbers of pages are those of one wiki, so an id is the wiki's name and the
+//! number: `kowiki:5`. A dump that breaks off gives every page before the break.
 
 use std::io::{BufRead, Read};
 
@@ -21,6 +22,31 @@ struct Article {
     redirect: bool,
     date: String,
     text: String,
+}
+
+/// What a dump says of its wiki, before the first page.
+#[derive(Default)]
+struct Site {
+    /// The name of its database, `kowiki`; older dumps do not say it.
+    database: String,
+    /// The address of its main page.
+    base: String,
+    language: String,
+}
+
+/// Bytes of a name or an address in it: each stands in the id or the address of every page.
+const SITE: usize = 1_000;
+
+impl Site {
+    /// A name that no other wiki has: that of the database, else the host, else the file.
+    fn name<'a>(&'a self, file: &'a str) -> &'a str {
+        let host = self.base.split_once("//").map_or("", |(_, rest)| rest);
+        let host = host.split('/').next().unwrap_or("");
+        [self.database.trim(), host.trim()]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .unwrap_or(file)
+    }
 }
 
 /// An element may be this many times as long as the longest article: marks, and histories that are skipped.
@@ -66,7 +92,7 @@ pub(super) fn articles(
     let mut buffer = Vec::new();
     let mut path: Vec<String> = Vec::new();
     let mut article = Article::default();
-    let (mut base, mut language, mut number) = (String::new(), String::new(), 0u64);
+    let (mut site, mut number) = (Site::default(), 0u64);
     loop {
         buffer.clear();
         reader.get_mut().left = LONGER * settings.longest;
@@ -95,7 +121,11 @@ pub(super) fn articles(
                     "page" => article = Article::default(),
                     "mediawiki" => {
                         let declared = start.try_get_attribute("xml:lang").ok().flatten();
-                        language = declared.map_or(String::new(), |value| value.value.to_string());
+                        site = Site {
+                            language: declared
+                                .map_or(String::new(), |value| value.value.to_string()),
+                            ..Site::default()
+                        };
                     }
                     _ => {}
                 }
@@ -107,31 +137,21 @@ pub(super) fn articles(
                 article.redirect = true;
             }
             Event::Text(text) => {
-                put(
-                    &path,
-                    &text.xml10_content(),
-                    &mut article,
-                    &mut base,
-                    settings,
-                );
+                let text = text.xml10_content();
+                put(&path, &text, &mut article, &mut site, settings);
             }
             Event::CData(text) => {
-                put(
-                    &path,
-                    &text.xml10_content(),
-                    &mut article,
-                    &mut base,
-                    settings,
-                );
+                let text = text.xml10_content();
+                put(&path, &text, &mut article, &mut site, settings);
             }
             Event::GeneralRef(reference) => {
                 let letter = resolve(&reference);
-                put(&path, &letter, &mut article, &mut base, settings);
+                put(&path, &letter, &mut article, &mut site, settings);
             }
             Event::End(_) if path.pop().as_deref() == Some("page") => {
                 number += 1;
                 let done = std::mem::take(&mut article);
-                take(Ok(page(done, &base, &language, settings)))?;
+                take(Ok(page(done, &site, file, settings)))?;
             }
             Event::Eof => break,
             _ => {}
@@ -153,13 +173,14 @@ fn put(
     path: &[String],
     text: &str,
     article: &mut Article,
-    base: &mut String,
+    site: &mut Site,
     settings: &PageSettings,
 ) {
     let mut inner = path.iter().rev().map(String::as_str);
     let (last, parent) = (inner.next().unwrap_or(""), inner.next().unwrap_or(""));
     let field = match (parent, last) {
-        ("siteinfo", "base") => base,
+        ("siteinfo", "dbname") => &mut site.database,
+        ("siteinfo", "base") => &mut site.base,
         ("page", "title") => &mut article.title,
         ("page", "ns") => &mut article.namespace,
         ("page", "id") => &mut article.id,
@@ -167,7 +188,11 @@ fn put(
         ("revision", "text") => &mut article.text,
         _ => return,
     };
-    if field.len() as u64 <= settings.longest {
+    let fits = match parent {
+        "siteinfo" => field.len() + text.len() <= SITE,
+        _ => field.len() as u64 <= settings.longest,
+    };
+    if fits {
         field.push_str(text);
     }
 }
@@ -187,7 +212,7 @@ fn resolve(reference: &BytesRef<'_>) -> String {
     }
 }
 
-fn page(article: Article, base: &str, language: &str, settings: &PageSettings) -> Page {
+fn page(article: Article, site: &Site, file: &str, settings: &PageSettings) -> Page {
     let refuse = |refusal, detail: String| Body::Refused(Refused::new(refusal, detail));
     let body = if article.redirect {
         refuse(Refusal::Redirect, article.title.clone())
@@ -202,17 +227,18 @@ fn page(article: Article, base: &str, language: &str, settings: &PageSettings) -
             source: article.text,
         }
     };
-    let mut page = Page::new(article.id.trim(), body);
+    let id = format!("{}:{}", site.name(file), article.id.trim());
+    let mut page = Page::new(id, body);
     // `https://ko.wikipedia.org/wiki/위키백과:대문` → everything before the title.
-    if let Some(at) = base.find("/wiki/") {
+    if let Some(at) = site.base.find("/wiki/") {
         let title = article.title.replace(' ', "_");
-        page.url = Some(format!("{}{title}", &base[..at + "/wiki/".len()]));
+        page.url = Some(format!("{}{title}", &site.base[..at + "/wiki/".len()]));
     }
     if !article.date.is_empty() {
         page.date = Some(article.date);
     }
-    if !language.is_empty() {
-        page = page.with("language", language);
+    if !site.language.is_empty() {
+        page = page.with("language", site.language.as_str());
     }
     page.with("title", article.title)
 }

@@ -1,6 +1,6 @@
 //! Templates, parameters and links, resolved from the inside out on a stack.
 
-use super::templates;
+use super::{languages, templates};
 
 /// What has been opened and not closed.
 enum Kind {
@@ -132,10 +132,10 @@ fn link(text: &str, categories: &mut Vec<String>) -> String {
     };
     let spelled_out = target.starts_with(':');
     let target = target.trim_start_matches(':');
-    if let Some((space, name)) = target.split_once(':')
+    if let Some((prefix, name)) = target.split_once(':')
         && !spelled_out
     {
-        let space = space.trim().to_lowercase();
+        let space = prefix.trim().to_lowercase();
         if FILES.contains(&space.as_str()) {
             return String::new();
         }
@@ -147,9 +147,7 @@ fn link(text: &str, categories: &mut Vec<String>) -> String {
             return String::new();
         }
         // Links to the article in other languages stand alone and have no label.
-        let language = (2..=3).contains(&space.len())
-            && space.chars().all(|letter| letter.is_ascii_lowercase());
-        if language && label.is_none() {
+        if label.is_none() && languages::is_code(prefix) {
             return String::new();
         }
     }

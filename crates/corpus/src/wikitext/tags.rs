@@ -1,15 +1,20 @@
 //! Tags within wikitext: what is set aside, what is dropped with its content, what is only unwrapped.
 
-/// Opens and closes the number of something set aside.
-const OPEN: char = '\u{E000}';
-const CLOSE: char = '\u{E001}';
+use std::ops::Range;
 
-/// Tags whose content is not wikitext, and what becomes of it.
+use super::entities::{self, entities};
+
+/// Opens and closes the number of something set aside.
+pub(super) const OPEN: char = '\u{E000}';
+pub(super) const CLOSE: char = '\u{E001}';
+
+/// Tags whose content is not wikitext, and what becomes of it; that of a poem is, but for its line breaks.
 #[derive(Clone, Copy, PartialEq)]
 enum Fate {
     Formula,
     Code,
     Plain,
+    Poem,
     Drop,
 }
 
@@ -17,7 +22,8 @@ fn fate(name: &str) -> Option<Fate> {
     Some(match name {
         "math" | "ce" | "chem" => Fate::Formula,
         "syntaxhighlight" | "source" | "pre" => Fate::Code,
-        "nowiki" | "poem" => Fate::Plain,
+        "nowiki" => Fate::Plain,
+        "poem" => Fate::Poem,
         "ref" | "references" | "gallery" | "timeline" | "score" | "imagemap" | "templatestyles"
         | "graph" | "mapframe" | "maplink" | "hiero" | "section" | "indicator" | "categorytree"
         | "inputbox" | "style" | "script" => Fate::Drop,
@@ -25,27 +31,72 @@ fn fate(name: &str) -> Option<Fate> {
     })
 }
 
-/// The text with numbers in the place of what is set aside, and what that is.
+/// What stands in the place of a tag that is unwrapped; `None` for what is no tag, which MediaWiki shows as it
+/// stands: `<1박 2일>`, `<stdio.h>`. The names are those of its Sanitizer and of the extensions that wikis have.
+fn place(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "blockquote" | "br" | "center" | "dd" | "div" | "dt" | "h1" | "h2" | "h3" | "h4" | "h5"
+        | "h6" | "hr" | "li" | "p" | "poem" | "tr" => "\n",
+        "td" | "th" => " ",
+        "abbr" | "b" | "bdi" | "bdo" | "big" | "caption" | "cite" | "code" | "col" | "colgroup"
+        | "data" | "del" | "dfn" | "dl" | "em" | "font" | "i" | "ins" | "kbd" | "mark" | "ol"
+        | "q" | "rb" | "rp" | "rt" | "rtc" | "ruby" | "s" | "samp" | "small" | "span"
+        | "strike" | "strong" | "sub" | "sup" | "table" | "tbody" | "tfoot" | "thead" | "time"
+        | "tt" | "u" | "ul" | "var" | "wbr" => "",
+        "charinsert" | "dynamicpagelist" | "includeonly" | "langconvert" | "languages"
+        | "noinclude" | "onlyinclude" | "pagelist" | "pagequality" | "pages" | "phonos" | "rss"
+        | "templatedata" | "translate" | "tvar" => "",
+        name => return fate(name).map(|_| ""),
+    })
+}
+
+/// The name of the tag that begins with `text`, what follows on `<` or `</`: letters and digits as far as a
+/// space, a slash or the end.
+fn tag_name(text: &str) -> Option<&str> {
+    let length = text.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    let next = text.as_bytes().get(length);
+    let ends = next.is_some_and(|next| next.is_ascii_whitespace() || matches!(next, b'/' | b'>'));
+    (begins && ends).then(|| &text[..length])
+}
+
+/// The text with numbers in the place of what is set aside, and what that is; without comments.
 pub(super) fn set_aside(source: &str) -> (String, Vec<String>) {
     let source = source.replace([OPEN, CLOSE], "");
-    let source = without_comments(&source);
     let mut out = String::with_capacity(source.len());
     let mut kept = Vec::new();
     let mut unclosed: Vec<&str> = Vec::new(); // names that have no end tag any more
+    let mut poem = 0..0; // the end tag of the last poem
     let lower = source.to_ascii_lowercase();
     let mut at = 0;
     while let Some(found) = lower[at..].find('<') {
         let start = at + found;
-        out.push_str(&source[at..start]);
+        if start <= poem.start {
+            verses(&source[at..start], start == poem.start, &mut out);
+        } else {
+            out.push_str(&source[at..start]);
+        }
         at = start + 1;
-        let name_end = lower[at..]
-            .find(|letter: char| !letter.is_ascii_alphanumeric())
-            .map_or(lower.len(), |length| at + length);
-        let name = &lower[at..name_end];
-        let Some(fate) = fate(name) else {
+        // Whatever opens first counts: `<nowiki><!--</nowiki>` opens no comment, `<!-- <nowiki> -->` no tag.
+        if lower[at..].starts_with("!--") {
+            let inside = at + "!--".len();
+            // One that is never closed goes on to the end, as in MediaWiki.
+            at = lower[inside..]
+                .find("-->")
+                .map_or(lower.len(), |length| inside + length + "-->".len());
+            continue;
+        }
+        if !poem.is_empty() && start == poem.start {
+            out.push('\n');
+            at = poem.end;
+            continue;
+        }
+        let tag = tag_name(&lower[at..]).and_then(|name| Some((name, fate(name)?)));
+        let Some((name, fate)) = tag else {
             out.push('<');
             continue;
         };
+        let name_end = at + name.len();
         // A tag is short: without a bound, unclosed ones would cost their square.
         let bound = (name_end + 2_000).min(lower.len());
         let tag_end = memchr::memchr(b'>', &lower.as_bytes()[name_end..bound]);
@@ -53,61 +104,93 @@ pub(super) fn set_aside(source: &str) -> (String, Vec<String>) {
             out.push('<');
             continue;
         };
+        at = tag_end + 1;
         let attributes = &source[name_end..tag_end];
         if attributes.ends_with('/') {
-            at = tag_end + 1; // `<ref name="x"/>`
-            continue;
+            continue; // `<ref name="x"/>`
         }
-        let end_tag = format!("</{name}");
+        if fate == Fate::Poem && start < poem.start {
+            continue; // a poem's end tag is looked for once
+        }
         let end = match unclosed.contains(&name) {
             true => None,
-            false => lower[tag_end + 1..]
-                .find(&end_tag)
-                .map(|length| tag_end + 1 + length),
+            false => end_tag(&lower, at, name),
         };
         let Some(end) = end else {
             if !unclosed.contains(&name) {
                 unclosed.push(name);
             }
-            at = tag_end + 1; // the tag goes, its text stays
-            continue;
+            continue; // the tag goes, its text stays
         };
-        let content = &source[tag_end + 1..end];
-        at = lower[end..]
-            .find('>')
-            .map_or(lower.len(), |length| end + length + 1);
+        let content = &source[at..end.start];
+        if fate == Fate::Poem {
+            out.push('\n');
+            at += content.len() - content.trim_start().len();
+            poem = end;
+            continue;
+        }
+        at = end.end;
         let text = match fate {
-            Fate::Drop => continue,
+            Fate::Drop | Fate::Poem => continue,
             Fate::Formula => formula(content, attributes, name),
             Fate::Plain => entities(content),
-            Fate::Code => code(content, attributes),
+            Fate::Code => code(content, attributes, name),
         };
         let block = text.contains('\n');
         if block {
             out.push_str("\n\n");
         }
-        out.push_str(&format!("{OPEN}{}{CLOSE}", kept.len()));
+        keep(text, &mut kept, &mut out);
         if block {
             out.push_str("\n\n");
         }
-        kept.push(text);
     }
     out.push_str(&source[at..]);
     (out, kept)
 }
 
-fn without_comments(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(at) = rest.find("<!--") {
-        out.push_str(&rest[..at]);
-        match rest[at..].find("-->") {
-            Some(length) => rest = &rest[at + length + 3..],
-            None => return out,
+/// Puts a number in the place of what is set aside.
+fn keep(text: String, kept: &mut Vec<String>, out: &mut String) {
+    out.push_str(&format!("{OPEN}{}{CLOSE}", kept.len()));
+    kept.push(text);
+}
+
+/// Where the end tag of this name lies that comes first: `</references>` is none of `<ref>`.
+fn end_tag(lower: &str, from: usize, name: &str) -> Option<Range<usize>> {
+    let bytes = lower.as_bytes();
+    let mut from = from;
+    loop {
+        let start = from + memchr::memchr(b'<', &bytes[from..])?;
+        from = start + 1;
+        let rest = bytes[from..].strip_prefix(b"/");
+        let Some(rest) = rest.and_then(|rest| rest.strip_prefix(name.as_bytes())) else {
+            continue;
+        };
+        if rest.first().is_some_and(u8::is_ascii_alphanumeric) {
+            continue;
         }
+        let space = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace() || **byte == b'/')
+            .count();
+        // One whose `>` was forgotten ends what it ends, and nothing behind it goes.
+        let end = bytes.len() - rest.len();
+        return Some(match rest.get(space) {
+            Some(b'>') => start..end + space + 1,
+            _ => start..end,
+        });
     }
-    out.push_str(rest);
-    out
+}
+
+/// Lines of a poem, whose breaks are kept even in a template that makes one line of its argument.
+fn verses(text: &str, last: bool, out: &mut String) {
+    let text = if last { text.trim_end() } else { text };
+    let mut lines = text.split('\n');
+    out.push_str(lines.next().unwrap_or_default());
+    for line in lines {
+        out.push_str("<br>");
+        out.push_str(line);
+    }
 }
 
 fn formula(content: &str, attributes: &str, name: &str) -> String {
@@ -123,8 +206,13 @@ fn formula(content: &str, attributes: &str, name: &str) -> String {
     }
 }
 
-fn code(content: &str, attributes: &str) -> String {
+fn code(content: &str, attributes: &str, name: &str) -> String {
     let text = content.trim_matches('\n').trim_end();
+    // A listing of HTML shows its entities; only `<pre>` reads them.
+    let text = match name {
+        "pre" => entities(text),
+        _ => text.to_owned(),
+    };
     if attributes.contains("inline") && !text.contains('\n') {
         return format!("`{text}`");
     }
@@ -138,57 +226,67 @@ fn code(content: &str, attributes: &str) -> String {
         .next()
         .unwrap_or("");
     let fence = if text.contains("```") { "````" } else { "```" };
-    format!(
-        "{fence}{}\n{}\n{fence}",
-        language.to_lowercase(),
-        entities(text)
-    )
+    format!("{fence}{}\n{text}\n{fence}", language.to_lowercase())
 }
 
-/// Unwraps the tags that are left, and reads entities.
-pub(super) fn strip(text: &str) -> String {
+/// What is markup as it stands, at the start of a line or within: set aside where it is none.
+const MARKS: [char; 11] = ['*', '#', ':', ';', '=', '|', '!', '{', '}', '-', '\''];
+
+/// Unwraps the tags that are left, and reads entities, which are how a page shows a sign that would be markup.
+pub(super) fn strip(text: &str, kept: &mut Vec<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('<') {
         out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let inside = &rest[1..];
-        let name_start = usize::from(inside.starts_with('/'));
-        let length = inside[name_start..]
-            .find(|letter: char| !letter.is_ascii_alphanumeric())
-            .unwrap_or(0);
-        let mut bound = inside.len().min(1_000);
-        while !inside.is_char_boundary(bound) {
-            bound -= 1;
-        }
-        let end = inside[..bound].find('>');
-        let (Some(end), true) = (end, length > 0) else {
+        let inside = &rest[at + 1..];
+        let tag = tag(inside).and_then(|(name, end)| {
+            let name = name.to_ascii_lowercase();
+            Some((place(&name)?, name, end))
+        });
+        let Some((place, name, end)) = tag else {
             out.push('<');
             rest = inside;
             continue;
         };
-        match inside[name_start..name_start + length]
-            .to_ascii_lowercase()
-            .as_str()
-        {
-            "br" | "p" | "div" | "blockquote" | "li" | "tr" | "center" => out.push('\n'),
-            "td" | "th" => out.push(' '),
-            "sup" if name_start == 0 => {
+        out.push_str(place);
+        rest = &inside[end..];
+        match name.as_str() {
+            _ if inside.starts_with('/') => {}
+            "sup" => {
                 // A power, not a footnote.
-                let digits = inside[end + 1..].trim_start_matches(['-', '−', '+']);
+                let digits = rest.trim_start_matches(['-', '−', '+']);
                 if digits.starts_with(|letter: char| letter.is_ascii_digit())
                     && out.ends_with(|letter: char| letter.is_alphanumeric())
                 {
                     out.push('^');
                 }
             }
+            "code" | "kbd" | "samp" | "tt" | "var" if out.is_empty() || out.ends_with('\n') => {
+                // `<code>#include` is no list: the line began with a tag.
+                if let Some(after) = rest.strip_prefix(MARKS) {
+                    let mark = &rest[..rest.len() - after.len()];
+                    keep(mark.to_owned(), kept, &mut out);
+                    rest = after;
+                }
+            }
             _ => {}
         }
-        rest = &inside[end + 1..];
     }
     out.push_str(rest);
-    let out = entities(&out);
+    let out = entities::read(&out, |letter, out| match MARKS.contains(&letter) {
+        true => keep(letter.to_string(), kept, out),
+        false => out.push(letter),
+    });
     magic(&out)
+}
+
+/// The name of the tag whose `<` stands before `inside`, and where what follows it begins. As in MediaWiki no tag
+/// holds another `<`; and none is long.
+fn tag(inside: &str) -> Option<(&str, usize)> {
+    let name = tag_name(inside.strip_prefix('/').unwrap_or(inside))?;
+    let bytes = &inside.as_bytes()[..inside.len().min(1_000)];
+    let end = memchr::memchr2(b'<', b'>', bytes)?;
+    (bytes[end] == b'>').then_some((name, end + 1))
 }
 
 /// `__목차숨김__` and its like say how a page is shown.
@@ -203,73 +301,18 @@ fn magic(text: &str) -> String {
     kept.collect::<Vec<_>>().join("\n")
 }
 
-/// The entities of HTML that occur in articles, and numeric ones.
-fn entities(text: &str) -> String {
-    if !text.contains('&') {
-        return text.to_owned();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.bytes().take(12).position(|byte| byte == b';');
-        let letter = end.and_then(|end| entity(&rest[1..end]));
-        match (letter, end) {
-            (Some(letter), Some(end)) => {
-                out.push(letter);
-                rest = &rest[end + 1..];
-            }
-            _ => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn entity(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return char::from_u32(code).filter(|letter| !matches!(*letter, OPEN | CLOSE));
-    }
-    Some(match name {
-        "nbsp" | "ensp" | "emsp" | "thinsp" => ' ',
-        "lt" => '<',
-        "gt" => '>',
-        "amp" => '&',
-        "quot" => '"',
-        "ndash" => '–',
-        "mdash" => '—',
-        "minus" => '−',
-        "times" => '×',
-        "middot" => '·',
-        "hellip" => '…',
-        "deg" => '°',
-        "lsquo" => '‘',
-        "rsquo" => '’',
-        "ldquo" => '“',
-        "rdquo" => '”',
-        "le" => '≤',
-        "ge" => '≥',
-        "alpha" => 'α',
-        "beta" => 'β',
-        "pi" => 'π',
-        _ => return None,
-    })
-}
-
-/// What was set aside back in its place; a formula that is all of its line is displayed.
+/// What was set aside back in its place; a formula that is all of its line is displayed, and in a row of a table
+/// all is one line whose bars part no cells.
 pub(super) fn put_back(text: &str, kept: &[String]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    let mut in_row = text.starts_with("| ");
     while let Some(at) = rest.find(OPEN) {
-        out.push_str(&rest[..at]);
+        let before = &rest[..at];
+        if let Some(line) = before.rfind('\n') {
+            in_row = before[line + 1..].starts_with("| ");
+        }
+        out.push_str(before);
         rest = &rest[at + OPEN.len_utf8()..];
         let Some((number, after)) = rest.split_once(CLOSE) else {
             break;
@@ -282,7 +325,9 @@ pub(super) fn put_back(text: &str, kept: &[String]) -> String {
             let alone = (out.is_empty() || out.ends_with('\n'))
                 && (after.is_empty() || after.starts_with('\n') || after.starts_with(".\n"));
             let inline = text.starts_with('$') && !text.starts_with("$$");
-            if alone && inline {
+            if in_row {
+                out.push_str(&text.replace('|', "\\|").replace('\n', " "));
+            } else if alone && inline {
                 out.push_str(&format!("${text}$"));
             } else {
                 out.push_str(text);
