@@ -80,5 +80,20 @@ pub fn paper(files: &[(String, Vec<u8>)]) -> Result<Paper, Refused> {
     })
 }
 
+/// Whether a text ends in the name of a command, which a letter behind it would make another's.
+fn ends_in_command(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // Names are short, and without a bound a text of letters alone would be read over and over.
+    let name = bytes
+        .iter()
+        .rev()
+        .take(64)
+        .take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'@')
+        .count();
+    let before = &bytes[..bytes.len() - name];
+    let slashes = before.iter().rev().take_while(|byte| **byte == b'\\');
+    name > 0 && slashes.count() % 2 == 1
+}
+
 #[cfg(test)]
 mod tests;

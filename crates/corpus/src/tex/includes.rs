@@ -2,12 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use super::ends_in_command;
+
 /// How deep includes may lie in each other.
 const DEPTH: usize = 16;
 /// Bytes of a paper with everything in it.
 const LONGEST: usize = 16 << 20;
-/// Environments whose content is not TeX.
-const VERBATIM: [&str; 5] = ["verbatim", "verbatim*", "lstlisting", "minted", "Verbatim"];
+/// Environments whose content is not TeX, or in which a per cent sign is one.
+const VERBATIM: [&str; 6] = [
+    "verbatim",
+    "verbatim*",
+    "lstlisting",
+    "minted",
+    "Verbatim",
+    "alltt",
+];
 
 /// A paper in one piece.
 pub(super) struct Included {
@@ -289,7 +298,8 @@ fn uncommented(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut within: Option<String> = None;
     let mut dropped: Option<&str> = None;
-    for line in text.split_inclusive('\n') {
+    let mut cut = false; // a comment took the end of the last line
+    for mut line in text.split_inclusive('\n') {
         if let Some(end) = dropped {
             if line.contains(end) {
                 dropped = None;
@@ -297,23 +307,48 @@ fn uncommented(text: &str) -> String {
             continue;
         }
         if let Some(end) = &within {
-            let ends = line.contains(end.as_str());
-            out.push_str(line);
-            if ends {
-                within = None;
-            }
+            let Some(at) = line.find(end.as_str()) else {
+                out.push_str(line);
+                continue;
+            };
+            let (inside, rest) = line.split_at(at + end.len());
+            out.push_str(inside);
+            line = rest;
+            within = None;
+        }
+        if cut {
+            // The line goes on behind the comment, without the blanks that it begins with.
+            line = line.trim_start_matches([' ', '\t']);
+        }
+        let at = comment(line);
+        let code = at.map_or(line, |at| &line[..at]);
+        if at.is_some() && code.trim().is_empty() {
+            // A line that is all comment is no line; what it stands behind goes on.
+            cut |= !out.is_empty() && !out.ends_with('\n');
             continue;
         }
-        let code = comment(line).map_or(line, |at| &line[..at]);
-        let begins = VERBATIM
-            .iter()
-            .find(|name| code.contains(&format!("\\begin{{{name}}}")));
+        if cut && code == "\n" {
+            out.push('\n'); // an empty line ends the paragraph all the same
+        } else if cut
+            && code.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && ends_in_command(&out)
+        {
+            out.push(' '); // as the comment ended the command's name: `\noindent%`
+        }
+        let begins = code.match_indices("\\begin{").find_map(|(at, begin)| {
+            let name = &code[at + begin.len()..];
+            VERBATIM.iter().find(|verbatim| {
+                let rest = name.strip_prefix(**verbatim);
+                rest.is_some_and(|rest| rest.starts_with('}'))
+            })
+        });
         if let Some(name) = begins {
             let end = format!("\\end{{{name}}}");
             if !line.contains(&end) {
                 within = Some(end);
             }
             out.push_str(line);
+            cut = false;
             continue;
         }
         let trimmed = line.trim_start();
@@ -331,26 +366,72 @@ fn uncommented(text: &str) -> String {
             }
             continue;
         }
-        match comment(line) {
-            None => out.push_str(line),
-            // A line that is all comment is no line; a comment behind text eats the line break.
-            Some(at) => out.push_str(if at == 0 { "" } else { &line[..at] }),
-        }
+        out.push_str(code);
+        cut = at.is_some();
     }
     out
 }
 
-/// Where the comment of a line begins.
+/// Where the comment of a line begins. The per cent signs of addresses and of what `\verb` shows begin none.
 fn comment(line: &str) -> Option<usize> {
     let bytes = line.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 1, // `\%` and `\\`
-            b'%' => return Some(at),
-            _ => {}
+    memchr::memchr(b'%', bytes)?; // most lines have none
+    let (mut at, mut open) = (0, false);
+    while let Some(found) = memchr::memchr2(b'\\', b'%', &bytes[at..]) {
+        at += found;
+        if bytes[at] == b'%' {
+            return Some(at);
         }
-        at += 1;
+        let length = bytes[at + 1..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphabetic())
+            .count();
+        let name = at + 1..at + 1 + length;
+        at = (at + 1 + length.max(1)).min(bytes.len()); // `\%` and `\\` are commands as well
+        if length > 0 && !open {
+            match literal(&line[name], &line[at..]) {
+                Some(taken) => at += taken,
+                None => open = true, // and what begins within it is looked for no more
+            }
+        }
     }
     None
+}
+
+/// How much of a line, which goes on `after` a command, is no TeX but stands as it is; `None` where its end is missing.
+fn literal(name: &str, after: &str) -> Option<usize> {
+    let bytes = after.as_bytes();
+    match name {
+        "url" | "href" | "path" | "nolinkurl" => {
+            let start = after.len() - after.trim_start_matches([' ', '\t']).len();
+            if bytes.get(start) != Some(&b'{') {
+                return Some(0);
+            }
+            let mut depth = 0usize;
+            let end = bytes[start..].iter().position(|byte| {
+                match byte {
+                    b'{' => depth += 1,
+                    b'}' => depth -= 1,
+                    _ => {}
+                }
+                depth == 0
+            });
+            end.map(|end| start + end + 1)
+        }
+        "verb" | "lstinline" => {
+            let start = match bytes.first() {
+                Some(b'*') => 1,
+                Some(b'[') if name == "lstinline" => memchr::memchr(b']', bytes)? + 1,
+                _ => 0,
+            };
+            let sign = match bytes.get(start) {
+                Some(b'{') if name == "lstinline" => b'}',
+                Some(sign) if sign.is_ascii_punctuation() => *sign,
+                _ => return Some(0),
+            };
+            let inside = start + 1;
+            memchr::memchr(sign, &bytes[inside..]).map(|end| inside + end + 1)
+        }
+        _ => Some(0),
+    }
 }

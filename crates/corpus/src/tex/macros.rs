@@ -1,7 +1,16 @@
 //! A paper's own macros: read from its head, expanded in its body, within a budget.
+//!
+//! A definition lasts until its group ends, as in TeX, and `\let` takes the meaning that a command has at that
+//! moment. What no macro of the paper means goes on to the renderer under the name that LaTeX knows it by.
 
 use std::collections::HashMap;
 use std::rc::Rc;
+
+use super::ends_in_command;
+
+mod reader;
+
+use reader::Reader;
 
 /// How often macros are expanded in one paper, and how deep in each other.
 const EXPANSIONS: usize = 200_000;
@@ -11,6 +20,8 @@ const DEPTH: usize = 40;
 const LONGEST: usize = 24 << 20;
 const ROOM: usize = 1 << 20;
 const TIMES: usize = 4;
+/// Environments whose content is not TeX.
+const VERBATIM: [&str; 5] = ["verbatim", "verbatim*", "lstlisting", "minted", "Verbatim"];
 
 #[derive(Clone, Debug, PartialEq)]
 struct Macro {
@@ -20,11 +31,31 @@ struct Macro {
     body: Rc<str>,
 }
 
+/// What a command means.
+#[derive(Clone, Debug, PartialEq)]
+enum Meaning {
+    Macro(Macro),
+    /// What LaTeX means by the command of this name, whatever the paper makes of that name later.
+    Primitive(Rc<str>),
+}
+
+/// A meaning, and how many groups were open where it was given.
+struct Entry {
+    meaning: Meaning,
+    group: usize,
+}
+
 /// The table of macros, and the theorem-like environments with the names they are set under.
 #[derive(Default)]
 pub(super) struct Macros {
-    table: HashMap<String, Macro>,
+    table: HashMap<String, Entry>,
     pub(super) theorems: HashMap<String, String>,
+    /// How many groups are open.
+    group: usize,
+    /// What names meant before a group gave them a meaning of its own, and that group.
+    saved: Vec<(usize, String, Option<Entry>)>,
+    /// Whether the definition that comes is for all groups.
+    global: bool,
 }
 
 impl Macros {
@@ -38,7 +69,15 @@ impl Macros {
                 continue;
             }
             let name = reader.name();
-            if !self.define(&name, &mut reader) {
+            // `\let\nc\newcommand` gives a definition another name.
+            let primitive = match self.table.get(&name) {
+                Some(Entry {
+                    meaning: Meaning::Primitive(primitive),
+                    ..
+                }) => Some(primitive.clone()),
+                _ => None,
+            };
+            if !self.define(primitive.as_deref().unwrap_or(&name), &mut reader) {
                 rest.push('\\');
                 rest.push_str(&name);
             }
@@ -68,6 +107,7 @@ impl Macros {
                 self.put(name, arguments.unwrap_or(0), default, &body);
             }
             "def" | "gdef" | "edef" | "xdef" => {
+                self.global |= matches!(command, "gdef" | "xdef");
                 let Some(name) = reader.defined() else {
                     return true;
                 };
@@ -85,20 +125,32 @@ impl Macros {
                     self.put(name, arguments, None, &body);
                 }
             }
-            "let" => {
-                let name = reader.defined();
-                reader.spaces();
-                if reader.peek() == Some('=') {
-                    reader.next();
+            "let" | "LetLtxMacro" | "NewCommandCopy" | "RenewCommandCopy"
+            | "DeclareCommandCopy" => {
+                let Some(name) = reader.defined() else {
+                    return true;
+                };
+                // `\expandafter\let\csname…`: a name that TeX puts together is not to be had here.
+                if matches!(name.as_str(), "csname" | "expandafter") {
+                    return true;
                 }
-                if let (Some(name), Some(meaning)) = (name, reader.defined()) {
-                    let known = self.table.get(&meaning).cloned();
-                    let meaning = known.unwrap_or_else(|| Macro {
-                        arguments: 0,
-                        default: None,
-                        body: format!("\\{meaning} ").into(),
-                    });
-                    self.table.insert(name, meaning);
+                reader.spaces();
+                let equals = reader.peek() == Some('=');
+                if equals {
+                    reader.next();
+                    reader.spaces();
+                }
+                let meaning = match reader.peek() {
+                    Some(sign) if equals && sign != '\\' => {
+                        reader.next();
+                        Some(sign_of(sign))
+                    }
+                    _ => reader
+                        .defined()
+                        .and_then(|meaning| self.meaning(&name, meaning)),
+                };
+                if let Some(meaning) = meaning {
+                    self.insert(name, meaning);
                 }
             }
             "DeclareMathOperator" => {
@@ -125,8 +177,37 @@ impl Macros {
     }
 
     fn put(&mut self, name: String, arguments: usize, default: Option<Rc<str>>, body: &str) {
-        // These mean something to the renderer; a paper that redefines them changes their look.
-        const KEPT: [&str; 22] = [
+        if arguments <= 9 && body.len() <= 20_000 {
+            let body = Rc::from(body);
+            self.insert(
+                name,
+                Meaning::Macro(Macro {
+                    arguments,
+                    default,
+                    body,
+                }),
+            );
+        }
+    }
+
+    /// What `name` comes to mean where it is let be `meaning`; `None` where it keeps what it means.
+    fn meaning(&self, name: &str, meaning: String) -> Option<Meaning> {
+        match self.table.get(&meaning) {
+            Some(entry) => Some(entry.meaning.clone()),
+            // `\let\iint\relax` makes room for a package that defines it: its name stays.
+            None if matches!(meaning.as_str(), "relax" | "undefined" | "@undefined")
+                && !self.table.contains_key(name) =>
+            {
+                None
+            }
+            None => Some(Meaning::Primitive(meaning.into())),
+        }
+    }
+
+    fn insert(&mut self, name: String, meaning: Meaning) {
+        // These mean something to the renderer or to readers of formulas; a paper that redefines them changes their
+        // look.
+        const KEPT: [&str; 24] = [
             "section",
             "subsection",
             "subsubsection",
@@ -149,18 +230,41 @@ impl Macros {
             "maketitle",
             "thanks",
             "today",
+            "left",
+            "right",
         ];
-        if arguments <= 9 && body.len() <= 20_000 && !KEPT.contains(&name.as_str()) {
-            let body = Rc::from(body);
-            self.table.insert(
-                name,
-                Macro {
-                    arguments,
-                    default,
-                    body,
-                },
-            );
+        let group = match std::mem::take(&mut self.global) {
+            true => 0,
+            false => self.group,
+        };
+        if KEPT.contains(&name.as_str()) {
+            return;
         }
+        let entry = Entry { meaning, group };
+        if group == 0 {
+            self.table.insert(name, entry);
+            return;
+        }
+        let before = self.table.insert(name.clone(), entry);
+        if before.as_ref().is_none_or(|before| before.group != group) {
+            self.saved.push((group, name, before));
+        }
+    }
+
+    /// A group ends, and what was defined in it.
+    fn close(&mut self) {
+        let group = self.group;
+        while let Some((_, name, before)) = self.saved.pop_if(|(saved, ..)| *saved >= group) {
+            // What was defined for all groups meanwhile stays.
+            if self.table.get(&name).is_some_and(|now| now.group == 0) {
+                continue;
+            }
+            match before {
+                Some(before) => self.table.insert(name, before),
+                None => self.table.remove(&name),
+            };
+        }
+        self.group = group.saturating_sub(1);
     }
 
     /// The text with all macros expanded; definitions in it are read on the way and leave it.
@@ -172,49 +276,95 @@ impl Macros {
         let mut produced = 0usize;
         let most = LONGEST.min(ROOM + TIMES * text.len());
         let mut verbatim: Option<String> = None;
+        // Whether a command was written last: the first letter of an expansion must not join its name.
+        let mut command = false;
+        (self.group, self.global) = (0, false);
+        self.saved.clear();
         while let Some(letter) = reader.next() {
             if out.len() > LONGEST {
                 break;
             }
-            out.push(letter);
             if let Some(end) = &verbatim {
+                out.push(letter);
                 if letter == '}' && out.ends_with(end.as_str()) {
                     verbatim = None;
                 }
                 continue;
             }
             if letter != '\\' {
+                if std::mem::take(&mut command) && letter.is_ascii_alphabetic() {
+                    out.push(' ');
+                }
+                out.push(letter);
+                match letter {
+                    '{' => self.group += 1,
+                    '}' => self.close(),
+                    _ => {}
+                }
                 continue;
             }
             let name = reader.name();
-            if self.define(&name, &mut reader) {
-                out.pop();
+            let known = self.table.get(&name).map(|entry| entry.meaning.clone());
+            let name = match &known {
+                Some(Meaning::Primitive(meaning)) if produced < most => {
+                    produced += meaning.len();
+                    &**meaning
+                }
+                _ => name.as_str(),
+            };
+            if self.define(name, &mut reader) {
+                self.global = false;
                 continue;
             }
-            let known = self.table.get(&name).cloned();
-            match known {
-                Some(found) if budget > 0 && produced < most && reader.depth() < DEPTH => {
-                    budget -= 1;
-                    out.pop();
-                    let body = arguments(&found, &mut reader);
-                    produced += body.len() + 1;
-                    reader.push(&body);
-                }
-                _ => {
-                    out.push_str(&name);
-                    if name == "begin"
-                        && let Some(environment) = reader.ahead()
-                        && matches!(
-                            environment.as_str(),
-                            "verbatim" | "verbatim*" | "lstlisting" | "minted" | "Verbatim"
-                        )
-                    {
+            if let Some(Meaning::Macro(found)) = &known
+                && budget > 0
+                && produced < most
+                && reader.depth() < DEPTH
+            {
+                budget -= 1;
+                let body = arguments(found, &mut reader);
+                produced += body.len() + 1;
+                reader.push(&body);
+                continue;
+            }
+            out.push('\\');
+            out.push_str(name);
+            command = name.ends_with(|letter: char| letter.is_ascii_alphabetic());
+            self.global =
+                name == "global" || self.global && matches!(name, "long" | "outer" | "protected");
+            match name {
+                "begin" => match reader.ahead() {
+                    Some(environment) if VERBATIM.contains(&environment.as_str()) => {
                         verbatim = Some(format!("\\end{{{environment}}}"));
+                        command = false;
+                    }
+                    _ => self.group += 1,
+                },
+                "begingroup" | "bgroup" => self.group += 1,
+                "end" | "endgroup" | "egroup" => self.close(),
+                "verb" => {
+                    if let Some(shown) = reader.shown() {
+                        out.push_str(&shown);
+                        command = false;
                     }
                 }
+                _ => {}
             }
         }
         out
+    }
+}
+
+/// What a sign means that a name is let be: the braces open and close groups.
+fn sign_of(sign: char) -> Meaning {
+    match sign {
+        '{' => Meaning::Primitive("bgroup".into()),
+        '}' => Meaning::Primitive("egroup".into()),
+        sign => Meaning::Macro(Macro {
+            arguments: 0,
+            default: None,
+            body: sign.to_string().into(),
+        }),
     }
 }
 
@@ -247,7 +397,18 @@ fn arguments(found: &Macro, reader: &mut Reader) -> String {
                     .checked_sub(1)
                     .and_then(|at| given.get(at))
                 {
+                    // The tokens of TeX do not join where their letters would: `\bf#1`, `#1x`.
+                    if value.starts_with(|letter: char| letter.is_ascii_alphabetic())
+                        && ends_in_command(&body)
+                    {
+                        body.push(' ');
+                    }
                     body.push_str(value);
+                    if letters.peek().is_some_and(char::is_ascii_alphabetic)
+                        && ends_in_command(&body)
+                    {
+                        body.push(' ');
+                    }
                 }
             }
             _ => body.push(letter),
@@ -257,168 +418,4 @@ fn arguments(found: &Macro, reader: &mut Reader) -> String {
         }
     }
     body
-}
-
-/// Characters with what expansions put before them.
-struct Reader {
-    stack: Vec<(Vec<char>, usize)>,
-}
-
-impl Reader {
-    fn new(text: &str) -> Self {
-        let text = text.chars().collect();
-        Self {
-            stack: vec![(text, 0)],
-        }
-    }
-
-    /// How many expansions are unfinished.
-    fn depth(&self) -> usize {
-        self.stack.len()
-    }
-
-    fn push(&mut self, text: &str) {
-        self.stack.push((text.chars().collect(), 0));
-    }
-
-    fn peek(&mut self) -> Option<char> {
-        loop {
-            let (text, at) = self.stack.last()?;
-            if let Some(letter) = text.get(*at) {
-                return Some(*letter);
-            }
-            if self.stack.len() == 1 {
-                return None;
-            }
-            self.stack.pop();
-        }
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let letter = self.peek()?;
-        if let Some((_, at)) = self.stack.last_mut() {
-            *at += 1;
-        }
-        Some(letter)
-    }
-
-    fn spaces(&mut self) {
-        while self.peek().is_some_and(char::is_whitespace) {
-            self.next();
-        }
-    }
-
-    fn star(&mut self) -> bool {
-        let star = self.peek() == Some('*');
-        if star {
-            self.next();
-        }
-        star
-    }
-
-    /// A command's name behind its backslash: letters, or one other sign.
-    fn name(&mut self) -> String {
-        let mut name = String::new();
-        while let Some(letter) = self.peek() {
-            if letter.is_ascii_alphabetic() || letter == '@' {
-                name.push(letter);
-                self.next();
-            } else {
-                break;
-            }
-        }
-        if name.is_empty() {
-            name.extend(self.next());
-        }
-        name
-    }
-
-    /// `{\name}` or `\name`: the name that is defined.
-    fn defined(&mut self) -> Option<String> {
-        self.spaces();
-        let braces = self.peek() == Some('{');
-        if braces {
-            self.next();
-            self.spaces();
-        }
-        if self.peek() != Some('\\') {
-            return None;
-        }
-        self.next();
-        let name = self.name();
-        if braces {
-            self.spaces();
-            if self.peek() == Some('}') {
-                self.next();
-            }
-        }
-        Some(name)
-    }
-
-    /// `[…]` if it stands here.
-    fn bracketed(&mut self) -> Option<String> {
-        self.spaces();
-        if self.peek() != Some('[') {
-            return None;
-        }
-        self.next();
-        let (mut text, mut depth) = (String::new(), 0usize);
-        while let Some(letter) = self.next() {
-            match letter {
-                ']' if depth == 0 => break,
-                '{' => depth += 1,
-                '}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            text.push(letter);
-            if text.len() > 100_000 {
-                break;
-            }
-        }
-        Some(text)
-    }
-
-    /// The argument here: a group, a command, or one letter.
-    fn group(&mut self) -> Option<String> {
-        self.spaces();
-        match self.next()? {
-            '{' => {
-                let (mut text, mut depth) = (String::new(), 0usize);
-                while let Some(letter) = self.next() {
-                    match letter {
-                        '}' if depth == 0 => break,
-                        '{' => depth += 1,
-                        '}' => depth -= 1,
-                        '\\' => {
-                            text.push('\\');
-                            text.extend(self.next());
-                            continue;
-                        }
-                        _ => {}
-                    }
-                    text.push(letter);
-                    if text.len() > 1 << 20 {
-                        break;
-                    }
-                }
-                Some(text)
-            }
-            '\\' => Some(format!("\\{} ", self.name())),
-            letter => Some(letter.to_string()),
-        }
-    }
-
-    /// The name between braces here, without taking it.
-    fn ahead(&self) -> Option<String> {
-        let (text, at) = self.stack.last()?;
-        if text.get(*at) != Some(&'{') {
-            return None;
-        }
-        let name: String = text[at + 1..]
-            .iter()
-            .take(30)
-            .take_while(|letter| **letter != '}')
-            .collect();
-        Some(name)
-    }
 }

@@ -353,8 +353,17 @@ fn closing(text: &str, end: &str) -> Option<usize> {
     None
 }
 
-/// A formula on one line, without labels and numbers.
+/// A formula on one line, without labels and numbers, and without what papers put before `\left` and `\right` for
+/// the space around them alone: no reader of formulas but TeX knows it.
 fn formula(source: &str) -> String {
+    const SILENT: [&str; 6] = [
+        "\\nonumber",
+        "\\notag",
+        "\\displaystyle",
+        "\\mathopen{}",
+        "\\mathclose\\bgroup",
+        "\\aftergroup\\egroup",
+    ];
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(at) = rest.find('\\') {
@@ -365,11 +374,13 @@ fn formula(source: &str) -> String {
             rest = &rest["\\label".len() + end..];
             continue;
         }
-        let silent = ["\\nonumber", "\\notag", "\\displaystyle"]
-            .iter()
-            .find(|silent| rest.starts_with(**silent));
+        let silent = SILENT.iter().find(|silent| rest.starts_with(**silent));
         if let Some(silent) = silent {
             rest = &rest[silent.len()..];
+            // `\alpha\mathopen{}x` is no `\alphax`.
+            if rest.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+                out.push(' ');
+            }
             continue;
         }
         let step = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);

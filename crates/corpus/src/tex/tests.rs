@@ -157,12 +157,18 @@ fn macros_that_never_end_end() {
 #[test]
 fn mutated_papers_never_panic() {
     let signs = ['{', '}', '\\', '$', '%', '&', '#', '\n', '[', '김'];
-    crate::mutate::mutations(MAIN, (3, 2_000), &signs, |source| {
-        let _ = paper(&files(&[
-            ("main.tex", source),
-            ("sections/intro.tex", "\\input{main} 글"),
-        ]));
-    });
+    let renamed = format!(
+        "\\documentclass{{a}}{SPACED}\\let\\bg={{\\begin{{document}}{{\\global\\let\\a=\\b\\def\\c#1{{\\bf#1x}}\\c{{\\a}}}}\n\
+         $\\left(\\c 김\\right)$ \\url{{a%b}} \\verb|\\c%| \\lstinline[a]!%! \\noindent% 메모\nText%\n\n\\begin{{alltt}}%\\end{{alltt}}"
+    );
+    for source in [MAIN, &renamed] {
+        crate::mutate::mutations(source, (3, 2_000), &signs, |source| {
+            let _ = paper(&files(&[
+                ("main.tex", source),
+                ("sections/intro.tex", "\\input{main} 글"),
+            ]));
+        });
+    }
 }
 
 /// What is left out may end on the line that it begins on, and what is commented out begins nothing.
@@ -204,4 +210,211 @@ fn files_included_again_and_again_end() {
         .map(|(name, text)| (*name, text.as_str()))
         .collect();
     assert!(paper(&files(&sources)).unwrap().text.contains('끝'));
+}
+
+/// The text of a paper with this head and this body.
+fn text_of(head: &str, body: &str) -> String {
+    let source = format!(
+        "\\documentclass{{article}}\n{head}\n\\begin{{document}}\n{body}\n\\end{{document}}\n"
+    );
+    paper(&files(&[("main.tex", &source)])).unwrap().text
+}
+
+const SPACED: &str = "\\let\\originalleft\\left \\let\\originalright\\right\n\
+    \\renewcommand{\\left}{\\mathopen{}\\mathclose\\bgroup\\originalleft}\n\
+    \\renewcommand{\\right}{\\aftergroup\\egroup\\originalright}";
+
+/// What a paper makes of a command later is not what its old name means.
+#[test]
+fn let_takes_the_meaning_of_its_moment() {
+    for (head, body, wanted) in [
+        (SPACED, "식 $\\left( x \\right)$", "식 $\\left( x \\right)$"),
+        (
+            "\\newcommand{\\lp}{\\mathopen{}\\mathclose\\bgroup\\left(} \\def\\rp{\\aftergroup\\egroup\\right)}",
+            "$f\\lp x \\rp$",
+            "$f\\left( x \\right)$",
+        ),
+        (
+            "\\let\\oldvec\\vec \\renewcommand{\\vec}[1]{\\oldvec{\\mathbf{#1}}}",
+            "$\\vec{x}$",
+            "$\\vec{\\mathbf{x}}$",
+        ),
+        (
+            "\\LetLtxMacro{\\oldsqrt}{\\sqrt}\\renewcommand{\\sqrt}[2][]{\\oldsqrt[#1]{#2}}",
+            "$\\sqrt[3]{x}$",
+            "$\\sqrt[3]{x}$",
+        ),
+        (
+            "\\let\\temp\\phi \\let\\phi\\varphi \\let\\varphi\\temp \\newcommand{\\twice}[1]{#1+#1}",
+            "$\\phi,\\varphi,\\twice{\\phi},\\twice\\varphi$",
+            "$\\varphi,\\phi,\\varphi+\\varphi,\\phi +\\phi$",
+        ),
+        (
+            "\\let\\old = \\alpha \\renewcommand{\\alpha}{[\\old x]}",
+            "$\\alpha$",
+            "$[\\alpha x]$",
+        ),
+        (
+            "\\newcommand{\\eps}{\\epsilon}\\let\\eins\\eps\\renewcommand{\\eps}{\\eins_0}",
+            "$\\eps$",
+            "$\\epsilon_0$",
+        ),
+        (
+            "\\let\\oldsection\\section \\def\\section{\\clearpage\\oldsection} \\let\\절\\section",
+            "\\section*{서론}\n\\oldsection*{본론}",
+            "## 서론\n\n## 본론",
+        ),
+        (
+            "\\let\\bi\\begin \\let\\ei\\end \\let\\punkt\\item",
+            "\\bi{itemize}\\punkt 하나 \\punkt 둘 \\ei{itemize}",
+            "- 하나\n- 둘",
+        ),
+        (
+            "\\let\\fn=\\footnote \\let\\quelle\\cite",
+            "김치\\fn{주}\\quelle{kim}.",
+            "김치 (주).",
+        ),
+        (
+            "\\let\\nc\\newcommand \\nc{\\R}{\\mathbb{R}}",
+            "$\\R$",
+            "$\\mathbb{R}$",
+        ),
+        ("\\let\\iint\\relax", "$\\iint f$", "$\\iint f$"),
+        ("\\let\\bg={ \\let\\eg=}", "\\bg 배추\\eg 김치", "배추 김치"),
+        (
+            "\\expandafter\\let\\csname a\\endcsname\\b \\expandafter\\let\\expandafter\\c\\csname d\\endcsname",
+            "\\expandafter 글",
+            "글",
+        ),
+    ] {
+        assert_eq!(text_of(head, body), wanted, "{head}");
+    }
+}
+
+/// Old names used again and again take nothing from the macros behind them.
+#[test]
+fn old_names_leave_the_other_macros_alone() {
+    let head = format!(
+        "{SPACED}\\let\\oldvec\\vec \\renewcommand{{\\vec}}[1]{{\\oldvec{{\\mathbf{{#1}}}}}}\n\
+         \\newcommand{{\\R}}{{\\mathbb{{R}}}}"
+    );
+    let body = format!(
+        "{}\n\n끝은 $\\R$이다.",
+        "$\\left( \\vec{x} \\right)$ ".repeat(3_000)
+    );
+    let text = text_of(&head, &body);
+    assert!(text.starts_with("$\\left( \\vec{\\mathbf{x}} \\right)$ $\\left("));
+    assert!(text.ends_with("\n\n끝은 $\\mathbb{R}$이다."));
+    assert!(text.len() < body.len() + 3_000 * "\\mathbf{}".len() + 100);
+}
+
+#[test]
+fn a_definition_lasts_until_its_group_ends() {
+    for (body, wanted) in [
+        (
+            "{\\let\\phi\\varphi $\\phi$} 다음 $\\phi$",
+            "$\\varphi$ 다음 $\\phi$",
+        ),
+        (
+            "\\def\\a{하나}{\\def\\a{둘}\\def\\a{셋}{\\renewcommand{\\a}{넷}\\a}\\a}\\a",
+            "넷셋하나",
+        ),
+        (
+            "\\def\\a{하나}\\begingroup\\gdef\\a{둘}\\def\\a{셋}\\global\\let\\b\\a\\a\\endgroup\\a\\b",
+            "셋둘셋",
+        ),
+        (
+            "\\def\\a{하나}{\\def\\a{둘}\\global\\long\\def\\a{셋}}\\a",
+            "셋",
+        ),
+        (
+            "\\def\\a{하나}\\begin{center}\\def\\a{둘}\\a\\end{center}\\a",
+            "둘\n\n하나",
+        ),
+        ("}\\def\\a{하나}{{\\a}", "하나"),
+    ] {
+        assert_eq!(text_of("", body), wanted, "{body}");
+    }
+}
+
+/// TeX joins tokens where a program joins letters: `\bf` and `x` are not `\bfx`.
+#[test]
+fn a_name_ends_where_its_macro_ends() {
+    let head = "\\newcommand{\\sys}{Kanana}\\newcommand{\\fett}[1]{{\\bf#1}}\\newcommand{\\x}[1]{#1x}\n\
+        \\newcommand{\\grad}{\\nabla}\\newcommand{\\von}[1]{\\grad#1}";
+    for (body, wanted) in [
+        ("\\noindent\\sys는 빠르다.", "Kanana는 빠르다."),
+        ("{\\it\\sys}와 \\fett{word}", "Kanana와 word"),
+        ("$\\x{\\alpha}$, $\\von f$", "$\\alpha x$, $\\nabla f$"),
+        ("$\\alpha\\mathopen{}x$", "$\\alpha x$"),
+        (
+            "\\verb|\\sys {|와 \\verb*+\\def\\sys{}+",
+            "`\\sys {`와 `\\def\\sys{}`",
+        ),
+    ] {
+        assert_eq!(text_of(head, body), wanted);
+    }
+}
+
+#[test]
+fn a_comment_takes_the_end_of_its_line_and_no_more() {
+    for (body, wanted) in [
+        ("끝이다. % 메모\n\n다음 문단", "끝이다.\n\n다음 문단"),
+        ("끝이다. % 메모\n  \t\n다음 문단", "끝이다.\n\n다음 문단"),
+        (
+            "끝이다.%\n % 메모\n% 메모\n\n다음 문단",
+            "끝이다.\n\n다음 문단",
+        ),
+        ("배추%\n  % 메모\n  김치 % 메모\n찌개", "배추김치 찌개"),
+        ("첫 줄\n  % 메모\n둘째 줄", "첫 줄 둘째 줄"),
+        ("첫 문단\n% 메모\n\n둘째 문단", "첫 문단\n\n둘째 문단"),
+        ("\\noindent%\nText가 남는다.", "Text가 남는다."),
+        (
+            "\\noindent% 메모\n% 메모\n  Text가 남는다.",
+            "Text가 남는다.",
+        ),
+        ("\\section%\n{서론}%\n\\emph%\n{본문}", "## 서론\n\n본문"),
+        ("말\\\\noindent%\ne", "말\nnoindente"),
+        (
+            "\\url{https://a.org/x%20y}에 있다. % 메모\n끝.",
+            "https://a.org/x%20y에 있다. 끝.",
+        ),
+        (
+            "\\href {https://a.org/{x}%20y}{여기} 보라. % 메모",
+            "여기 보라.",
+        ),
+        (
+            "\\nolinkurl{a%b--c} \\path{d%e} 뒤 % \\url{메모}",
+            "a%b--c d%e 뒤",
+        ),
+        ("\\url{https://a.org/%\nx} 뒤", "https://a.org/x 뒤"),
+        ("\\verb|a%b| 뒤 \\verb*%c% 뒤% 메모", "`a%b` 뒤 `c` 뒤"),
+        ("\\lstinline[language=C]{a%b} 뒤 % 메모", "`a%b` 뒤"),
+        ("\\lstinline!a%b! 뒤", "`a%b` 뒤"),
+        ("\\path% 메모 {\n{가} \\한% 메모", "가"),
+        ("20\\% 소금\\\\% 메모\n물", "20% 소금\n물"),
+        (
+            "\\begin{verbatim}\na % b\n\n\\end{verbatim} % 메모\n\n뒤",
+            "```\na % b\n```\n\n뒤",
+        ),
+        ("\\begin{alltt}\na % b\n\\end{alltt}", "```\na % b\n```"),
+    ] {
+        assert_eq!(text_of("", body), wanted, "{body}");
+    }
+}
+
+/// Each of these was a reading of the whole line, or of all the text, for every sign of it.
+#[test]
+fn comments_are_found_in_one_reading() {
+    for piece in [
+        "\\url{",
+        "\\verb|\\verb!",
+        "\\lstinline[",
+        "\\begin{",
+        "a%\n",
+    ] {
+        let source = format!("{}%", piece.repeat(100_000));
+        let text = text_of("", &format!("{source}\n\n글"));
+        assert!(text.contains('글'), "{piece}");
+    }
 }

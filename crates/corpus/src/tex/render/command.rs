@@ -196,7 +196,7 @@ impl Render<'_> {
             }
             return;
         }
-        if name == "url" || name == "path" {
+        if matches!(name, "url" | "path" | "nolinkurl") {
             if let Some(raw) = self.group() {
                 self.line.push_str(raw);
             }
@@ -287,13 +287,15 @@ impl Render<'_> {
     fn verb(&mut self) {
         self.optional();
         let rest = self.rest();
-        let Some(sign) = rest.chars().next() else {
+        let Some(sign) = rest.chars().next().filter(|sign| *sign != '\n') else {
             return;
         };
         let close = if sign == '{' { '}' } else { sign };
         let inside = &rest[sign.len_utf8()..];
-        let line = inside.split('\n').next().unwrap_or(inside);
-        if let Some(end) = line.find(close) {
+        // It ends on its line, which is not read to its end for every sign in it.
+        if let Some(end) = inside.find([close, '\n'])
+            && inside[end..].starts_with(close)
+        {
             self.line.push_str(&format!("`{}`", &inside[..end]));
             self.at += sign.len_utf8() + end + close.len_utf8();
         }
