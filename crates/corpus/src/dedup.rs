@@ -64,9 +64,15 @@ pub struct Dedup<'a> {
 const KEYS: &str = "index/keys";
 const ABOUT: &str = "index/about.json";
 
+/// How a text becomes keys. Raise it, and the version of the stage `dedup`, when the same text gets others.
+const HASH: u32 = 1;
+
 /// What keys of two runs must have in common to be compared.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct About {
+    /// [`HASH`] of the program that made them; 0 where an index does not say, as none did at first.
+    #[serde(default)]
+    hash: u32,
     near: bool,
     bands: usize,
     rows: usize,
@@ -76,6 +82,7 @@ struct About {
 impl About {
     fn of(settings: &DedupSettings) -> Self {
         Self {
+            hash: HASH,
             near: settings.near,
             bands: settings.bands,
             rows: settings.rows,
@@ -150,6 +157,12 @@ impl Dedup<'_> {
             let about: About = serde_json::from_slice(&text)
                 .with_context(|| format!("{} is damaged", path.display()))?;
             let own = About::of(self.settings);
+            ensure!(
+                about.hash == own.hash,
+                "keys that were hashed in another way cannot be compared: {} has those of way {}, this program makes those of way {HASH}. Deduplicate that corpus again with this version",
+                artifact.display(),
+                about.hash
+            );
             ensure!(
                 about == own,
                 "keys of other settings cannot be compared: {} has {about:?}, this step {own:?}. Use the same settings, or deduplicate that corpus again",

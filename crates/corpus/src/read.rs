@@ -41,7 +41,7 @@ pub struct ReadSettings {
     /// Facts to state of every document (language, source, licence …); they win over its own.
     pub add: Map<String, Value>,
     /// Whether texts are brought to Unicode normalisation form C, so that a syllable that came as
-    /// separate jamo is the syllable the tokenizer knows.
+    /// separate jamo is the syllable the tokenizer knows, and their line ends to line feeds.
     pub normalise: bool,
     /// Bytes of the longest line (or text file) that is read.
     pub longest: u64,
@@ -187,12 +187,11 @@ impl Reader {
                 "",
             );
         }
-        if self.settings.normalise && is_nfc_quick(text.chars()) != IsNormalized::Yes {
-            let normalised: String = text.nfc().collect();
-            if normalised != text {
-                text = normalised;
-                self.normalised += 1;
-            }
+        if self.settings.normalise
+            && let Some(normalised) = normalised(&text)
+        {
+            text = normalised;
+            self.normalised += 1;
         }
         let id = id.unwrap_or_else(|| format!("{file}:{line}"));
         if self.settings.unique_ids {
@@ -301,6 +300,27 @@ fn open(
             file.path.display()
         ),
     })
+}
+
+/// A text in form C, with a line feed for every line end; `None` where it is so already.
+fn normalised(text: &str) -> Option<String> {
+    let composed = is_nfc_quick(text.chars()) == IsNormalized::Yes;
+    if composed && memchr::memchr(b'\r', text.as_bytes()).is_none() {
+        return None;
+    }
+    let mut returned = false;
+    // No carriage return has a part in what form C puts together.
+    let letters = text.chars().filter_map(|letter| {
+        let ended = returned && letter == '\n';
+        returned = letter == '\r';
+        (!ended).then_some(if returned { '\n' } else { letter })
+    });
+    let normalised: String = if composed {
+        letters.collect()
+    } else {
+        letters.nfc().collect()
+    };
+    (normalised != text).then_some(normalised)
 }
 
 /// Takes the settings' fields out of an object; the rest becomes metadata, `metadata` itself flattened.

@@ -1,8 +1,8 @@
 //! Trains a classifier on labelled texts, into a file of fastText.
 //!
 //! One thread, so that the same examples give the same bytes (on one kind of processor: the library
-//! adds in the order of its registers). Examples go in an order that depends on the seed and on their
-//! ids alone; where a label has more text than the setting allows, a sample of its documents stands
+//! adds in the order of its registers). Examples go in an order that depends on the seed, their ids and
+//! their texts alone; where a label has more text than the setting allows, a sample of its documents stands
 //! for them, chosen in the same way.
 
 use anyhow::{Context as _, Result, ensure};
@@ -102,12 +102,15 @@ impl Examples {
         }
     }
 
-    /// Adds a document as an example of a label (a name without prefix and blanks). Twice the same id
-    /// under one label is one example.
+    /// Adds a document as an example of a label (a name without prefix and blanks). Twice the same id and
+    /// text under one label is one example; under two labels it is one of each, and pulls both ways.
     pub fn add(&mut self, label: &str, document: &Document) {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.seed.to_le_bytes());
+        hasher.update(&(document.id.len() as u64).to_le_bytes());
         hasher.update(document.id.as_bytes());
+        // Two corpora may call different documents by one name: the file's and the line's, where no id is given.
+        hasher.update(document.text.as_bytes());
         let place: [u8; 16] = hasher.finalize().as_bytes()[..16]
             .try_into()
             .expect("a hash is 32 bytes");

@@ -11,7 +11,7 @@ pub(super) struct Clustered {
     pub(super) best: Vec<u32>,
     pub(super) size: Vec<u32>,
     pub(super) seen: Vec<bool>,
-    /// The first document with exactly this text, white space and the case of Latin letters apart.
+    /// The first document with exactly this text, white space and the case of letters apart.
     pub(super) twin: Vec<u32>,
 }
 

@@ -27,8 +27,8 @@ const SHORTEST_PASSAGE: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DedupSettings {
-    /// Whether near-duplicates are looked for; else only texts that are equal, white space and the case of Latin
-    /// letters apart.
+    /// Whether near-duplicates are looked for; else only texts that are equal, white space and the case of letters
+    /// apart.
     pub near: bool,
     /// Bands of a signature.
     pub bands: usize,

@@ -11,8 +11,8 @@ use super::{DedupSettings, ShingleSettings};
 pub struct Sketch {
     /// The keys of its bands; texts that share one are taken for near-duplicates. None where it has no words.
     pub keys: Vec<u64>,
-    /// A hash of the whole text with its signs and digits, white space and the case of Latin letters apart; `None`
-    /// where it has no words.
+    /// A hash of the whole text with its signs and digits, white space and the case of letters apart; `None` where it
+    /// has no words.
     pub whole: Option<u64>,
 }
 

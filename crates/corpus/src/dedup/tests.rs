@@ -252,6 +252,52 @@ fn a_new_crawl_is_held_against_an_old_index() {
     assert!(error.contains("other settings"), "{error}");
 }
 
+/// Its keys of whole texts would match nothing, without a word.
+#[test]
+fn an_index_that_was_hashed_in_another_way_is_refused() {
+    let mut trial = Trial::new();
+    trial.settings.near = false;
+    let texts = [
+        "그는 학교에 갔다.".to_owned(),
+        "나는 집에 있었다.".to_owned(),
+    ];
+    let old = write(&trial.folder.path().join("in-old"), &texts[..1], 1 << 20);
+    let new = write(&trial.folder.path().join("in-new"), &texts, 1 << 20);
+    trial.run(&old, "old", 1, 1000, &[], u64::MAX).unwrap();
+    let against = [trial.folder.path().join("old")];
+    let account = trial.run(&new, "new", 1, 1000, &against, u64::MAX).unwrap();
+    assert_eq!(account.total.dropped["seen_before"].documents, 1);
+    let path = against[0].join(ABOUT);
+    let about: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for hash in [None, Some(HASH + 1)] {
+        let mut other = about.clone();
+        let fields = other.as_object_mut().unwrap();
+        fields.remove("hash");
+        fields.extend(hash.map(|hash| ("hash".to_owned(), hash.into())));
+        disk::write(&path, other.to_string().as_bytes()).unwrap();
+        let error = trial.run(&new, "other", 1, 1000, &against, u64::MAX);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("hashed in another way"), "{error}");
+        assert!(error.contains("Deduplicate that corpus again"), "{error}");
+    }
+}
+
+/// Whoever makes this fail raises [`HASH`] and the version of the stage: older keys match no longer.
+#[test]
+fn the_keys_of_a_text_are_those_of_their_number() {
+    let sketcher = Sketcher::new(&DedupSettings::default());
+    let sketch = sketcher.sketch("그는 7살이다. It’s “ÉTÉ” & 漢字!");
+    assert_eq!(
+        (HASH, sketch.keys[0], sketch.keys[13], sketch.whole),
+        (
+            1,
+            0x9076_5fa9_2ff4_5b83,
+            0x4c09_2725_04ad_e8b6,
+            Some(0xe2c0_68da_ceab_0173)
+        )
+    );
+}
+
 #[test]
 fn what_is_kept_is_a_setting() {
     let mut trial = Trial::new();

@@ -1,5 +1,7 @@
 //! Code and tables as Markdown, taken from the tree before an extractor can lose their shape.
 
+use std::ops::Range;
+
 use dom_query::{NodeData, NodeRef};
 
 use super::formula;
@@ -7,7 +9,7 @@ use super::prepare::is_permalink;
 
 /// Bytes of one block; what is longer is data, and stays with the extractor.
 const LONGEST: usize = 256 << 10;
-/// Rows and columns of a table that is kept.
+/// Rows and columns of a table that is kept; what has more is data too.
 const ROWS: usize = 2_000;
 const COLUMNS: usize = 64;
 
@@ -142,25 +144,36 @@ fn word(name: &str) -> String {
 /// A table of data as Markdown rows, and its words on one line. `None` for what only lays out a page.
 pub(super) fn table(node: &NodeRef<'_>) -> Option<(String, String)> {
     let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut covers = Covers {
+        row: 0,
+        until: [0; COLUMNS],
+    };
     let (mut letters, mut linked, mut heads, mut longest) = (0, 0, 0, 0);
     let mut caption = String::new();
-    let mut nested = false;
+    let mut refused = false;
     walk(node, &mut |inside, entering| {
         let Some(name) = element(inside) else {
             return true;
         };
-        if !entering || nested {
-            return !nested;
+        if !entering || refused {
+            return !refused;
         }
         match &*name {
-            "table" if inside.id != node.id => nested = true,
-            "pre" | "form" | "iframe" | "h1" | "h2" => nested = true,
-            "tr" => rows.push(Vec::new()),
+            "table" if inside.id != node.id => refused = true,
+            "pre" | "form" | "iframe" | "h1" | "h2" => refused = true,
+            "thead" | "tbody" | "tfoot" => covers.until.fill(0),
+            "tr" => {
+                covers.row += 1;
+                // A row of nothing is none.
+                rows.pop_if(|row| row.iter().all(String::is_empty));
+                refused = rows.len() > ROWS;
+                rows.push(Vec::new());
+            }
             "caption" => caption = flat(inside).text,
-            "td" | "th" if rows.len() <= ROWS => {
+            "td" | "th" => {
                 let cell = flat(inside);
                 if cell.holds_blocks {
-                    nested = true; // it lays out a page
+                    refused = true; // it lays out a page
                     return false;
                 }
                 let text = cell.text;
@@ -169,14 +182,18 @@ pub(super) fn table(node: &NodeRef<'_>) -> Option<(String, String)> {
                 linked += cell.linked;
                 longest = longest.max(size);
                 heads += usize::from(&*name == "th");
-                let span = inside
-                    .attr("colspan")
-                    .and_then(|span| span.trim().parse().ok())
-                    .unwrap_or(1usize)
-                    .clamp(1, COLUMNS);
+                let span = |name| {
+                    let span = inside.attr(name)?;
+                    span.trim().parse::<usize>().ok()
+                };
+                let wide = span("colspan").unwrap_or(1).clamp(1, COLUMNS);
                 if let Some(row) = rows.last_mut() {
+                    let from = covers.first_free(row.len());
+                    covers.cover(from..from + wide, span("rowspan").unwrap_or(1));
+                    row.resize(from, String::new());
                     row.push(text);
-                    row.extend(std::iter::repeat_n(String::new(), span - 1));
+                    row.resize(from + wide, String::new());
+                    refused = row.len() > COLUMNS;
                 }
                 return false;
             }
@@ -187,7 +204,7 @@ pub(super) fn table(node: &NodeRef<'_>) -> Option<(String, String)> {
     rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     // Navigation is made of links, layout of one cell or of very long ones.
-    let data = !nested
+    let data = !refused
         && (2..=ROWS).contains(&rows.len())
         && (2..=COLUMNS).contains(&columns)
         && letters > 0
@@ -226,6 +243,33 @@ pub(super) fn table(node: &NodeRef<'_>) -> Option<(String, String)> {
         .collect();
     let words = words.join(" ");
     (markdown.len() <= LONGEST).then_some((markdown, words))
+}
+
+/// The columns that cells of rows above reach down into.
+struct Covers {
+    /// The row under way, counted from 1.
+    row: usize,
+    /// Of each column: the first row that is free again.
+    until: [usize; COLUMNS],
+}
+
+impl Covers {
+    /// The first column of this row, from one on, into which no cell reaches.
+    fn first_free(&self, from: usize) -> usize {
+        let rest = self.until.iter().skip(from);
+        from + rest.take_while(|until| **until > self.row).count()
+    }
+
+    /// Notes a cell of this row that is so many rows high; 0 is to the end of the section.
+    fn cover(&mut self, columns: Range<usize>, rows: usize) {
+        let until = match rows {
+            0 => usize::MAX,
+            rows => self.row.saturating_add(rows),
+        };
+        for column in self.until.iter_mut().take(columns.end).skip(columns.start) {
+            *column = until.max(*column);
+        }
+    }
 }
 
 /// A cell or a heading as one line.

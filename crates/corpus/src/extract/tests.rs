@@ -132,6 +132,79 @@ fn a_figure_with_code_loses_nothing_else() {
     }
 }
 
+fn table(rows: &str) -> Option<String> {
+    let document = dom_query::Document::from(format!("<table>{rows}</table>").as_str());
+    let found = document.select_single("table");
+    blocks::table(found.nodes().first()?).map(|(markdown, _)| markdown)
+}
+
+/// Where a cell of a row above reaches down, the cells of a row stand beside it, each under its own heading.
+#[test]
+fn a_cell_may_be_rows_high() {
+    for (rows, expected) in [
+        (
+            "<tr><th>연도<th>작품<th>역할<tr><td rowspan=2>2019<td>영화 A<td>주연<tr><td>영화 B<td>조연",
+            "| 연도 | 작품 | 역할 |\n| 2019 | 영화 A | 주연 |\n|  | 영화 B | 조연 |",
+        ),
+        (
+            "<tr><th rowspan=2>연도<th colspan=2>수상<tr><th>부문<th>결과<tr><td>2020<td>감독상<td>후보",
+            "| 연도 | 수상 |  |\n|  | 부문 | 결과 |\n| 2020 | 감독상 | 후보 |",
+        ),
+        (
+            "<tr><td>가<td rowspan=2>공통<tr><td>나",
+            "| 가 | 공통 |\n| 나 |  |",
+        ),
+        (
+            "<tr><td rowspan=2 colspan=2>합<td>1<tr><td>2<tr><td>가<td>나<td>3",
+            "| 합 |  | 1 |\n|  |  | 2 |\n| 가 | 나 | 3 |",
+        ),
+        // To the end of the section, and no further.
+        (
+            "<tbody><tr><td rowspan=0>봄<td>사월<tr><td>오월<tr><td>유월<tbody><tr><td>가을<td>시월",
+            "| 봄 | 사월 |\n|  | 오월 |\n|  | 유월 |\n| 가을 | 시월 |",
+        ),
+        (
+            "<thead><tr><th rowspan=9>달<th>온도<tbody><tr><td>일월<td>3도",
+            "| 달 | 온도 |\n| 일월 | 3도 |",
+        ),
+        // A row without a cell is a row, too.
+        (
+            "<tr><td rowspan=3>2019<td>영화 A<tr><tr><td>영화 B<tr><td>2020<td>영화 C",
+            "| 2019 | 영화 A |\n|  | 영화 B |\n| 2020 | 영화 C |",
+        ),
+        (
+            "<tr><td rowspan=18446744073709551615>봄<td>사월<tr><td>오월",
+            "| 봄 | 사월 |\n|  | 오월 |",
+        ),
+        (
+            "<tr><td rowspan=-1>봄<td rowspan=two>사월<tr><td>가을<td>시월",
+            "| 봄 | 사월 |\n| 가을 | 시월 |",
+        ),
+    ] {
+        let found = table(rows).unwrap_or_default();
+        let lines = found.lines().filter(|line| !line.contains("---"));
+        assert_eq!(lines.collect::<Vec<_>>().join("\n"), expected, "{rows}");
+    }
+}
+
+/// What is too large is left to the extractor, and not cut off.
+#[test]
+fn no_row_of_a_table_is_lost() {
+    let long = |rows| "<tr><th>달<th>온도".to_owned() + &"<tr><td>일월<td>3도".repeat(rows);
+    // The rows and the line under the first.
+    let lines = table(&(long(1_999) + "<tr><td>")).map(|found| found.lines().count());
+    assert_eq!(lines, Some(2_001));
+    assert_eq!(table(&long(2_000)), None);
+    assert_eq!(table(&long(5_000)), None);
+    let wide = |cells| format!("<tr>{}", "<td>가".repeat(cells)).repeat(2);
+    assert!(table(&wide(64)).is_some());
+    assert_eq!(table(&wide(65)), None);
+    assert_eq!(
+        table(&"<tr><td colspan=64 rowspan=0>가<td>나".repeat(2)),
+        None
+    );
+}
+
 /// A page cannot ask for a block of code by the marks that stand for it, in no spelling.
 #[test]
 fn the_marks_of_blocks_are_nobodys_but_ours() {

@@ -183,6 +183,46 @@ fn separate_jamo_become_syllables_and_are_counted() {
     assert_eq!(reader.normalised(), 0);
 }
 
+/// A text of another system is the text; where nothing is normalised, it is the bytes.
+#[test]
+fn line_ends_are_line_feeds() {
+    let feeds = "# 제목\n\n그는 학교에 갔다.\n나는 집에 있었다.\n\n\n비가 왔다.\x0c다음 쪽이다.\n";
+    let jamo = feeds.replace('갔', "\u{1100}\u{1161}\u{11BB}");
+    let as_it_is = ReadSettings {
+        normalise: false,
+        ..lenient()
+    };
+    for text in [feeds, jamo.as_str()] {
+        for (ends, splits) in [
+            (
+                "\r\n",
+                &[TextSplit::Whole, TextSplit::Paragraphs, TextSplit::Pages][..],
+            ),
+            ("\r", &[TextSplit::Whole, TextSplit::Pages]),
+        ] {
+            let other = text.replace('\n', ends);
+            let line = json!({ "text": other }).to_string();
+            let (documents, _) = read("a.jsonl", line.as_bytes(), lenient());
+            assert_eq!(texts(&documents), [feeds]);
+            let (documents, _) = read("a.jsonl", line.as_bytes(), as_it_is.clone());
+            assert_eq!(texts(&documents), [&other]);
+            for split in splits {
+                let with = |text_files| ReadSettings {
+                    text_files,
+                    ..lenient()
+                };
+                let (expected, _) = read("a.txt", feeds.as_bytes(), with(*split));
+                let (documents, _) = read("a.txt", other.as_bytes(), with(*split));
+                assert_eq!(documents, expected, "{split:?}");
+            }
+            let (documents, _) = read("a.txt", other.as_bytes(), as_it_is.clone());
+            assert_eq!(texts(&documents), [&other]);
+        }
+    }
+    assert_eq!(normalised("가\r\r\n\n\r").as_deref(), Some("가\n\n\n\n"));
+    assert_eq!(normalised(feeds), None);
+}
+
 #[test]
 fn compressed_files_read_alike_and_a_lost_tail_is_counted() {
     let lines: String = (0..2000).fold(String::new(), |mut all, number| {

@@ -30,6 +30,7 @@ pub(super) struct Text {
     line: Vec<u8>,
     split: TextSplit,
     longest: u64,
+    normalise: bool,
     given: bool,
 }
 
@@ -45,6 +46,7 @@ impl Text {
             line: Vec::new(),
             split: settings.text_files,
             longest: settings.longest,
+            normalise: settings.normalise,
             given: false,
         }
     }
@@ -101,6 +103,10 @@ impl Records for Text {
         }
         if self.split == TextSplit::Whole && delimited {
             text.push(b'\n');
+        }
+        if self.split == TextSplit::Paragraphs && delimited && self.normalise {
+            // Half of the line end that is left out.
+            text.pop_if(|byte| *byte == b'\r');
         }
         self.given = true;
         let (line, offset) = start;

@@ -1,4 +1,5 @@
-//! The grade in a model's reply: the last number after a word for it, or the reply itself where it is one.
+//! The grade in a model's reply: the last number after the words that the rubrics ask for, else after any word for
+//! a grade, or the reply itself where it is one.
 //!
 //! Models write `교육 점수: 3`, `**Educational score:** 3/5`, `{"score": 3}`, `점수는 5점 만점에 3점`, or a bare
 //! `3`; what a reasoning model thinks aloud before `</think>` does not count. What cannot be read is told
@@ -30,6 +31,9 @@ impl Bad {
 
 /// Words that a grade follows.
 const MARKS: [&str; 6] = ["점수", "평점", "등급", "score", "grade", "rating"];
+/// Words that the rubrics ask for: what stands before a mark, and the mark. A number after them is the grade, whatever
+/// other marks follow: `Educational score: 4. It is suited to grade 3 pupils.`
+const ASKED_FOR: [(&str, &str); 2] = [("교육", "점수"), ("educational", "score")];
 /// What may stand between the word and the number, besides white space.
 const BETWEEN: &str = ":=-–—*_`'\"#>는은이가을를";
 /// Words that may stand there too.
@@ -41,20 +45,25 @@ const FILLERS: [&str; 4] = ["is", "of", "입니다", "총"];
 /// Why it gives none.
 pub fn grade(reply: &str) -> Result<u8, Bad> {
     let said = reply.rsplit("</think>").next().unwrap_or_default();
-    // Digits of full width, as Korean keyboards type them, are digits; so small letters are all that is compared.
-    let said: String = said.chars().map(narrow).collect::<String>().to_lowercase();
-    let mut found = None;
+    // Digits of full width, as Korean keyboards type them, are digits.
+    let said: String = said.chars().map(narrow).collect();
+    // Small letters are all that is compared; every byte stays in its place.
+    let small = said.to_ascii_lowercase();
+    let mut found: Option<((bool, usize), f64)> = None;
     for mark in MARKS {
-        for (at, _) in said.match_indices(mark) {
+        for (at, _) in small.match_indices(mark) {
             let after = at + mark.len();
-            if let Some(number) = number_after(&said[after..])
-                && found.is_none_or(|(place, _)| after > place)
+            let place = (is_asked_for(&small[..at], mark), after);
+            if begins(said.as_bytes(), at)
+                && found.is_none_or(|(best, _)| place > best)
+                && let Some(number) = number_after(&small[after..])
             {
-                found = Some((after, number));
+                found = Some((place, number));
             }
         }
     }
-    let number = found.map(|(_, number)| number).or_else(|| alone(&said));
+    let number = found.map(|(_, number)| number);
+    let number = number.or_else(|| alone(&small));
     let number = number.ok_or(Bad::NoGrade)?;
     if !(0.0..=f64::from(HIGHEST)).contains(&number) {
         return Err(Bad::OutOfRange);
@@ -63,6 +72,23 @@ pub fn grade(reply: &str) -> Result<u8, Bad> {
         return Err(Bad::NotWhole);
     }
     Ok(number as u8)
+}
+
+/// Whether a mark and what stands before it are words that a rubric asks for: `교육 점수`, `**교육** 점수`,
+/// `educational_score`.
+fn is_asked_for(before: &str, mark: &str) -> bool {
+    let before = before.trim_end_matches([' ', '_', '-', '*']);
+    ASKED_FOR
+        .iter()
+        .any(|(first, second)| *second == mark && before.ends_with(*first))
+}
+
+/// Whether a word begins here, and not inside another: the `rating` of `generating 5` is none. Capitals tell words
+/// apart too, as in `qualityScore`.
+fn begins(said: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).map_or(b' ', |before| said[before]);
+    let inside = said[at].is_ascii_alphabetic() && before.is_ascii_alphabetic();
+    !inside || (before.is_ascii_lowercase() && said[at].is_ascii_uppercase())
 }
 
 /// The number that follows a word for a grade.
@@ -187,6 +213,46 @@ mod tests {
         ] {
             check(reply, Ok(wanted));
         }
+    }
+
+    #[test]
+    fn the_words_that_were_asked_for_go_before_others() {
+        for (reply, wanted) in [
+            ("Educational score: 4. It is suited to grade 3 pupils.", 4),
+            (
+                "**Educational** Score: 1 – a rating of 5 would be unfair",
+                1,
+            ),
+            ("{\"educational_score\": 2, \"readability_score\": 5}", 2),
+            ("교육 점수: 4\n초등학교 3학년, 등급 2 수준의 글이다.", 4),
+            ("교육점수는 2점입니다. 문체 점수: 5", 2),
+            ("교육 점수: 3 (난이도 등급: 1, grade 5)", 3),
+            ("등급 1인 글과 비교하면 낫다.\n교육 점수: 3", 3),
+            // Of several that were asked for, the last.
+            ("교육 점수는 0점에서 시작한다.\n점수 5\n교육 점수: 2", 2),
+            // Words without a number say nothing.
+            ("교육 점수를 매긴다. 평점: 3", 3),
+            ("Score: 1, then score: 2", 2),
+        ] {
+            check(reply, Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn a_word_inside_another_is_no_word_for_a_grade() {
+        for (reply, wanted) in [
+            ("Educational score: 2 (about generating 5 numbers)", 2),
+            ("Score: 2 (about generating 5 numbers)", 2),
+            ("점수: 3 (underscore 5, upgrade 4)", 3),
+            ("{\"qualityScore\": 4, \"operating\": 1}", 4),
+            ("quality_score: 1", 1),
+            ("AI점수: 3", 3),
+            ("최종score: 2", 2),
+        ] {
+            check(reply, Ok(wanted));
+        }
+        check("It is about generating 5 numbers.", Err(Bad::NoGrade));
+        check("발전기 operating 3대", Err(Bad::NoGrade));
     }
 
     #[test]

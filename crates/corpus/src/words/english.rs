@@ -272,22 +272,81 @@ fn address(piece: &str) -> bool {
     std::iter::once(rest).chain(after_at).any(host)
 }
 
-/// `label.label.tld`, then maybe a port, then maybe anything after `/`, `?` or `#`.
+/// `label.label.tld`, then maybe a port, then maybe anything after `/`, `?` or `#`. What follows a host is not
+/// looked at: a piece may hold a list of ten thousand addresses, each of which is asked.
 fn host(text: &str) -> bool {
-    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
-    let (name, port) = text[..end].split_once(':').unwrap_or((&text[..end], "80"));
-    if !(2..=5).contains(&port.len()) || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ('\u{a1}'..='\u{ffff}').contains(&c);
+    let inner = |c: char| plain(c) || matches!(c, '_' | '-');
+    let end = text
+        .find(|c: char| !(inner(c) || c == '.' || uncapital(c)))
+        .unwrap_or(text.len());
+    let (name, mut rest) = text.split_at(end);
+    if let Some(port) = rest.strip_prefix(':') {
+        let digits = port.bytes().take(6).take_while(u8::is_ascii_digit).count();
+        if !(2..=5).contains(&digits) {
+            return false;
+        }
+        rest = &port[digits..];
+    }
+    if !(rest.is_empty() || rest.starts_with(['/', '?', '#'])) {
         return false;
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || ('\u{a1}'..='\u{ffff}').contains(&c);
     let Some((labels, top)) = name.rsplit_once('.') else {
         return false;
     };
     (2..=63).contains(&top.chars().count())
         && top.chars().all(uncapital)
         && labels.split('.').all(|label| {
+            label.starts_with(plain) && label.ends_with(plain) && label.chars().all(inner)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As it is said: everything up to `/`, `?` or `#` is a name and maybe a port.
+    fn host_as_said(text: &str) -> bool {
+        let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+        let (name, port) = text[..end].split_once(':').unwrap_or((&text[..end], "80"));
+        let plain = |c: char| c.is_ascii_alphanumeric() || ('\u{a1}'..='\u{ffff}').contains(&c);
+        let label = |label: &str| {
             label.starts_with(plain)
                 && label.ends_with(plain)
                 && label.chars().all(|c| plain(c) || matches!(c, '_' | '-'))
+        };
+        let port = (2..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+        port && name.rsplit_once('.').is_some_and(|(labels, top)| {
+            (2..=63).contains(&top.chars().count())
+                && top.chars().all(uncapital)
+                && labels.split('.').all(label)
         })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn a_host_is_told_without_reading_on(
+            text in "(a|kr|가|é|É|𝐚|7|_|-|\\.|\\.|:80|:443|:|/|\\?|#|@|,){0,9}"
+        ) {
+            prop_assert_eq!(host(&text), host_as_said(&text), "{}", text);
+        }
+    }
+
+    /// A list without spaces, as they leak: an address in it costs its own length, not that of the list.
+    #[test]
+    fn a_long_list_of_addresses_is_read_to_its_end() {
+        let list: String = (0..100_000)
+            .map(|number| format!("user{number}@example.com,"))
+            .collect();
+        let counts = ["kim@학교.한국", "kim@"].map(|last| {
+            let list = format!("{list}{last}");
+            let mut words = Vec::new();
+            split(&list, &mut words);
+            words.len()
+        });
+        // An address as a whole; else the parts between commas, and these.
+        assert_eq!(counts, [1, 200_001]);
+    }
 }

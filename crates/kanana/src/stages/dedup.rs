@@ -28,7 +28,7 @@ pub(crate) struct Inputs {
 
 impl Stage for Dedup {
     const NAME: &'static str = "dedup";
-    const VERSION: u32 = 3; // exactly the same are texts that have the same numbers and signs
+    const VERSION: u32 = 4; // whole texts are hashed while they are folded; an index says how it was hashed
     const SUMMARY: &'static str = "keeps the best document of each cluster of near-duplicates";
     type Inputs = Inputs;
     type Output = Corpus;

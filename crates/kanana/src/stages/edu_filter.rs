@@ -34,6 +34,7 @@ pub(crate) struct Inputs {
 
 impl Stage for EduFilter {
     const NAME: &'static str = "edu-filter";
+    const VERSION: u32 = 2; // documents of one id are several examples
     const SUMMARY: &'static str =
         "trains a classifier in rounds, each learning from what the one before selected";
     type Inputs = Inputs;

@@ -32,7 +32,7 @@ pub(crate) struct Inputs {
 
 impl Stage for Extract {
     const NAME: &'static str = "extract";
-    const VERSION: u32 = 3; // a letter cut in half makes no page Latin; damaged members cost themselves
+    const VERSION: u32 = 4; // cells that are rows high; large tables are left whole
     const SUMMARY: &'static str =
         "finds the text of raw pages: WARC, HTML, Wikipedia, TeX; every refusal has a reason";
     type Inputs = Inputs;

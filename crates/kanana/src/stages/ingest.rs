@@ -29,6 +29,7 @@ pub(crate) struct Inputs {
 
 impl Stage for Ingest {
     const NAME: &'static str = "ingest";
+    const VERSION: u32 = 2; // line ends are line feeds
     const SUMMARY: &'static str = "reads JSONL, Parquet, text and Markdown as a corpus";
     type Inputs = Inputs;
     type Output = Corpus;

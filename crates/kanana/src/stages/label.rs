@@ -98,6 +98,7 @@ pub(crate) struct Inputs {
 
 impl Stage for Label {
     const NAME: &'static str = "label";
+    const VERSION: u32 = 2; // the words that were asked for go before other marks
     const SUMMARY: &'static str = "has a language model grade documents from 0 to 5";
     type Inputs = Inputs;
     type Output = Corpus;

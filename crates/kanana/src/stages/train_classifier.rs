@@ -79,6 +79,7 @@ pub(crate) struct About {
 
 impl Stage for TrainClassifier {
     const NAME: &'static str = "train-classifier";
+    const VERSION: u32 = 2; // documents of one id are several examples
     const SUMMARY: &'static str = "trains a linear classifier of texts, in the format of fastText";
     type Inputs = Inputs;
     type Output = kinds::Classifier;

@@ -84,6 +84,42 @@ fn each_round_learns_from_the_one_before() {
     assert_eq!(found, run("two"), "the same again");
 }
 
+/// A document that joins is an example of its own, whatever the documents of the seed are called; one that is the
+/// seed's own is no further example.
+#[test]
+fn what_joins_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let elsewhere = at.join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let seed = [corpus(at, "seed", &[0], 20)];
+    let negatives = [("chat".to_owned(), corpus(at, "negatives", &[20, 21], 80))];
+    let held_out = [("related".to_owned(), corpus(at, "related", &[2], 20))];
+    let settings = RoundSettings {
+        rounds: 2,
+        join: Some(1.0),
+        ..settings()
+    };
+    let run = |name: &str, pool: &[Corpus]| {
+        let of = Rounds {
+            seed: &seed,
+            negatives: &negatives,
+            pool,
+            held_out: &held_out,
+            threads: &crate::pool(2).unwrap(),
+        };
+        let out = at.join(name);
+        std::fs::create_dir(&out).unwrap();
+        rounds(&of, &settings, 7, &out, &mut |_, _, _| Ok(())).unwrap()
+    };
+    let namesakes = run("namesakes", &[corpus(&elsewhere, "seed", &[1, 2], 30)]);
+    assert!(namesakes[0].joined > 0, "{namesakes:?}");
+    assert_eq!(namesakes[1].positives, 20 + namesakes[0].joined);
+    let repeats = run("repeats", &[Corpus::open(&at.join("seed")).unwrap()]);
+    assert!(repeats[0].joined > 0, "{repeats:?}");
+    assert_eq!(repeats[1].positives, 20);
+}
+
 #[test]
 fn settings_without_sense_are_named() {
     for (settings, word) in [

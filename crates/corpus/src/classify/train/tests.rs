@@ -78,6 +78,29 @@ fn the_order_of_examples_does_not_matter() {
     assert!(trained(&forwards, &settings()).0 == trained(&backwards, &settings()).0);
 }
 
+/// As two sets of a hub without ids have it: a document is called after its file and line.
+#[test]
+fn documents_of_one_id_are_several_examples_unless_they_repeat() {
+    let id = "train-00000-of-00001.parquet:1";
+    let all = [
+        ("edu", Document::new(id, "광합성은 빛으로 포도당을 만든다")),
+        ("edu", Document::new(id, "미분은 순간 변화율을 구한다")),
+        ("edu", Document::new(id, "미분은 순간 변화율을 구한다")),
+        ("edu", Document::new("x:2", "미분은 순간 변화율을 구한다")),
+        ("other", Document::new(id, "ㅋㅋ 진짜 재밌다")),
+        ("other", Document::new(id, "미분은 순간 변화율을 구한다")),
+    ];
+    let mut examples = Examples::new(7, &settings());
+    for (label, document) in &all {
+        examples.add(label, document);
+    }
+    let counts = examples.counts();
+    assert_eq!((counts["edu"], counts["other"]), (3, 2));
+    let mut backwards = all.to_vec();
+    backwards.reverse();
+    assert!(trained(&all, &settings()).0 == trained(&backwards, &settings()).0);
+}
+
 #[test]
 fn a_label_has_at_most_so_much_text() {
     let settings = TrainSettings {
