@@ -128,10 +128,14 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Gives a finished file a second name without copying its bytes; where the file
-/// system cannot, the bytes are copied atomically. A file that stands at `to` is replaced.
+/// system cannot, the bytes are copied atomically. Of a symbolic link it is the file at its end
+/// that gets the name. A file that stands at `to` is replaced.
 pub fn link(from: &Path, to: &Path) -> io::Result<()> {
+    let failed = |e| named(&format!("link {} to", from.display()), to, e);
+    // Linux names the link itself anew, and a relative one leads nowhere from another folder.
+    let file = fs::canonicalize(from).map_err(failed)?;
     remove_file(to)?;
-    match event(CREATE).and_then(|()| fs::hard_link(from, to)) {
+    match event(CREATE).and_then(|()| fs::hard_link(&file, to)) {
         Ok(()) => sync_dir(&parent(to)),
         Err(e)
             if matches!(
@@ -142,11 +146,11 @@ pub fn link(from: &Path, to: &Path) -> io::Result<()> {
                     | ErrorKind::TooManyLinks
             ) =>
         {
-            let mut file = crate::AtomicFile::create(to)?;
-            io::copy(&mut File::open(from)?, &mut file)?;
-            file.commit()
+            let mut copy = crate::AtomicFile::create(to)?;
+            io::copy(&mut File::open(&file).map_err(failed)?, &mut copy)?;
+            copy.commit()
         }
-        Err(e) => Err(named(&format!("link {} to", from.display()), to, e)),
+        Err(e) => Err(failed(e)),
     }
 }
 

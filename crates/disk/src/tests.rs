@@ -241,3 +241,33 @@ fn a_pointer_is_made_once_and_replaced() {
         assert_eq!(std::fs::read_to_string(&at).expect("there"), text);
     }
 }
+
+/// Downloaded models lie behind relative links, which lead nowhere from another folder.
+#[cfg(unix)]
+#[test]
+fn a_link_is_followed_to_the_file_at_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [blobs, snapshot, other] =
+        ["blobs", "snapshots/하나", "다른/곳"].map(|name| folder.path().join(name));
+    for folder in [&blobs, &snapshot, &other] {
+        create_dir(folder).expect("a folder");
+    }
+    let (blob, pointer, name) = (
+        blobs.join("0a"),
+        snapshot.join("weights"),
+        other.join("weights"),
+    );
+    write(&blob, "가중치".as_bytes()).expect("a file");
+    point(&pointer, Path::new("../../blobs/0a")).expect("points");
+    link(&pointer, &name).expect("links");
+    let there = || std::fs::read_to_string(&name).expect("there");
+    let about = std::fs::symlink_metadata(&name).expect("there");
+    assert!(about.is_file(), "no link in its turn");
+    assert_eq!(there(), "가중치");
+    // One that leads nowhere is said, and costs nothing.
+    remove_file(&blob).expect("removes");
+    let error = link(&pointer, &name).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().starts_with("cannot link"), "{error}");
+    assert_eq!(there(), "가중치");
+}

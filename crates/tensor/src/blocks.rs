@@ -133,6 +133,13 @@ impl Blocks {
         pairs.for_each(|(numbers, bytes)| block(numbers, bytes));
         Some(bytes)
     }
+
+    /// Whether every block that [`quantise`](Self::quantise) has made stands for numbers. One that was
+    /// made of NaN, of an infinity, or of numbers too large for an f16 has a scale that is none.
+    pub fn is_finite(self, bytes: &[u8]) -> bool {
+        let mut blocks = bytes.chunks_exact(self.bytes());
+        blocks.all(|block| half_at(block, 0).is_finite())
+    }
 }
 
 /// The f16 at a place of a block.

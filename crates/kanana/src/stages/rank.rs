@@ -3,6 +3,8 @@
 //! Reads: the candidates; with `judged`, what a short training or distillation has made of each, in the
 //! same order, which is then what is looked at; held-out token shards.
 //! Writes: the best candidate as it is, file by file, and `ranking.json`: all of them, best first.
+//! Weights of a candidate that lies in the store get a second name there; all else is copied, so that
+//! a file of the user's shares no bytes with the store.
 //! Mathematics in `train` (validation: bits per byte). Of two equally good the earlier one is taken.
 //!
 //! The report's search for a shape (Table 16): `prune` lists and cuts what fits a budget, `distill`
@@ -14,15 +16,20 @@ use crate::kinds::{Model, Tokens};
 use crate::stages::pretrain;
 use anyhow::{Context as _, Result, ensure};
 use model::{Decoder, Use};
-use recipe::{Artifact, Context, Quantity, Stage, Writer};
+use recipe::{Artifact, Context, Manifest, Origin, Quantity, Stage, Writer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::fs::File;
+use std::path::Path;
 use tensor::Precision;
 use train::{GroupScore, Settings, Shards};
 
 /// Every candidate, the best first.
 const RANKING: &str = "ranking.json";
+
+/// What tells of an artifact beside its files, where one of another store is an input from outside.
+const RECORDS: [&str; 4] = [Manifest::FILE, "provenance", "partial", "scratch"];
 
 /// Settings.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -147,10 +154,21 @@ impl Stage for Rank {
             "no candidate has a loss that is a number, so none is the best: look at what made them"
         );
         let winner = &inputs.models[best.candidate - 1];
-        for file in &winner.manifest()?.files {
+        let manifest = winner.manifest()?;
+        let within = matches!(manifest.origin, Origin::Made { .. });
+        for file in &manifest.files {
+            context.check_cancelled()?;
+            let top = file.name.split('/').next().unwrap_or_default();
             // What became of a candidate's own search is the candidate's.
-            if file.name != RANKING {
-                out.adopt(&winner.file(&file.name), &file.name)?;
+            if file.name == RANKING || RECORDS.contains(&top) {
+                continue;
+            }
+            let from = winner.file(&file.name);
+            // Nobody writes to what lies in the store; what is small is copied even so.
+            if within && is_weights(&file.name) {
+                out.adopt(&from, &file.name)?;
+            } else {
+                copy(&from, &file.name, out)?;
             }
         }
         out.note("best", best.model.as_str());
@@ -158,6 +176,19 @@ impl Stage for Rank {
         out.note("parameters", best.parameters);
         out.json(RANKING, &places)
     }
+}
+
+fn is_weights(name: &str) -> bool {
+    let end = Path::new(name).extension();
+    end.is_some_and(|end| end == "safetensors")
+}
+
+fn copy(from: &Path, name: &str, out: &Writer<Model>) -> Result<()> {
+    let failed = || format!("cannot copy {}", from.display());
+    let mut file = out.file(name)?;
+    let mut bytes = File::open(from).with_context(failed)?;
+    std::io::copy(&mut bytes, &mut file).with_context(failed)?;
+    Ok(file.commit()?)
 }
 
 /// By bits per byte, and what is no number last; the sort is stable.
@@ -180,6 +211,11 @@ impl Rank {
         let mut settings = Settings::new(1, sequence.unwrap_or(512));
         settings.validate_tokens = self.sample_tokens;
         let micro_batch = (machine.micro_batch.unwrap_or(4096) / settings.sequence).max(1);
+
+        // The plan may not have known every shape.
+        for model in inputs.judged() {
+            forecast::within_context("sequence", settings.sequence, model)?;
+        }
 
         let mut places = Vec::new();
         let pairs = inputs.models.iter().zip(inputs.judged());

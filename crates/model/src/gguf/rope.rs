@@ -1,6 +1,7 @@
 //! The rotation in a GGUF file.
 //!
-//! Linear scaling and YaRN are named in the metadata. Llama 3.1's scaling is not: the file holds what
+//! Linear scaling and YaRN are named in the metadata; a factor without a type is linear, under the key
+//! of older files too, as in llama.cpp. Llama 3.1's scaling is not named: the file holds what
 //! every frequency is divided by, and the settings are found back from those: a stretched frequency
 //! has the whole factor F, a kept one 1, and one between, of wavelength λ, satisfies
 //! `1/f = (1 − s)/F + s`, `s = (context/λ − low)/(high − low)`, a straight line in 1/λ. Only the ratios
@@ -37,7 +38,7 @@ pub(super) fn read(
         })?;
         return Ok(Rope { base, scaling });
     }
-    let kind = data.text(&key("rope.scaling.type"))?.unwrap_or("none");
+    let kind = data.text(&key("rope.scaling.type"))?.unwrap_or("linear");
     let factor = match data.float(&key("rope.scaling.factor"))? {
         Some(factor) => Some(factor),
         None => data.float(&key("rope.scale_linear"))?,

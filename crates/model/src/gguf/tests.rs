@@ -237,6 +237,63 @@ fn scalings_survive_the_way_through_a_file() {
     }
 }
 
+/// llama.cpp takes linear scaling where no type is said, and the key of older files has none.
+#[test]
+fn a_factor_without_a_type_is_linear() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut file, _) = written(folder.path(), &wide(true), Kind::F16);
+    let (new, old) = ("llama.rope.scaling.factor", "llama.rope.scale_linear");
+    let linear = |factor| Some(Scaling::Linear { factor });
+    let scaling = |file: &Gguf| file.decoder().unwrap().0.rope.scaling;
+    assert_eq!(scaling(&file), None);
+    for key in [new, old] {
+        for (factor, wanted) in [(4.0, linear(4.0)), (1.0, None), (0.0, None)] {
+            file.metadata.set(key, Value::Float(factor));
+            assert_eq!(scaling(&file), wanted, "{key} = {factor}");
+        }
+        file.metadata.0.remove(key);
+    }
+    file.metadata.set(new, Value::Float(2.0));
+    file.metadata.set(old, Value::Float(8.0));
+    assert_eq!(scaling(&file), linear(2.0), "the newer key goes first");
+    let none = Value::Text("none".to_owned());
+    file.metadata.set("llama.rope.scaling.type", none);
+    assert_eq!(scaling(&file), None, "where none is wanted there is none");
+}
+
+/// A model that diverged must not become one that answers.
+#[test]
+fn what_is_no_number_is_not_quantised() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("갈라진.gguf");
+    let shape = wide(true);
+    let model = decoder(shape.clone(), Reference::new(Precision::F32), Use::Train);
+    let spoilt = "layers.1.mlp.down";
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e9] {
+        let write_as = |kind| {
+            let mut values = model.parameters().map(|(spec, mut values)| {
+                if spec.name == spoilt {
+                    values[70] = bad;
+                }
+                values
+            });
+            write(&path, &shape, &special(), metadata(), kind, |_| {
+                Ok(Numbers::F32(values.next().unwrap()))
+            })
+        };
+        for format in [Blocks::Q8_0, Blocks::Q4_0] {
+            let error = write_as(Kind::Blocks(format)).unwrap_err();
+            let error = format!("{error:#}");
+            for word in [spoilt, format.name(), "not finite"] {
+                assert!(error.contains(word), "{bad}: {error}");
+            }
+            assert!(!path.exists(), "{bad}");
+        }
+        write_as(Kind::F32).unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
 /// A file in which one thing is changed must be refused with a sentence that says what.
 #[test]
 fn lies_are_told() {

@@ -143,7 +143,15 @@ fn tensor(
             Kind::Bf16 => encode(&part, Stored::Bf16),
             Kind::Blocks(format) => {
                 let bytes = format.quantise(&part);
-                bytes.with_context(|| format!("{} is not written", format.name()))?
+                let bytes = bytes.with_context(|| format!("{} is not written", format.name()))?;
+                ensure!(
+                    format.is_finite(&bytes),
+                    "{} holds numbers that are not finite, or too large for a scale of {}: the model \
+                     has diverged; quantise an earlier one, or write this one as F32",
+                    spec.name,
+                    format.name()
+                );
+                bytes
             }
         };
         written += bytes.len();

@@ -44,6 +44,33 @@ fn quantised_bytes_are_those_of_gguf() {
     assert_eq!(Blocks::Q6K.quantise(&[]), None);
 }
 
+#[test]
+fn what_is_no_number_stays_none() {
+    for format in [Blocks::Q8_0, Blocks::Q4_0] {
+        // the last is one, and its scale is not
+        for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e9] {
+            for at in [0, 17, 31] {
+                let mut numbers = [0.5; 64];
+                numbers[at] = bad;
+                let bytes = format.quantise(&numbers).unwrap();
+                let (one, other) = bytes.split_at(format.bytes());
+                assert!(!format.is_finite(&bytes));
+                assert!(!format.is_finite(one));
+                assert!(format.is_finite(other));
+                let mut back = [0.0f32; 64];
+                format.dequantise(&bytes, &mut back);
+                let (one, other) = back.split_at(32);
+                assert!(
+                    one.iter().all(|x| !x.is_finite()),
+                    "{}: {bad} at {at} became {one:?}",
+                    format.name()
+                );
+                assert!(other.iter().all(|x| (x - 0.5).abs() < 1e-2), "{other:?}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_quantised_comes_back_near(numbers in proptest::collection::vec(-3f32..3.0, 32)) {

@@ -55,9 +55,11 @@ fn fifth(high: u32, i: usize) -> u8 {
     ((high >> i & 1) << 4) as u8
 }
 
-/// d = max |x| / 127, q = x / d to the nearest, halves away from zero.
+/// d = max |x| / 127, q = x / d to the nearest, halves away from zero. Without its sign a float is in
+/// the order of its bits, where NaN is above everything: d is NaN where any x is, as in `gguf`.
 pub(super) fn to_q8_0(numbers: &[f32], block: &mut [u8]) {
-    let largest = numbers.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+    let sizes = numbers.iter().map(|x| x.abs().to_bits());
+    let largest = f32::from_bits(sizes.fold(0, u32::max));
     let d = largest / 127.0;
     let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
     block[..2].copy_from_slice(&f16::from_f32(d).to_le_bytes());
@@ -67,12 +69,13 @@ pub(super) fn to_q8_0(numbers: &[f32], block: &mut [u8]) {
 }
 
 /// d = x / −8 of the x that is largest without its sign, so that this one is met exactly;
-/// q = ⌊x / d + 8.5⌋, at most 15.
+/// q = ⌊x / d + 8.5⌋, at most 15. NaN is the largest there is, as in [`to_q8_0`].
 pub(super) fn to_q4_0(numbers: &[f32], block: &mut [u8]) {
+    let size = |x: f32| x.abs().to_bits();
     let largest = numbers.iter().fold(
         0f32,
         |largest, &x| {
-            if x.abs() > largest.abs() { x } else { largest }
+            if size(x) > size(largest) { x } else { largest }
         },
     );
     let d = largest / -8.0;

@@ -16,6 +16,9 @@ const SEED: u64 = 0;
 
 /// Losses of a decoder on held-out shards; of `settings` it reads the sequence, the document
 /// boundaries and `validate_tokens`. `tokens` is what the decoder was trained on, for the record.
+///
+/// # Errors
+/// A sequence beyond the decoder's context, tokens beyond its vocabulary, or nothing to validate on.
 pub fn validate<D: Forward>(
     decoder: &Decoder<D>,
     shards: &Shards,
@@ -23,6 +26,20 @@ pub fn validate<D: Forward>(
     micro_batch: usize,
     tokens: u64,
 ) -> Result<Validation> {
+    ensure!(
+        (1..=decoder.shape.context).contains(&settings.sequence),
+        "sequence = {}, but the model was made for a context of {}: wanted 1 to that",
+        settings.sequence,
+        decoder.shape.context
+    );
+    ensure!(
+        shards.vocabulary() <= decoder.shape.vocabulary,
+        "the tokens in {} are of a vocabulary of {}, but the model's vocabulary is {}: use tokens of \
+         the tokenizer that the model was made for",
+        shards.dir().display(),
+        shards.vocabulary(),
+        decoder.shape.vocabulary
+    );
     let rows = micro_batch.max(1) * settings.sequence;
     let mut tape = Tape::new(decoder, rows, Recompute::None, false);
     measure(
@@ -136,5 +153,47 @@ impl Sum {
             bits_per_byte: per(self.nats / std::f64::consts::LN_2, self.bytes),
             accuracy: per(self.best as f64, self.tokens),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy::{self, Place, VOCABULARY};
+    use crate::{Document, ShardSettings, ShardWriter};
+
+    #[test]
+    fn what_the_model_cannot_read_is_a_sentence() {
+        let place = Place::new();
+        let decoder = toy::decoder();
+        let judged = |shards: &Shards, sequence: usize| {
+            validate(&decoder, shards, &Settings::new(1, sequence), 2, 0)
+        };
+        let check = |shards: &Shards, sequence: usize, words: &[&str]| {
+            let error = judged(shards, sequence).unwrap_err().to_string();
+            for word in words {
+                assert!(error.contains(word), "{word:?} is not in: {error}");
+            }
+        };
+        let held_out = &place.held_out;
+        judged(held_out, 64).unwrap();
+        check(held_out, 65, &["sequence = 65", "context of 64"]);
+        check(held_out, 0, &["sequence = 0"]);
+        check(held_out, usize::MAX, &["context of 64"]);
+
+        let dir = place.dir.path().join("다른-어휘");
+        std::fs::create_dir(&dir).unwrap();
+        let settings = ShardSettings::new(VOCABULARY + 1);
+        let mut writer = ShardWriter::create(&dir, settings).unwrap();
+        let document = Document {
+            tokens: &[0, VOCABULARY as u32, 1],
+            group: "ko/시",
+            bytes: 3,
+            id: "문서",
+        };
+        writer.document(&document).unwrap();
+        writer.finish().unwrap();
+        let other = Shards::open(&dir).unwrap();
+        check(&other, 16, &["다른-어휘", "vocabulary of 25", "is 24"]);
     }
 }

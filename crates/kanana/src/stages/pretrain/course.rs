@@ -9,7 +9,7 @@ use crate::forecast;
 use crate::kinds::{Model, Tokens};
 use crate::stages::copy_tokenizer;
 use anyhow::{Context as _, Result, ensure};
-use model::{Decoder, Dtype, Shape, Use};
+use model::{Decoder, Dtype, Shape, SpecialTokens, Use};
 use recipe::{Artifact, Cancelled, Context, Quantity, Writer};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -99,7 +99,8 @@ impl Course<'_> {
             self.tokens.name(),
         )?;
         same_tokenizer(self.model, self.tokens)?;
-        decoder.special = special_tokens(&Tokenizer::load(self.tokens.path())?);
+        let named = special_tokens(&Tokenizer::load(self.tokens.path())?);
+        decoder.special = united(named, &decoder.special, decoder.shape.vocabulary);
 
         let moments = self.model.file(OPTIMIZER);
         ensure!(
@@ -183,6 +184,23 @@ fn fits(shape: &Shape, shards: &Shards, model: &str, tokens: &str) -> Result<()>
         shape.vocabulary
     );
     Ok(())
+}
+
+/// What begins and ends a text: what the tokenizer names, and what else the model does. A tokenizer has
+/// one end at most, and a model that chats may stop at several. Ids without a row are no tokens.
+fn united(named: SpecialTokens, model: &SpecialTokens, vocabulary: usize) -> SpecialTokens {
+    let known = |id: &u32| (*id as usize) < vocabulary;
+    let mut eos = named.eos;
+    for id in model.eos.iter().copied().filter(known) {
+        if !eos.contains(&id) {
+            eos.push(id);
+        }
+    }
+    SpecialTokens {
+        bos: named.bos.or(model.bos.filter(known)),
+        eos,
+        pad: named.pad.or(model.pad.filter(known)),
+    }
 }
 
 /// A model that has a tokenizer goes on with tokens of that tokenizer only: with another one its
@@ -271,5 +289,54 @@ impl Watch for Watching<'_, '_> {
 
     fn seconds(&mut self) -> f64 {
         self.context.seconds()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_keeps_the_ends_that_its_tokenizer_does_not_name() {
+        let special = |bos, eos: &[u32], pad| SpecialTokens {
+            bos,
+            eos: eos.to_vec(),
+            pad,
+        };
+        let nothing = special(None, &[], None);
+        for (named, model, wanted) in [
+            // Llama 3.2's, in small: ends of text, of message and of turn, the last the tokenizer's.
+            (
+                special(Some(10), &[19], None),
+                special(Some(10), &[11, 18, 19], Some(14)),
+                special(Some(10), &[19, 11, 18], Some(14)),
+            ),
+            // A model that was never trained.
+            (
+                special(Some(10), &[11], None),
+                nothing.clone(),
+                special(Some(10), &[11], None),
+            ),
+            // A tokenizer that names nothing.
+            (
+                nothing.clone(),
+                special(Some(1), &[2], Some(0)),
+                special(Some(1), &[2], Some(0)),
+            ),
+            // The tokenizer goes first.
+            (
+                special(Some(3), &[4], Some(5)),
+                special(Some(6), &[7, 7], Some(8)),
+                special(Some(3), &[4, 7], Some(5)),
+            ),
+            // No rows of a vocabulary of 20.
+            (
+                special(None, &[19], None),
+                special(Some(20), &[21, 18], Some(u32::MAX)),
+                special(None, &[19, 18], None),
+            ),
+        ] {
+            assert_eq!(united(named, &model, 20), wanted, "{model:?}");
+        }
     }
 }
