@@ -2,8 +2,10 @@
 //!
 //! Where every score is 0 or 1: McNemar's exact test (1947) over the questions on which the two
 //! differ, p = min(1, 2 Σ_{i ≤ min(b,c)} C(b+c, i) / 2^{b+c}). Elsewhere: the paired bootstrap, p being
-//! twice the share of resamples on the smaller side of no difference. The interval of the difference
-//! is the bootstrap's in both cases, questions drawn again within their groups.
+//! twice the share of resamples on the smaller side of no difference, and no less than 2/2ᵏ where the two differ on
+//! k questions, which is what McNemar's test gives where all k speak for one of them. The interval of the difference
+//! is the bootstrap's in both cases, questions drawn again within their groups, small groups together
+//! (`estimate/bootstrap.rs`).
 //! Over several comparisons p is also given as Holm (1979) adjusts it.
 //!
 //! Only questions whose prompts are the same to the byte are compared, and only tasks whose answers were judged
@@ -189,7 +191,10 @@ fn one(task: &str, metric: &Metric, mut pairs: Vec<Pair<'_>>) -> Comparison {
     };
     let p = match test {
         Test::McNemar => mcnemar(a_higher, b_higher),
-        Test::Bootstrap => bootstrap_p(&draws),
+        Test::Bootstrap => {
+            let differ = a.iter().zip(&b).filter(|(a, b)| a != b).count();
+            bootstrap_p(&draws, differ)
+        }
     };
     let (a, b) = (of(&a, &all), of(&b, &all));
     Comparison {
@@ -222,12 +227,16 @@ fn mcnemar(b: usize, c: usize) -> f64 {
     (2.0 * sum).min(1.0)
 }
 
-/// Twice the share of draws on the smaller side of 0, one more draw than there were on each side.
-fn bootstrap_p(draws: &[f64]) -> f64 {
+/// Twice the share of draws on the smaller side of 0, one more draw than there were on each side. Draws of few
+/// questions, all for one model, never cross 0; so `differ`, the questions that differ, sets the least that p can be.
+fn bootstrap_p(draws: &[f64], differ: usize) -> f64 {
     let below = draws.iter().filter(|draw| **draw <= 0.0).count();
     let above = draws.iter().filter(|draw| **draw >= 0.0).count();
     let smaller = below.min(above) as f64 + 1.0;
-    (2.0 * smaller / (draws.len() as f64 + 1.0)).min(1.0)
+    let least = (1.0 - differ as f64).exp2();
+    (2.0 * smaller / (draws.len() as f64 + 1.0))
+        .max(least)
+        .min(1.0)
 }
 
 /// Adjusts p by Holm's step-down.

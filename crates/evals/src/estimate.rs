@@ -6,7 +6,7 @@
 //! Macro F1: the mean over classes of 2·hits / (right + chosen), a class being whatever was right or
 //! chosen; its standard error is that of the bootstrap.
 //! Intervals hold 95 %: percentiles of the bootstrap (Efron 1979), questions drawn again within their
-//! groups. Where every question has the same score of 0 or 1 the bootstrap sees no spread, and
+//! groups, and of small groups from all of these together (`Strata::new`). Where every question has the same score of 0 or 1 the bootstrap sees no spread, and
 //! Wilson's interval (1927) stands in for it.
 
 pub(crate) mod bootstrap;
@@ -24,9 +24,10 @@ pub struct Estimate {
     pub metric: Metric,
     /// The figure.
     pub value: f64,
-    /// Its standard error; of one question alone there is none.
+    /// Its standard error; of one question alone there is none, nor of a mean over groups of one question each.
     pub error: Option<f64>,
-    /// Where the 95 % interval begins.
+    /// Where the 95 % interval begins. One question alone has no interval unless it is right or wrong: both ends
+    /// are then the figure.
     pub low: f64,
     /// Where it ends.
     pub high: f64,
@@ -109,18 +110,18 @@ pub fn estimate<'a>(
             groups.entry(group).or_default().push(item);
         }
     }
-    let sizes: Vec<usize> = groups.values().map(Vec::len).collect();
-    let items: Vec<Item> = groups.into_values().flatten().collect();
+    let groups: Vec<Vec<Item>> = groups.into_values().collect();
+    let items = groups.concat();
     if items.is_empty() {
         return None;
     }
-    let strata = Strata::new(sizes);
+    let strata = Strata::new(groups.iter().map(Vec::len).collect());
     let identity: Vec<usize> = (0..items.len()).collect();
     let value = figure(metric.aggregate, &items, &identity);
     let draws = strata.draws(|indices| figure(metric.aggregate, &items, indices));
     let error = match metric.aggregate {
         _ if items.len() < 2 => None,
-        Aggregate::Mean => standard_error(&items, &strata),
+        Aggregate::Mean => standard_error(&items, &groups),
         Aggregate::MacroF1 => Some(bootstrap::deviation(&draws)),
     };
     let mut interval = bootstrap::interval(&draws);
@@ -158,14 +159,9 @@ fn where_all_are_alike(items: &[Item], mean: f64) -> Option<(f64, f64)> {
     (all_are(0.0) || all_are(1.0)).then(|| wilson(mean, items.len()))
 }
 
-/// The standard error of a mean.
-fn standard_error(items: &[Item], strata: &Strata) -> Option<f64> {
+/// The standard error of a mean over items, which lie in these groups.
+fn standard_error(items: &[Item], groups: &[Vec<Item>]) -> Option<f64> {
     let weighted = items.iter().any(|item| item.weight != 1.0);
-    let groups: Vec<&[Item]> = strata
-        .ranges()
-        .map(|range| &items[range])
-        .filter(|group| !group.is_empty())
-        .collect();
     if weighted || groups.len() == 1 {
         return Some(weighted_error(items));
     }

@@ -15,7 +15,8 @@ pub(crate) use write::{COLUMNS, PAGE, write};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use evals::{
-    Cache, Draw, Given, Kind, Outcome, Protocol, Respondent, RunAbout, Settings, Setup, Task, Watch,
+    Cache, Draw, Given, Kind, Outcome, Protocol, Respondent, RunAbout, Saved, Settings, Setup,
+    Task, Watch,
 };
 use recipe::did_you_mean;
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,7 @@ impl Wanted {
     /// The tasks, ready to ask.
     ///
     /// # Errors
-    /// An unknown task, a data folder or a file in it that is missing.
+    /// An unknown task, a data folder or a file in it that is missing, two tasks that would be written to one place.
     pub(crate) fn open(&self, data: &Path, protocol: Protocol) -> Result<Vec<Box<dyn Task>>> {
         let setup = Setup {
             data: data.to_owned(),
@@ -93,7 +94,30 @@ impl Wanted {
             shots: self.shots,
             samples: self.draws,
         };
-        self.tasks.iter().map(|name| open(name, &setup)).collect()
+        let tasks = self.tasks.iter().map(|name| open(name, &setup));
+        let tasks: Vec<Box<dyn Task>> = tasks.collect::<Result<_>>()?;
+        self.told_apart(&tasks)?;
+        Ok(tasks)
+    }
+
+    /// Whether what is written of each task has a place of its own: figures and samples lie under a task's name.
+    fn told_apart(&self, tasks: &[Box<dyn Task>]) -> Result<()> {
+        let name = |at: usize| tasks[at].about().name.as_str();
+        let place = |at: usize| Saved::samples_file(name(at));
+        for at in 1..tasks.len() {
+            let Some(before) = (0..at).find(|before| place(*before) == place(at)) else {
+                continue;
+            };
+            bail!(
+                "the tasks {} and {} have the names {:?} and {:?}, and what comes of a task is kept under its name: \
+                 the results of one would be lost. Give one of them another `name`, or evaluate them apart",
+                self.tasks[before],
+                self.tasks[at],
+                name(before),
+                name(at)
+            );
+        }
+        Ok(())
     }
 }
 
@@ -221,3 +245,6 @@ pub(crate) fn about(
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! a table can never say other numbers than the experiments do.
 
 use crate::arm::in_words;
+use crate::findings::AT_MOST;
 use crate::{Drawn, Findings, Unit};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::Deserialize;
@@ -150,7 +151,7 @@ fn told(findings: &Findings, names: &[String]) -> String {
             drawn.name,
             drawn.outcome,
             drawn.written(findings),
-            drawn.verdict.words(drawn.ours)
+            drawn.came_out(findings)
         )
     };
     drawn.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -193,7 +194,8 @@ fn one(command: &str, findings: &Findings) -> String {
                 || "–".to_owned(),
                 |interval| {
                     format!(
-                        "{} ({} to {})",
+                        "{}{} ({} to {})",
+                        measured.before_mean(),
                         outcome.unit.written(interval.mean),
                         outcome.unit.written(interval.low),
                         outcome.unit.written(interval.high)
@@ -215,7 +217,7 @@ fn one(command: &str, findings: &Findings) -> String {
             cell(&drawn.outcome),
             drawn.written(findings),
             drawn.expected(findings),
-            drawn.verdict.words(drawn.ours)
+            drawn.came_out(findings)
         );
     }
     if !findings.notes.is_empty() {
@@ -244,7 +246,24 @@ impl Drawn {
         };
         let [middle, low, high] =
             [interval.mean, interval.low, interval.high].map(|value| unit.signed(value));
-        format!("{middle} ({low} to {high}{some})")
+        let bound = match (self.at_most, self.at_least) {
+            (true, false) => AT_MOST,
+            (false, true) => "at least ",
+            // Which way it lies is not known; the verdict says so.
+            _ => "",
+        };
+        format!("{bound}{middle} ({low} to {high}{some})")
+    }
+
+    /// The verdict, in words, and why nothing is visible where the figures look as if something were.
+    pub fn came_out(&self, findings: &Findings) -> String {
+        let words = self.judged(findings.seeds.len()).words(self.ours);
+        let flat = self.difference.is_some_and(|one| one.is_flat());
+        match (self.at_most && self.at_least, flat) {
+            (true, _) => format!("{words} (values of both sides may be less)"),
+            (false, true) => format!("{words} (no spread to judge by)"),
+            (false, false) => words.to_owned(),
+        }
     }
 
     /// What should come out, in words: whose word it is, which way, how much.

@@ -60,7 +60,7 @@ pub enum Verdict {
     Reproduced,
     /// Against what the report says, or smaller than what would count.
     NotReproduced,
-    /// The interval holds nothing as well as something.
+    /// The interval holds nothing as well as something, or there is no spread to judge by.
     NotVisible,
     /// Nothing was expected: it is higher.
     Higher,
@@ -89,6 +89,11 @@ impl Verdict {
         smallest: Option<f64>,
         about: Option<f64>,
     ) -> Verdict {
+        // Seeds that agree to the last digit were not free to differ: such as those that reach a value at the very
+        // beginning of a curve, or at the end of the one that it was taken from.
+        if interval.is_flat() {
+            return Verdict::NotVisible;
+        }
         let Interval { low, high, .. } = interval;
         if about.is_some_and(|about| !interval.holds(about)) {
             return Verdict::NotReproduced;
@@ -155,6 +160,24 @@ mod tests {
         check(0.1, 0.2, None, None, Verdict::Higher);
         check(-0.2, -0.1, None, None, Verdict::Lower);
         check(-0.2, 0.1, None, None, Verdict::NotVisible);
+    }
+
+    #[test]
+    fn equal_differences_are_no_certainty() {
+        use Expected::{Equal, Higher, Lower};
+        for expect in [None, Some(Higher), Some(Lower), Some(Equal)] {
+            check(-0.2, -0.2, expect, Some(0.5), Verdict::NotVisible);
+            check(2.5e12, 2.5e12, expect, None, Verdict::NotVisible);
+        }
+        let flat = Interval {
+            mean: -0.2,
+            low: -0.2,
+            high: -0.2,
+        };
+        let about = Verdict::of(flat, None, None, Some(-0.5));
+        assert_eq!(about, Verdict::NotVisible);
+        // No difference at all, as of an arm against itself.
+        check(0.0, 0.0, Some(Equal), Some(0.1), Verdict::Reproduced);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Experiment {
     pub pictures: Vec<Picture>,
     #[serde(skip)]
     origin: String,
+    #[serde(skip)]
+    text: String,
 }
 
 /// What the arms must agree in.
@@ -118,6 +120,7 @@ impl Experiment {
                 anyhow!("{origin}: {place}: {}", error.inner().message().trim())
             })?;
         experiment.origin = origin.to_owned();
+        experiment.text = text.to_owned();
         experiment
             .check()
             .with_context(|| format!("the experiment {origin} cannot be run"))?;
@@ -133,6 +136,11 @@ impl Experiment {
     /// Where it came from.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// What it was read from, to the byte: the file may be another one when its arms are made, hours later.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The arm of this name.
@@ -177,10 +185,14 @@ impl Experiment {
             "" => String::new(),
             says => format!(" {says}"),
         };
-        Ok(format!(
-            "# The arm \"{}\" of {} with seed {seed}.{says}\n{}",
+        let title = format!(
+            "The arm \"{}\" of {} with seed {seed}.{says}",
             arm.name,
-            self.name(),
+            self.name()
+        );
+        Ok(format!(
+            "# {}\n{}",
+            in_a_line(&title),
             toml::to_string(&recipe)?
         ))
     }
@@ -358,6 +370,15 @@ impl Experiment {
             )
         })
     }
+}
+
+/// Words for a comment of TOML, which ends with its line and holds no control characters.
+fn in_a_line(words: &str) -> String {
+    let line: String = words
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect();
+    line.trim_end().to_owned()
 }
 
 fn unique<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {

@@ -2,10 +2,11 @@
 //!
 //! Written down as JSON, so that an index of claims and a reader's own plots need no second run. A contrast of an
 //! outcome is `mean over seeds of (mean over pairs of (of − against))` with Student's interval over seeds; seeds
-//! of which a value is missing on either side are left out and counted.
+//! of which a value is missing on either side are left out and counted. Where a value is only known to be at most
+//! what it says, the interval is open on the side to which that could move the difference.
 
 use crate::statistics::{Interval, mean};
-use crate::{Better, Contrast, Expected, Experiment, Unit, Verdict};
+use crate::{Better, Contrast, Expected, Experiment, Reading, Unit, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -124,19 +125,54 @@ pub struct OutcomeFindings {
 pub struct Measured {
     /// In the order of the seeds; nothing where the arm has no such step, or a curve never came so far.
     pub values: Vec<Option<f64>>,
+    /// Whether each of them may be less; empty where none may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_most: Vec<bool>,
     /// Of the values that are there, where they are two or more.
     pub interval: Option<Interval>,
 }
 
 impl Measured {
     /// With its interval.
-    pub fn new(values: Vec<Option<f64>>) -> Measured {
+    pub fn new(readings: &[Option<Reading>]) -> Measured {
+        let values: Vec<Option<f64>> = readings
+            .iter()
+            .map(|reading| reading.map(|reading| reading.value))
+            .collect();
         let there: Vec<f64> = values.iter().flatten().copied().collect();
+        let mut at_most: Vec<bool> = readings.iter().map(is_bound).collect();
+        if !at_most.contains(&true) {
+            at_most.clear();
+        }
         Measured {
             values,
+            at_most,
             interval: Interval::of(&there),
         }
     }
+
+    /// What stands before a value, by the place of its seed: `at most ` where it may be less.
+    pub fn before(&self, seed: usize) -> &'static str {
+        match self.at_most.get(seed) {
+            Some(true) => AT_MOST,
+            _ => "",
+        }
+    }
+
+    /// What stands before the mean.
+    pub fn before_mean(&self) -> &'static str {
+        match self.at_most.is_empty() {
+            true => "",
+            false => AT_MOST,
+        }
+    }
+}
+
+/// Before a number that may be less.
+pub(crate) const AT_MOST: &str = "at most ";
+
+fn is_bound(reading: &Option<Reading>) -> bool {
+    reading.is_some_and(|reading| reading.at_most)
 }
 
 /// A contrast in one outcome.
@@ -157,10 +193,37 @@ pub struct Drawn {
     pub smallest: Option<f64>,
     /// The mean difference; nothing where fewer than two seeds have all values.
     pub difference: Option<Interval>,
+    /// Whether the difference may be less: a value of `of` may be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_most: bool,
+    /// Whether it may be more: a value of `against` may be less.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
     /// Seeds that were compared.
     pub seeds: usize,
     /// What it comes to.
     pub verdict: Verdict,
+}
+
+impl Drawn {
+    /// What its figures come to, of so many seeds. Pages say this and not what was written down, so that figures of
+    /// an earlier program are judged as those of this one are.
+    pub(crate) fn judged(&self, seeds: usize) -> Verdict {
+        let Some(mut interval) = self.difference else {
+            return Verdict::NotVisible;
+        };
+        // A seed that never came so far would have been the worst of all: without it, nothing can be said.
+        if self.seeds != seeds || interval.is_flat() {
+            return Verdict::NotVisible;
+        }
+        if self.at_most {
+            interval.low = f64::NEG_INFINITY;
+        }
+        if self.at_least {
+            interval.high = f64::INFINITY;
+        }
+        Verdict::of(interval, self.expect, self.smallest, self.about)
+    }
 }
 
 impl Findings {
@@ -168,7 +231,7 @@ impl Findings {
     pub fn new(
         experiment: &Experiment,
         spent: &BTreeMap<String, Spent>,
-        values: &BTreeMap<(String, String), Vec<Option<f64>>>,
+        values: &BTreeMap<(String, String), Vec<Option<Reading>>>,
         curves: Vec<CurveFindings>,
         file: String,
     ) -> Findings {
@@ -185,7 +248,7 @@ impl Findings {
             arms: experiment
                 .arms
                 .iter()
-                .map(|arm| Measured::new(of(&arm.name, &outcome.name)))
+                .map(|arm| Measured::new(&of(&arm.name, &outcome.name)))
                 .collect(),
         });
         let arms = experiment.arms.iter().map(|arm| ArmFindings {
@@ -227,7 +290,8 @@ impl Findings {
             Verdict::NotVisible,
         ] {
             let words = verdict.words(false);
-            match said.iter().filter(|one| one.verdict == verdict).count() {
+            let judged = |one: &&&Drawn| one.judged(self.seeds.len()) == verdict;
+            match said.iter().filter(judged).count() {
                 0 => {}
                 all if all == said.len() && all > 1 => {
                     parts.push(format!("{words} in all {all} comparisons"));
@@ -243,7 +307,11 @@ impl Findings {
     }
 }
 
-fn draw(contrast: &Contrast, outcome: &str, of: &impl Fn(&str, &str) -> Vec<Option<f64>>) -> Drawn {
+fn draw(
+    contrast: &Contrast,
+    outcome: &str,
+    of: &impl Fn(&str, &str) -> Vec<Option<Reading>>,
+) -> Drawn {
     let pairs: Vec<_> = contrast
         .of
         .iter()
@@ -254,7 +322,7 @@ fn draw(contrast: &Contrast, outcome: &str, of: &impl Fn(&str, &str) -> Vec<Opti
     let of_seed = |seed: usize| -> Option<f64> {
         let differences: Option<Vec<f64>> = pairs
             .iter()
-            .map(|(a, b)| Some(a[seed]? - b[seed]?))
+            .map(|(a, b)| Some(a[seed]?.value - b[seed]?.value))
             .collect();
         Some(mean(&differences?))
     };
@@ -268,14 +336,7 @@ fn draw(contrast: &Contrast, outcome: &str, of: &impl Fn(&str, &str) -> Vec<Opti
         ),
         name => name.to_owned(),
     };
-    let verdict = match difference {
-        // A seed that never came so far would have been the worst of all: without it, nothing can be said.
-        Some(interval) if differences.len() == seeds => {
-            Verdict::of(interval, contrast.expect, contrast.smallest, contrast.about)
-        }
-        _ => Verdict::NotVisible,
-    };
-    Drawn {
+    let mut drawn = Drawn {
         name,
         outcome: outcome.to_owned(),
         expect: contrast.expect,
@@ -283,7 +344,11 @@ fn draw(contrast: &Contrast, outcome: &str, of: &impl Fn(&str, &str) -> Vec<Opti
         about: contrast.about,
         smallest: contrast.smallest,
         difference,
+        at_most: pairs.iter().any(|(a, _)| a.iter().any(is_bound)),
+        at_least: pairs.iter().any(|(_, b)| b.iter().any(is_bound)),
         seeds: differences.len(),
-        verdict,
-    }
+        verdict: Verdict::NotVisible,
+    };
+    drawn.verdict = drawn.judged(seeds);
+    drawn
 }

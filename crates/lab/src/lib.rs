@@ -26,4 +26,4 @@ pub use file::{Budget, Count, Experiment};
 pub use findings::{
     ArmFindings, CurveFindings, Drawn, Findings, Line, Measured, OutcomeFindings, Spent,
 };
-pub use outcome::{Better, Curve, Outcome, Picture, Place, Unit, Until};
+pub use outcome::{Better, Curve, Outcome, Picture, Place, Reading, Unit, Until};

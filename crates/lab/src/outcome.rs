@@ -3,7 +3,8 @@
 //! A place is a JSON pointer with two words more: `last` is the last element of a list, and `key=value` the
 //! element of a list of objects that has this value there (`/validations/last/groups/name=ko/score/loss`).
 //! Where a curve is named too, the outcome is how far along it a value is first reached, between two points
-//! by a straight line: "tokens until the loss that the other arm ends with".
+//! by a straight line: "tokens until the loss that the other arm ends with". A curve that begins beyond the value
+//! came there at its first point at the latest, and nobody knows when.
 
 use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -150,22 +151,41 @@ pub enum Unit {
     Quantity,
 }
 
+/// A number that was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// The number.
+    pub value: f64,
+    /// Whether it may be less: a curve that begins beyond what is to be reached.
+    pub at_most: bool,
+}
+
+impl From<f64> for Reading {
+    fn from(value: f64) -> Self {
+        Reading {
+            value,
+            at_most: false,
+        }
+    }
+}
+
 impl Outcome {
     /// The number in `file`. `other` is what it is a share of, or for a curve the value to reach; `None` where the file
     /// says `null`, or where a curve never comes so far.
     ///
     /// # Errors
     /// A place that is not there, or that holds no number.
-    pub fn measure(&self, file: &Value, other: Option<f64>) -> Result<Option<f64>> {
+    pub fn measure(&self, file: &Value, other: Option<f64>) -> Result<Option<Reading>> {
         let Some(until) = &self.until else {
             let found = number(file, &self.at)?;
             if self.share_of.is_none() {
-                return Ok(found);
+                return Ok(found.map(Reading::from));
             }
             let chance = self.chance.unwrap_or(0.0);
             let share = |found: f64, whole: f64| (found - chance) / (whole - chance);
             let share = found.zip(other).map(|(found, whole)| share(found, whole));
-            return Ok(share.filter(|share| share.is_finite()));
+            let share = share.filter(|share| share.is_finite());
+            return Ok(share.map(Reading::from));
         };
         let reach = other.ok_or_else(|| {
             anyhow!(
@@ -181,14 +201,19 @@ impl Outcome {
 }
 
 /// Where a curve first comes to `value`.
-fn first_reach(points: &[(f64, f64)], value: f64, falls: bool) -> Option<f64> {
+fn first_reach(points: &[(f64, f64)], value: f64, falls: bool) -> Option<Reading> {
     let there = |y: f64| if falls { y <= value } else { y >= value };
     let first = points.iter().position(|(_, y)| there(*y))?;
     let (x, y) = points[first];
     let Some((before, at)) = first.checked_sub(1).map(|place| points[place]) else {
-        return Some(x);
+        return Some(Reading {
+            value: x,
+            at_most: true,
+        });
     };
-    Some(before + (x - before) * (at - value) / (at - y))
+    Some(Reading::from(
+        before + (x - before) * (at - value) / (at - y),
+    ))
 }
 
 /// The number at a place; `None` where the file says that there is none.
@@ -304,14 +329,17 @@ mod tests {
     fn a_value_is_reached_between_two_points() {
         let falling = [(0.0, 4.0), (10.0, 2.0), (20.0, 1.0)];
         for (value, falls, expected) in [
-            (3.0, true, Some(5.0)),
-            (2.0, true, Some(10.0)),
-            (1.5, true, Some(15.0)),
+            (3.0, true, Some((5.0, false))),
+            (2.0, true, Some((10.0, false))),
+            (1.5, true, Some((15.0, false))),
             (0.5, true, None),
-            (5.0, true, Some(0.0)),
-            (4.0, false, Some(0.0)),
+            // Reached before anybody looked.
+            (5.0, true, Some((0.0, true))),
+            (4.0, false, Some((0.0, true))),
         ] {
-            assert_eq!(first_reach(&falling, value, falls), expected, "{value}");
+            let found = first_reach(&falling, value, falls);
+            let found = found.map(|found| (found.value, found.at_most));
+            assert_eq!(found, expected, "{value}");
         }
     }
 }

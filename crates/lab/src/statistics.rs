@@ -17,6 +17,9 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// What rounding may make of equal values, as a share of them.
+const ROUNDING: f64 = 1e-9;
+
 impl Interval {
     /// Of some values; `None` where fewer than two leave nothing to judge the spread by.
     pub fn of(values: &[f64]) -> Option<Interval> {
@@ -33,6 +36,12 @@ impl Interval {
             low: mean - half,
             high: mean + half,
         })
+    }
+
+    /// Whether the values were one and the same, and not nothing: nobody knows then how far another seed would
+    /// have been from them. Differences of equal size that are not the same number are so by their rounding.
+    pub fn is_flat(&self) -> bool {
+        self.mean != 0.0 && self.high - self.low <= ROUNDING * self.mean.abs()
     }
 
     /// Whether a value lies in it.
@@ -71,6 +80,16 @@ mod tests {
         assert!((interval.high - 3.0 - half).abs() < 1e-9, "{interval:?}");
         assert!((3.0 - interval.low - half).abs() < 1e-9, "{interval:?}");
         assert_eq!(Interval::of(&[1.0]), None);
+    }
+
+    #[test]
+    fn equal_values_have_no_spread() {
+        let flat = |values: &[f64]| Interval::of(values).expect("two and more").is_flat();
+        assert!(flat(&[-2.5165e12, -2.5165e12]));
+        // Equal, as far as sums of binary fractions are.
+        assert!(flat(&[0.9 - 1.0, 1.2 - 1.3, 1.3 - 1.4]));
+        assert!(!flat(&[0.1, 0.1001]));
+        assert!(!flat(&[0.0, 0.0]), "no difference at all is one");
     }
 
     /// Of intervals over draws whose mean is known, 95 in a hundred hold it.

@@ -95,6 +95,28 @@ fn an_arm_is_a_recipe_with_its_differences() {
 }
 
 #[test]
+fn words_of_several_lines_stay_a_comment() {
+    let says = "says = \"\"\"twice the layers\nnote = 1\r\n[[step]]\\u0001\n\"\"\"";
+    let name = "name = \"깊은\\n것\"";
+    let text = EXPERIMENT
+        .replace("says = \"twice the layers\"", says)
+        .replace("name = \"deep\"", name)
+        .replace("of = [\"deep\"]", "of = [\"깊은\\n것\"]");
+    let experiment = Experiment::parse(&text, "x.toml").expect("sound");
+    let written = experiment.recipe(&experiment.arms[1], 3).expect("a recipe");
+    let first = written.lines().next().expect("a line");
+    assert!(
+        first.starts_with("# The arm \"깊은 것\" of x with seed 3. twice the layers note = 1"),
+        "{first}"
+    );
+    let recipe: Table = written.parse().expect("TOML");
+    let mut keys: Vec<&str> = recipe.keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["inputs", "seed", "step"]);
+    assert_eq!(recipe["step"].as_array().expect("steps").len(), 4);
+}
+
+#[test]
 fn an_arm_of_its_own_seed_shares_what_is_shared() {
     let text = EXPERIMENT.replace("name = \"shallow\"", "name = \"shallow\"\nown_seed = true");
     let experiment = Experiment::parse(&text, "x.toml").expect("sound");
@@ -183,7 +205,13 @@ fn mistakes_are_told_with_what_would_do() {
 
 /// The findings of two arms whose values are given.
 fn findings(shallow: &[f64], deep: &[f64]) -> Findings {
-    let values = |of: &[f64]| of.iter().copied().map(Some).collect::<Vec<_>>();
+    let readings = |of: &[f64]| of.iter().copied().map(Reading::from).collect::<Vec<_>>();
+    found(&readings(shallow), &readings(deep))
+}
+
+/// The findings of two arms whose readings are given.
+fn found(shallow: &[Reading], deep: &[Reading]) -> Findings {
+    let values = |of: &[Reading]| of.iter().copied().map(Some).collect::<Vec<_>>();
     let both = [("shallow", values(shallow)), ("deep", values(deep))];
     let values = both.map(|(arm, values)| ((arm.to_owned(), "loss".to_owned()), values));
     Findings::new(
@@ -243,17 +271,74 @@ fn nothing_is_found_where_nothing_is() {
     assert_eq!((same.low, same.high), (0.0, 0.0));
 }
 
+/// As of two seeds that come to another's loss before they begin, while the other comes there where it ends.
+#[test]
+fn equal_differences_are_not_visible_and_the_page_says_why() {
+    let found = findings(&[2.5165e12; 5], &[0.0; 5]);
+    assert_eq!(found.contrasts[0].verdict, Verdict::NotVisible);
+    assert_eq!(found.verdict(), "not visible at this scale");
+    // Findings that an earlier program judged are judged anew.
+    let mut written = serde_json::to_value(&found).expect("JSON");
+    written["contrasts"][0]["verdict"] = json!("reproduced");
+    let read: Findings = serde_json::from_value(written).expect("the same");
+    assert_eq!(read.verdict(), "not visible at this scale");
+    let claims = "[[claim]]\nsays = \"깊이\"\nreport = \"참\"\nexperiments = [\"depth\"]\n";
+    let claims: Claims = toml::from_str(claims).expect("claims");
+    let page = claims.markdown(
+        &BTreeMap::from([("depth".to_owned(), read)]),
+        &BTreeMap::new(),
+    );
+    let told = "not visible at this scale (no spread to judge by)";
+    assert_eq!(page.matches(told).count(), 2, "{page}");
+}
+
+#[test]
+fn a_value_that_may_be_less_opens_the_interval_on_its_side() {
+    let exact = [10.0, 11.0, 12.0, 11.0, 10.5].map(Reading::from);
+    let lower = [5.0, 5.5, 6.5, 5.5, 5.0].map(Reading::from);
+    let mut bounds = lower;
+    bounds[3].at_most = true;
+    // Lower still: what is expected of `deep` stands.
+    let one = found(&exact, &bounds);
+    assert_eq!(one.contrasts[0].verdict, Verdict::Reproduced);
+    assert!(
+        one.contrasts[0].written(&one).starts_with("at most −"),
+        "{:?}",
+        one.contrasts[0]
+    );
+    assert_eq!(
+        one.outcomes[0].arms[1].at_most,
+        [false, false, false, true, false]
+    );
+    assert_eq!(one.outcomes[0].arms[1].before(3), "at most ");
+    assert_eq!(one.outcomes[0].arms[0].before_mean(), "");
+    // The other side may be lower too, and then nobody knows.
+    let mut perhaps = exact;
+    perhaps[0].at_most = true;
+    let other = found(&perhaps, &lower);
+    assert_eq!(other.contrasts[0].verdict, Verdict::NotVisible);
+    assert!(other.contrasts[0].written(&other).starts_with("at least −"));
+    let both = found(&perhaps, &bounds);
+    assert_eq!(
+        both.contrasts[0].came_out(&both),
+        "not visible at this scale (values of both sides may be less)"
+    );
+    // What holds no bound is written down as it always was.
+    let plain = serde_json::to_string(&found(&exact, &lower)).expect("JSON");
+    assert!(!plain.contains("at_most") && !plain.contains("at_least"));
+}
+
 #[test]
 fn a_missing_value_leaves_its_seed_out_and_says_so() {
     let mut values = BTreeMap::new();
-    let of = |list: [Option<f64>; 5]| list.to_vec();
+    let of = |list: [Option<f64>; 5]| list.map(|one| one.map(Reading::from)).to_vec();
     values.insert(
         ("shallow".to_owned(), "loss".to_owned()),
         of([Some(1.0), None, Some(1.2), Some(1.1), Some(1.0)]),
     );
     values.insert(
         ("deep".to_owned(), "loss".to_owned()),
-        of([Some(0.9), Some(0.5), Some(1.1), None, Some(0.9)]),
+        of([Some(0.9), Some(0.5), Some(1.15), None, Some(0.85)]),
     );
     let found = Findings::new(
         &experiment(),
@@ -288,7 +373,7 @@ fn claims_say_what_the_findings_say() {
     )
     .expect("claims");
     assert_eq!(claims.experiments(), ["depth", "width"]);
-    let found = findings(&[1.0, 1.1, 1.2, 1.3, 1.4], &[0.9, 1.0, 1.1, 1.2, 1.3]);
+    let found = findings(&[1.0, 1.1, 1.2, 1.3, 1.4], &[0.9, 1.0, 1.1, 1.2, 1.2]);
     let written = serde_json::to_value(&found).expect("JSON");
     let read: Findings = serde_json::from_value(written).expect("the same");
     let page = claims.markdown(
@@ -296,11 +381,11 @@ fn claims_say_what_the_findings_say() {
         &BTreeMap::from([("width".to_owned(), vec!["text".to_owned()])]),
     );
     for part in [
-        "| 1 | depth \\| helps | true | [depth](#depth): deep − shallow, loss: −0.1000 (−0.1000 to −0.1000), reproduced. [width](#width): not run yet |",
+        "| 1 | depth \\| helps | true | [depth](#depth): deep − shallow, loss: −0.1200 (−0.1755 to −0.0645), reproduced. [width](#width): not run yet |",
         "| 2 | 11.06 % | true | `kanana cost` prints it |",
         "### depth",
         "더 깊으면 더 나은가?",
-        "| deep − shallow | loss | −0.1000 (−0.1000 to −0.1000) | the report: lower | reproduced |",
+        "| deep − shallow | loss | −0.1200 (−0.1755 to −0.0645) | the report: lower | reproduced |",
         "`kanana experiment recipes/experiments/depth.toml`, 5 seeds",
         "Not run yet: `kanana experiment recipes/experiments/width.toml --input text=PATH`",
     ] {
@@ -332,8 +417,11 @@ fn a_way_along_a_curve_is_measured_against_another_arm() {
     let file = json!({ "points": [{ "tokens": 0, "loss": 4.0 }, { "tokens": 100, "loss": 2.0 }] });
     assert_eq!(
         outcome.measure(&file, Some(3.0)).expect("a number"),
-        Some(50.0)
+        Some(Reading::from(50.0))
     );
+    // It begins there: nobody knows how much less would have done.
+    let begun = outcome.measure(&file, Some(5.0)).expect("a number");
+    assert_eq!(begun.map(|one| (one.value, one.at_most)), Some((0.0, true)));
     assert_eq!(outcome.measure(&file, Some(1.0)).expect("a number"), None);
     let error = outcome.measure(&file, None).expect_err("nothing to reach");
     assert!(
@@ -360,6 +448,7 @@ fn a_share_is_taken_above_chance() {
         outcome
             .measure(&json!({ "acc": acc }), whole)
             .expect("a number")
+            .map(|reading| reading.value)
     };
     assert_eq!(measure(0.5, Some(0.75)), Some(0.5));
     assert_eq!(measure(0.5, None), None);

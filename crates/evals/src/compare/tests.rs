@@ -120,6 +120,70 @@ fn values_between_are_compared_by_the_bootstrap() {
     assert_eq!(same.p, 1.0);
 }
 
+/// How often p is below 0.05 for two models that are equally good, so many questions in each of so many groups.
+fn false_alarms(groups: usize, each: usize) -> f64 {
+    const RUNS: usize = 200;
+    let names: Vec<String> = (0..groups).map(|at| format!("갈래 {at:02}")).collect();
+    let metric = task("quiz", 1, Aggregate::Mean, &[])
+        .about
+        .metrics
+        .remove(0);
+    let mut random = bootstrap::Random::new(1);
+    let mut item = || Item {
+        value: random.below(1000) as f64 / 1000.0,
+        weight: 1.0,
+        classes: (0, 0),
+    };
+    let alarms = (0..RUNS).filter(|_| {
+        let pairs = (0..groups * each).map(|at| Pair {
+            group: &names[at / each],
+            a: item(),
+            b: item(),
+        });
+        one("quiz", &metric, pairs.collect()).p < 0.05
+    });
+    alarms.count() as f64 / RUNS as f64
+}
+
+#[test]
+fn groups_of_few_questions_raise_no_false_alarms() {
+    // 20 % and 19 % where each group is drawn within itself.
+    for (groups, each) in [(8, 2), (57, 2), (8, 10)] {
+        let found = false_alarms(groups, each);
+        assert!(
+            found <= 0.1,
+            "{groups} groups of {each}: {found} of p are below 0.05"
+        );
+    }
+}
+
+#[test]
+fn few_questions_tell_no_models_apart() {
+    let metric = task("글", 1, Aggregate::Mean, &[]).about.metrics.remove(0);
+    let item = |value| Item {
+        value,
+        weight: 1.0,
+        classes: (0, 0),
+    };
+    let of = |count: usize| {
+        let names: Vec<String> = (0..count).map(|at| format!("출처 {at}")).collect();
+        let pairs = names.iter().enumerate().map(|(at, group)| Pair {
+            group: group.as_str(),
+            a: item(1.0 + at as f64 / 100.0),
+            b: item(1.5 + at as f64 / 50.0),
+        });
+        one("글", &metric, pairs.collect())
+    };
+    let single = of(1);
+    assert_eq!((single.p, single.test), (1.0, Test::Bootstrap));
+    assert_eq!((of(2).p, of(5).p), (0.5, 0.0625));
+    let many = of(12);
+    assert!(
+        many.p < 0.01 && many.low < many.difference && many.difference < many.high,
+        "{many:?}"
+    );
+}
+
 #[test]
 fn what_cannot_be_compared_is_said() {
     let values = [1.0, 0.0, 1.0];

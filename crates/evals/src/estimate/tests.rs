@@ -128,6 +128,35 @@ fn one_question_has_no_standard_error_and_none_has_no_figure() {
     assert_eq!(estimate(&metric(Aggregate::Mean), [("", &unscored)]), None);
     let two = of(Aggregate::Mean, &[("a", value(0.0)), ("b", value(1.0))]);
     assert_eq!(two.error, None, "two groups of one question each");
+    assert_eq!((two.low, two.high), (0.0, 1.0));
+}
+
+#[test]
+fn groups_of_few_questions_are_not_certain() {
+    let names: Vec<String> = (0..12).map(|at| format!("출처 {at:02}")).collect();
+    for each in [1, 2, 10] {
+        let scores: Vec<_> = (0..12 * each)
+            .map(|at| {
+                let score = Score {
+                    weight: Some(f64::from(100 + at % 3)),
+                    ..value(1.0 + f64::from(at * 7 % 12) / 10.0)
+                };
+                (names[(at / each) as usize].as_str(), score)
+            })
+            .collect();
+        let found = of(Aggregate::Mean, &scores);
+        assert!(
+            found.low < found.value && found.value < found.high,
+            "{each} in each of 12 groups: {found:?}"
+        );
+        let error = found.error.unwrap();
+        near(found.high - found.low, 2.0 * 1.96 * error, 0.5 * error);
+    }
+    // Two questions beside many are not certain either.
+    let mut scores: Vec<_> = (0..40).map(|_| ("많음", value(0.5))).collect();
+    scores.extend([("하나", value(0.0)), ("둘", value(1.0))]);
+    let found = of(Aggregate::Mean, &scores);
+    assert!(found.low < 0.5 && found.high > 0.5, "{found:?}");
 }
 
 #[test]

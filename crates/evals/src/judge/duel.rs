@@ -134,7 +134,7 @@ impl Task for Duel {
         &self.about
     }
 
-    /// The questions that both have answered.
+    /// The questions that both have answered, each of which the judge can be asked about.
     fn asks(&self) -> Result<Vec<Ask>> {
         let mut asks = self.pairs.task().asks()?;
         asks.retain(|ask| self.first.contains_key(&ask.id) && self.second.contains_key(&ask.id));
@@ -143,6 +143,10 @@ impl Task for Duel {
             "no question of {} was answered in both evaluations: are they of one benchmark?",
             self.pairs.task().about().name
         );
+        // `judge` cannot say that a prompt is amiss: whoever asks comes by here first.
+        for ask in &asks {
+            self.pairs.check(ask)?;
+        }
         Ok(asks)
     }
 
@@ -153,6 +157,7 @@ impl Task for Duel {
     fn judge(&self, ask: &Ask, answers: &[Answer]) -> Vec<Request> {
         let second = self.second.get(&ask.id).map_or(&[][..], Vec::as_slice);
         let requests = self.pairs.requests(ask, answers, second);
+        // They were put once already, by `asks`.
         requests.unwrap_or_default()
     }
 
@@ -245,7 +250,7 @@ impl Respondent for Recorded {
 mod tests {
     use super::*;
     use crate::run::{Cache, Settings, Silent, run};
-    use crate::tasks::mt_bench::tests::{bench, setup};
+    use crate::tasks::mt_bench::tests::{PROMPTS, bench, setup};
     use serde_json::json;
 
     /// A judge who prefers the longer conversation, and at first whatever stands first.
@@ -352,6 +357,40 @@ mod tests {
             let again = duel.recorded().unwrap().identity();
             assert_eq!(again, outcome.respondent, "the same answers, the same name");
         }
+    }
+
+    #[test]
+    fn a_prompt_that_cannot_be_put_is_told_before_a_judge_is_asked() {
+        let (data, _bench) = bench();
+        let folder = evaluation(data.path(), "a", ["섬은 좋다", "정말 좋다"]);
+        let read = || answers(&folder, "mt_bench").unwrap();
+        let prompts = data.path().join("mt_bench/judge_prompts.jsonl");
+        let without = |name: &str| -> String {
+            let named = format!("\"name\": \"{name}\"");
+            let lines = PROMPTS.lines().filter(|line| !line.contains(&named));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        for (prompt, wanted) in [
+            (without("pair-v2"), "wanted a prompt called \"pair-v2\""),
+            (
+                without("pair-v2-multi-turn"),
+                "wanted a prompt called \"pair-v2-multi-turn\"",
+            ),
+            (
+                PROMPTS.replace("|{answer_b_2}", ""),
+                "no place for {answer_b_2}",
+            ),
+        ] {
+            std::fs::write(&prompts, prompt).unwrap();
+            let duel = Duel::new("mt_bench", &setup(data.path()), read(), read()).unwrap();
+            let error = duel.recorded().err().map(|error| format!("{error:#}"));
+            let error = error.expect("an error");
+            assert!(error.contains(wanted), "{error}");
+        }
+        // Nobody answered a question of mathematics, so its prompts are not wanted.
+        std::fs::write(&prompts, without("pair-math-v1")).unwrap();
+        let duel = Duel::new("mt_bench", &setup(data.path()), read(), read()).unwrap();
+        assert_eq!(duel.asks().unwrap().len(), 2);
     }
 
     #[test]

@@ -77,15 +77,21 @@ impl Pairs {
             bail!("{} has no question {}", self.bench.about().name, ask.id)
         };
         let (first, second) = (mt_bench::answered(first), mt_bench::answered(second));
-        let turns = first.len().min(second.len()).min(question.turns());
-        let mut requests = Vec::with_capacity(2 * turns);
-        for turn in 0..turns {
-            for (a, b) in [(&first, &second), (&second, &first)] {
-                let answers = [("answer_a", &a[..]), ("answer_b", &b[..])];
-                requests.push(read.prompt("pair", question, turn, &answers)?);
-            }
-        }
-        Ok(requests)
+        in_both_orders(&read, question, &first, &second)
+    }
+
+    /// Puts every turn of a question once with nothing for answers, so that a prompt that is missing or lacks a
+    /// place is an error before a judge is paid.
+    ///
+    /// # Errors
+    /// As [`Pairs::requests`].
+    pub(super) fn check(&self, ask: &Ask) -> Result<()> {
+        let read = self.bench.read()?;
+        let Some(question) = read.question(&ask.id) else {
+            bail!("{} has no question {}", self.bench.about().name, ask.id)
+        };
+        let nothing = vec![""; question.turns()];
+        in_both_orders(&read, question, &nothing, &nothing).map(drop)
     }
 
     /// What came of each turn; `judged` holds an answer for each of [`Pairs::requests`].
@@ -115,6 +121,24 @@ impl Pairs {
         };
         Ok((0..question.turns()).map(of).collect())
     }
+}
+
+/// The requests to a judge for each turn that both answered.
+fn in_both_orders(
+    read: &mt_bench::Read,
+    question: &mt_bench::Question,
+    first: &[&str],
+    second: &[&str],
+) -> Result<Vec<Request>> {
+    let turns = first.len().min(second.len()).min(question.turns());
+    let mut requests = Vec::with_capacity(2 * turns);
+    for turn in 0..turns {
+        for (a, b) in [(first, second), (second, first)] {
+            let answers = [("answer_a", a), ("answer_b", b)];
+            requests.push(read.prompt("pair", question, turn, &answers)?);
+        }
+    }
+    Ok(requests)
 }
 
 /// The votes of the two requests that begin here.

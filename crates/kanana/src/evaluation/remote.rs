@@ -3,8 +3,9 @@
 //! Options and whole texts are judged by `/v1/completions` with `echo` and `logprobs`, as
 //! lm-evaluation-harness does with such a server; prompts are continued by `/v1/completions`,
 //! conversations answered by `/v1/chat/completions`, vectors come from `/v1/embeddings`. Many questions
-//! are on their way at once. A request that is declined for good counts as not answered; a server that is
-//! gone, or whose replies make no sense, ends the work, and what came before is kept. A prompt that is gone
+//! are on their way at once. A request that is declined for good counts as not answered, and so does a
+//! conversation whose reply holds no message (a filter of contents may leave none); a server that is gone, or
+//! whose other replies make no sense, ends the work, and what came before is kept. A prompt that is gone
 //! on with, or before an option, and that its model cannot read whole is cut where the server's tokenizer is
 //! known ([`Reach`]), else it is declined; conversations and whole texts are never cut. A server that says what
 //! its model's weights are known by (`fingerprint` in `/v1/models`, as `kanana serve` does) is known by that
@@ -20,7 +21,8 @@ pub(crate) use reach::Reach;
 use anyhow::{Context as _, Result, ensure};
 use evals::{Answer, Put, Reply, Request, Respondent};
 use remote::{
-    Address, Caller, Completion, Conversation, Endpoint, Fingerprint, Prompt, Refused, Stopped,
+    Address, Caller, Completion, Conversation, Endpoint, Fingerprint, Garbled, Prompt, Refused,
+    Stopped,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -100,8 +102,12 @@ impl<C: Caller> Remote<C> {
             }
             Request::Embed { text, .. } => self.embed(text),
         };
+        let conversed = matches!(put.request, Request::Converse { .. });
         match reply {
-            Err(error) if error.is::<Refused>() => Ok(Answer::Failed(format!("{error:#}")).into()),
+            // A transcript would say the same for ever, and so does a server that filters what it says.
+            Err(error) if error.is::<Refused>() || (conversed && error.is::<Garbled>()) => {
+                Ok(Answer::Failed(format!("{error:#}")).into())
+            }
             other => other,
         }
     }

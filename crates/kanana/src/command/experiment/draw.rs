@@ -20,8 +20,9 @@ pub(super) fn page(findings: &Findings) -> Page {
         page.paragraph(
             "Differences are taken seed by seed; the interval is 95 % of Student's t over seeds, each by itself: of \
              twenty comparisons of nothing with nothing, one is expected to look like something. \"Not visible at \
-             this scale\" says that this design cannot tell, and no more. What is expected is the report's word, or \
-             ours where it says nothing.",
+             this scale\" says that this design cannot tell, and no more, as where all seeds differ by the very same \
+             amount and show no spread. \"At most\": a curve began beyond what was to be reached. What is expected is \
+             the report's word, or ours where it says nothing.",
         );
     }
     page.heading("Outcomes");
@@ -72,7 +73,7 @@ fn contrasts(findings: &Findings) -> Table {
             Cell::from(drawn.outcome.as_str()),
             Cell::from(drawn.written(findings)),
             Cell::from(drawn.expected(findings)),
-            Cell::from(drawn.verdict.words(drawn.ours)),
+            Cell::from(drawn.came_out(findings)),
         ]);
     }
     table
@@ -92,7 +93,10 @@ fn outcomes(findings: &Findings) -> Table {
             let written = |value: f64| outcome.unit.written(value);
             let mean = match there.is_empty() {
                 true => "–".to_owned(),
-                false => written(lab::statistics::mean(&there)),
+                false => {
+                    let mean = lab::statistics::mean(&there);
+                    format!("{}{}", measured.before_mean(), written(mean))
+                }
             };
             let interval = measured.interval.map_or_else(
                 || "–".to_owned(),
@@ -164,10 +168,11 @@ fn every_seed(findings: &Findings) -> Table {
     );
     for outcome in &findings.outcomes {
         for (arm, measured) in findings.arms.iter().zip(&outcome.arms) {
-            let values = measured.values.iter().map(|value| {
-                Cell::from(
-                    value.map_or_else(|| "–".to_owned(), |value| outcome.unit.written(value)),
-                )
+            let values = measured.values.iter().enumerate().map(|(seed, value)| {
+                let written = |value: f64| {
+                    format!("{}{}", measured.before(seed), outcome.unit.written(value))
+                };
+                Cell::from(value.map_or_else(|| "–".to_owned(), written))
             });
             table.row(
                 [

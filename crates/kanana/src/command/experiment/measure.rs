@@ -2,14 +2,13 @@
 
 use super::design::{Design, Run};
 use anyhow::{Context as _, Result};
-use lab::{CurveFindings, Findings, Line, Outcome};
+use lab::{CurveFindings, Experiment, Findings, Line, Outcome, Reading};
 use recipe::{Plan, Store};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// By arm and outcome, the values in the order of the seeds.
-type Values = BTreeMap<(String, String), Vec<Option<f64>>>;
+type Values = BTreeMap<(String, String), Vec<Option<Reading>>>;
 
 /// Everything that the experiment found.
 ///
@@ -45,15 +44,20 @@ pub(super) fn findings(design: &Design<'_>, store: &Store) -> Result<Findings> {
         }
     }
     let curves = curves(design, &plans)?;
-    let path = Path::new(experiment.origin());
-    let hash = disk::hash_file(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Findings::new(
         experiment,
         &design.spent,
         &values,
         curves,
-        hash,
+        hash(experiment),
     ))
+}
+
+/// What the experiment's file is known by, as it was run: whoever waits for hours for the arms may edit it.
+fn hash(experiment: &Experiment) -> String {
+    blake3::hash(experiment.text().as_bytes())
+        .to_hex()
+        .to_string()
 }
 
 fn measure(
@@ -62,7 +66,7 @@ fn measure(
     plan: &Plan,
     outcome: &Outcome,
     known: &Values,
-) -> Result<Option<f64>> {
+) -> Result<Option<Reading>> {
     let Some(file) = file(plan, &outcome.step, &outcome.file)? else {
         return Ok(None);
     };
@@ -78,7 +82,8 @@ fn measure(
     };
     let reach = known
         .get(&(until.arm.clone(), until.outcome.clone()))
-        .and_then(|values| values[run.seed]);
+        .and_then(|values| values[run.seed])
+        .map(|reading| reading.value);
     let along = outcome.measure(&file, reach)?;
     if !until.spent {
         return Ok(along);
@@ -91,7 +96,10 @@ fn measure(
             outcome.step
         )
     })?;
-    Ok(along.map(|along| along * each))
+    Ok(along.map(|along| Reading {
+        value: along.value * each,
+        ..along
+    }))
 }
 
 /// A file of a step's artifact; nothing where the arm has no such step.
@@ -141,4 +149,31 @@ fn curves(design: &Design<'_>, plans: &[Plan]) -> Result<Vec<CurveFindings>> {
         });
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPERIMENT: &str = r#"
+question = "더 깊으면 더 나은가?"
+seeds = [1, 2]
+budget = { equal = "nothing" }
+arm = [{ name = "얕은 것" }]
+outcome = [{ name = "손실", step = "model", file = "training.json", at = "/last" }]
+[[step]]
+name = "model"
+stage = "pretrain"
+"#;
+
+    #[test]
+    fn findings_are_known_by_the_file_that_was_run_and_not_by_what_became_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("깊이.toml");
+        disk::write(&path, EXPERIMENT.as_bytes()).unwrap();
+        let experiment = Experiment::read(&path).unwrap();
+        let before = disk::hash_file(&path).unwrap();
+        disk::write(&path, b"question = \"?\"").unwrap();
+        assert_eq!(hash(&experiment), before);
+    }
 }

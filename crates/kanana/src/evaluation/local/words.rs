@@ -332,7 +332,8 @@ pub(super) fn message(parser: Option<Parser>, text: String) -> Message {
         match piece {
             Piece::Text(text) => words.push_str(&text),
             Piece::Call { index, name } => calls.push(ToolCall {
-                id: format!("call_{index}"),
+                // nine letters and digits, as some templates want them
+                id: format!("call{index:05}"),
                 kind: "function".to_owned(),
                 function: Function {
                     name,

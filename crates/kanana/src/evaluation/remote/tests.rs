@@ -86,7 +86,11 @@ fn judges_in(asked: &Asked, begin: &str, pieces: fn(char) -> Vec<String>) -> Val
     json!({"choices": choices.rev().collect::<Vec<_>>()})
 }
 
-fn replies(remote: &mut Remote<Endpoint>, requests: &[Request], draw: Draw) -> Result<Vec<Reply>> {
+fn replies<C: Caller>(
+    remote: &mut Remote<C>,
+    requests: &[Request],
+    draw: Draw,
+) -> Result<Vec<Reply>> {
     let put: Vec<Put<'_>> = requests
         .iter()
         .map(|request| Put { request, draw })

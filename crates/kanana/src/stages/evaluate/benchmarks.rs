@@ -1,16 +1,24 @@
 //! Benchmarks within the stage: the same questions, answers and files as `kanana eval`.
+//!
+//! A step that was stopped goes on from two journals, the answers and the judge's transcript. A power cut may
+//! leave them in either order: a verdict that is among the answers and not in the transcript is asked for again.
+
+#[cfg(test)]
+mod tests;
 
 use super::{Benchmark, Evaluate};
 use crate::evaluation::local::{Local, identify, no_template, own_template};
 use crate::evaluation::remote::{Remote, recorded_as};
 use crate::evaluation::{self, ANSWERS, Judge, Who};
 use crate::kinds::{self, Corpus, Model};
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use evals::{Cache, Outcome, Phase, Protocol, Put, Respondent as _, Stopped, Watch};
 use model::Decoder;
 use page::Language;
 use recipe::{Artifact, Cancelled, Context, Writer};
-use remote::{Access, Address, Caller as _, Endpoint, Recorded};
+use remote::{Access, Address, Caller as _, Endpoint, Fingerprint, Recorded};
+use serde::Deserialize;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,26 +66,33 @@ impl Evaluate {
         let cancel = context.cancel();
         let mut local =
             Local::new(decoder, tokenizer, template, identity).until(move || cancel.is_cancelled());
-        let mut cache = Cache::open(&context.partial()?.join(ANSWERS))?;
+        let answers = context.partial()?.join(ANSWERS);
         let recorded = self.judge(context)?;
         let mut judge = recorded.as_ref().map(Recorder::respondent);
         let judged_by = judge.as_ref().map(Remote::identity);
-        let judge = judge.as_mut().map(|respondent| Judge {
-            respondent,
-            votes: self.votes,
-        });
-        let outcomes = evaluation::examine(
-            &wanted,
-            &tasks,
-            Who::Asked(&mut local),
-            judge,
-            &mut cache,
-            &mut Watching(context),
-        );
-        let mut outcomes = outcomes.map_err(|error| match error.is::<Stopped>() {
-            true => Cancelled.into(),
-            false => error,
-        })?;
+        let mut examine = || -> Result<Vec<Outcome>> {
+            let judge = judge.as_mut().map(|respondent| Judge {
+                respondent,
+                votes: self.votes,
+            });
+            let outcomes = evaluation::examine(
+                &wanted,
+                &tasks,
+                Who::Asked(&mut local),
+                judge,
+                &mut Cache::open(&answers)?,
+                &mut Watching(context),
+            );
+            outcomes.map_err(|error| match error.is::<Stopped>() {
+                true => Cancelled.into(),
+                false => error,
+            })
+        };
+        let mut outcomes = match &recorded {
+            Some(recorded) => recorded.heard(&answers, self.votes, &mut examine)?,
+            None => examine()?,
+        };
+        answered(&outcomes)?;
         if let Some(recorded) = &recorded {
             recorded.write(&outcomes, self.votes, &out.path().join(VERDICTS))?;
         }
@@ -100,6 +115,20 @@ impl Evaluate {
         }
         Ok(figures)
     }
+}
+
+/// Whether every task was answered at all: figures of one that was not would be those of no model.
+fn answered(outcomes: &[Outcome]) -> Result<()> {
+    for outcome in outcomes {
+        if let Some((id, why)) = outcome.unanswered() {
+            bail!(
+                "no question of {} was answered, so there is nothing to score, and no scores were written; the \
+                 first, {id}, because: {why}. Mend it, or leave the task out of `tasks`",
+                outcome.about.name
+            );
+        }
+    }
+    Ok(())
 }
 
 impl Evaluate {
@@ -130,21 +159,79 @@ struct Recorder {
     over: Arc<AtomicBool>,
 }
 
+/// A line of the answers, as far as it matters which it is.
+#[derive(Deserialize)]
+struct Kept {
+    key: String,
+}
+
 impl Recorder {
     fn respondent(&self) -> Remote<&Recorded<Endpoint>> {
         let address = self.address.clone();
         Remote::new(&self.caller, address, self.parallel, self.over.clone())
     }
 
+    /// What comes of `examine`, which goes on from the `answers`, with every verdict in the transcript.
+    fn heard(
+        &self,
+        answers: &Path,
+        votes: usize,
+        mut examine: impl FnMut() -> Result<Vec<Outcome>>,
+    ) -> Result<Vec<Outcome>> {
+        let outcomes = examine()?;
+        match self.forget(&outcomes, votes, answers)? {
+            // A verdict is counted as the transcript has it: the judge may say something else today.
+            true => examine(),
+            false => Ok(outcomes),
+        }
+    }
+
+    /// Takes the verdicts that the transcript lacks out of the `answers`; whether there were any.
+    fn forget(&self, outcomes: &[Outcome], votes: usize, answers: &Path) -> Result<bool> {
+        let judge = self.respondent().identity();
+        let lost = self
+            .requests(outcomes, votes)
+            .filter(|(_, request)| !self.caller.holds(*request));
+        let lost: HashSet<String> = lost.map(|(put, _)| Cache::key(&judge, &put)).collect();
+        if lost.is_empty() {
+            return Ok(false);
+        }
+        let bytes = std::fs::read(answers)
+            .with_context(|| format!("cannot read the answers in {}", answers.display()))?;
+        let mut kept = Vec::with_capacity(bytes.len());
+        for line in bytes.split(|byte| *byte == b'\n') {
+            // Half a line, which a kill leaves, is no answer either.
+            if serde_json::from_slice::<Kept>(line).is_ok_and(|line| !lost.contains(&line.key)) {
+                kept.extend_from_slice(line);
+                kept.push(b'\n');
+            }
+        }
+        disk::write(answers, &kept)?;
+        Ok(true)
+    }
+
     /// Writes what was asked and said, in the order of the questions.
     fn write(&self, outcomes: &[Outcome], votes: usize, path: &Path) -> Result<()> {
+        let requests = self.requests(outcomes, votes);
+        self.caller
+            .write(requests.map(|(_, request)| request), path)
+    }
+
+    /// What the judge was asked, in the order of the questions, and what the transcript knows it by.
+    fn requests<'a>(
+        &self,
+        outcomes: &'a [Outcome],
+        votes: usize,
+    ) -> impl Iterator<Item = (Put<'a>, Fingerprint)> {
         let who = self.caller.identity();
         let draw = evaluation::voted(votes);
         let questions = outcomes.iter().flat_map(|outcome| &outcome.questions);
         let requests = questions.flat_map(|question| &question.judge_requests);
-        let known =
-            requests.filter_map(|request| recorded_as(&self.address, &who, &Put { request, draw }));
-        self.caller.write(known, path)
+        requests.filter_map(move |request| {
+            let put = Put { request, draw };
+            let known = recorded_as(&self.address, &who, &put)?;
+            Some((put, known))
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What servers differ in: how they write tokens, why answers end, whether they say which model they have.
 
 use super::*;
+use ::remote::{Budget, Recorded};
 
 /// The bytes of a letter, each a token of its own, as `kanana serve` and OpenAI write what is no whole text.
 fn in_bytes(letter: char) -> Vec<String> {
@@ -142,4 +143,43 @@ fn another_model_behind_the_same_name_is_another_respondent() {
         format!("{}, weights 0123456789abcdef", plain.identity())
     );
     assert!(server.asked().is_empty(), "a list is no question");
+}
+
+#[test]
+fn a_conversation_whose_reply_is_none_counts_as_not_answered_and_ends_nothing() {
+    // What a filter of contents may leave of a reply.
+    let server = Pretend::new(|asked| match asked.said() {
+        "둘?" => Act::Reply(json!({"choices": []})),
+        _ => Act::says("네"),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("verdicts.jsonl");
+    let requests = ["하나?", "둘?", "셋?"].map(|text| Request::Converse {
+        messages: vec![Message::user(text)],
+        tools: vec![],
+        limit: 9,
+    });
+    // The second time, all of it is in the transcript.
+    for _ in 0..2 {
+        let endpoint = Endpoint::new(&server.url(), None, Patience::default()).unwrap();
+        let caller = Recorded::open(endpoint, &path, Budget::default()).unwrap();
+        let address = remote(&server, 1).address;
+        let mut judge = Remote::new(&caller, address, 2, Arc::new(AtomicBool::new(false)));
+        let all = replies(&mut judge, &requests, Draw::default()).unwrap();
+        let said = |at: usize| matches!(&all[at].answer, Answer::Messages(all) if all[0].content.as_deref() == Some("네"));
+        assert!(said(0) && said(2), "{all:?}");
+        assert!(
+            matches!(&all[1].answer, Answer::Failed(why) if why.contains("wanted 1 choices, and found 0")),
+            "{all:?}"
+        );
+        assert_eq!(server.asked().len(), 3);
+    }
+    // Prompts that are gone on with are another matter: what is no answer ends the work.
+    let server = Pretend::new(|_| Act::Reply(json!({"choices": []})));
+    let request = Request::Complete {
+        prompt: "수:".to_owned(),
+        stops: vec![],
+        limit: 9,
+    };
+    assert!(replies(&mut remote(&server, 1), &[request], Draw::default()).is_err());
 }
