@@ -12,4 +12,4 @@ mod template;
 pub mod tools;
 
 pub use message::{Function, Message, Role, Tool, ToolCall};
-pub use template::{Clock, Template};
+pub use template::{Clock, TOOL_USE, Template};

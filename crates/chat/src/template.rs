@@ -38,6 +38,9 @@ const ENDS: [&str; 7] = [
     "<|endofturn|>",
 ];
 
+/// What the template for conversations that have tools is called among several.
+pub const TOOL_USE: &str = "tool_use";
+
 /// Tells the time and the date for `strftime_now`.
 pub type Clock = fn() -> DateTime;
 
@@ -80,9 +83,7 @@ impl Template {
         let mut template = Template::new(&plain, specials)
             .with_context(|| format!("the chat template in {}", folder.join(origin).display()))?;
         if let Some(source) = with_tools {
-            let compiled = compile(&source).context("the chat template for tools")?;
-            template.with_tools = Some(compiled);
-            template.source.push_str(&source);
+            template = template.for_tools(&source)?;
         }
         template.origin = origin.to_owned();
         Ok(Some(template))
@@ -102,6 +103,16 @@ impl Template {
             specials,
             stops: &[],
         })
+    }
+
+    /// With another template for conversations that have tools, as the one called [`TOOL_USE`].
+    ///
+    /// # Errors
+    /// A text that is no template, with the line.
+    pub fn for_tools(mut self, source: &str) -> Result<Self> {
+        self.with_tools = Some(compile(source).context("the chat template for tools")?);
+        self.source.push_str(source);
+        Ok(self)
     }
 
     /// The template that a tokenizer suggests when a checkpoint has none: Kanana's where the special
@@ -166,8 +177,6 @@ impl Template {
     ) -> Result<String> {
         let mut given = self.specials.clone();
         given.extend(extra.clone());
-        let messages: Vec<Value> = messages.iter().map(|one| self.message(one)).collect();
-        given.insert("messages".to_owned(), Value::Array(messages));
         let tools_given = match tools {
             [] => Value::Null,
             _ => json!(tools),
@@ -176,29 +185,38 @@ impl Template {
         given.insert("documents".to_owned(), Value::Null);
         let asked = Value::Bool(add_generation_prompt);
         given.insert("add_generation_prompt".to_owned(), asked);
-        let given = Value::Object(given);
-        let size = weight(&given);
         let chosen = match &self.with_tools {
             Some(with_tools) if !tools.is_empty() => with_tools,
             _ => &self.plain,
         };
-        let mut environment = chosen.clone();
-        environment.set_fuel(Some(FUEL + FUEL_PER_BYTE * size));
-        let rendered = environment
-            .get_template(NAME)
-            .and_then(|template| template.render(Serde(&given)));
-        rendered.map_err(sentence)
+        let nulls = tells_nulls(&self.source);
+        let mut rendered = |objects: bool| {
+            let shown = messages.iter().map(|one| self.message(one, nulls, objects));
+            given.insert("messages".to_owned(), shown.collect());
+            render(chosen, &given)
+        };
+        let calls = messages.iter().any(|one| !one.tool_calls.is_empty());
+        match rendered(true) {
+            // Some templates join arguments to a text, and take them as the interface has them: as one.
+            Err(error) if calls && error.kind() != ErrorKind::OutOfFuel => {
+                rendered(false).map_err(|_| sentence(error))
+            }
+            first => first.map_err(sentence),
+        }
     }
 
-    /// A message as templates expect it: content always there, arguments as objects.
-    fn message(&self, message: &Message) -> Value {
+    /// A message as templates expect it: content always there, unless the template asks whether it is
+    /// (`nulls`); arguments as `objects`, or as the strings that they came as.
+    fn message(&self, message: &Message, nulls: bool, objects: bool) -> Value {
         let mut message = message.clone();
         if message.role == Role::Developer && !self.source.contains("developer") {
             message.role = Role::System;
         }
-        message.content.get_or_insert_default();
+        if !nulls {
+            message.content.get_or_insert_default();
+        }
         let mut fields = Map::from(message);
-        if let Some(Value::Array(calls)) = fields.get_mut("tool_calls") {
+        if objects && let Some(Value::Array(calls)) = fields.get_mut("tool_calls") {
             for call in calls {
                 let arguments = &mut call["function"]["arguments"];
                 let parsed = arguments.as_str().map(serde_json::from_str);
@@ -209,6 +227,44 @@ impl Template {
         }
         Value::Object(fields)
     }
+}
+
+/// Whether a template looks for messages whose content is none: such a one often shows calls nowhere else.
+fn tells_nulls(source: &str) -> bool {
+    let mut places = source.match_indices("content");
+    places.any(|(at, word)| {
+        // `reasoning_content` is another field.
+        if source[..at].ends_with(|c: char| c == '_' || c.is_alphanumeric()) {
+            return false;
+        }
+        let after = &source[at + word.len()..];
+        let after = after.trim_start_matches(['\'', '"', ']']).trim_start();
+        let asked = match after.strip_prefix("is ") {
+            Some(asked) => {
+                let asked = asked.trim_start();
+                asked.strip_prefix("not ").unwrap_or(asked)
+            }
+            None => match after.get(..2) {
+                Some("==" | "!=") => &after[2..],
+                _ => return false,
+            },
+        };
+        let asked = asked.trim_start();
+        asked.starts_with("none") || asked.starts_with("None")
+    })
+}
+
+/// Runs a template within its budget.
+fn render(
+    environment: &Environment<'static>,
+    given: &Map<String, Value>,
+) -> Result<String, minijinja::Error> {
+    let names: u64 = given.keys().map(|name| name.len() as u64).sum();
+    let size = 1 + names + given.values().map(weight).sum::<u64>();
+    let mut environment = environment.clone();
+    environment.set_fuel(Some(FUEL + FUEL_PER_BYTE * size));
+    let template = environment.get_template(NAME)?;
+    template.render(Serde(given))
 }
 
 const NAME: &str = "the chat template";
@@ -299,7 +355,7 @@ fn named(value: Option<&Value>) -> Result<Option<(String, Option<String>)>> {
                 Some(text.to_owned())
             };
             match by_name("default") {
-                Some(default) => Ok(Some((default, by_name("tool_use")))),
+                Some(default) => Ok(Some((default, by_name(TOOL_USE)))),
                 None => {
                     bail!("chat_template in tokenizer_config.json has no template called default")
                 }

@@ -8,16 +8,33 @@
 //! JSON is written on one line with `", "` and `": "`, as Python's `json.dumps` does and as models
 //! have seen it most, unless the schema says otherwise under `x-guidance`: free white space
 //! would let a model write nothing else until it runs out of tokens.
+//!
+//! A description comes from a stranger, and llguidance calls itself for every rule, definition and
+//! bracket in it: it is compiled on a thread of its own, whose stack grows with the description.
+
+mod nesting;
 
 use crate::Constraint;
 use crate::request::Compiled;
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenizerEnv};
 use llguidance::{Matcher, ParserFactory};
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
 use tokenizer::Tokenizer;
+
+/// Bytes of stack for each byte of a description. The most that was measured, with llguidance 1.9.1 in
+/// release, is 840: rules or terminals that lead to each other through groups, `a0: ((((a1))))`. Schemas
+/// take 460 where `items` lead to `items`, and 120 where a `$ref` leads to the next.
+const STACK_PER_BYTE: usize = 2 << 10;
+/// What llguidance may take whatever the length: schemas cut with each other go 128 calls of 4 KiB deep.
+const STACK_LEAST: usize = 16 << 20;
+/// Of longer descriptions than half a mebibyte nobody asks that every byte of them be a bracket.
+const STACK_MOST: usize = 1 << 30;
+/// Parentheses of Lark in each other. Groups end at 30 by llguidance's own rule; conditions (`%if not(not(…`)
+/// have no end there, and stay a tree of that depth, which the engine's thread walks and drops.
+const DEEPEST: usize = 200;
 
 /// Compiles constraints for an engine, on whatever thread: a large schema takes as long as many steps.
 /// Clones share what is made once for a tokenizer, when the first constraint comes.
@@ -90,6 +107,39 @@ impl Grammars {
     /// # Errors
     /// What is wrong with the constraint, and where.
     fn compile(&self, constraint: &Constraint) -> Result<Guide> {
+        let length = match constraint {
+            Constraint::Json | Constraint::Compiled(_) => 0,
+            Constraint::JsonSchema(schema) => schema.to_string().len(),
+            Constraint::Regex(regex) => regex.len(),
+            Constraint::Lark(lark) => {
+                let depth = nesting::depth(lark);
+                ensure!(
+                    depth <= DEEPEST,
+                    "the grammar that the text must follow was refused: its parentheses are nested {depth} \
+                     deep; at most {DEEPEST} are read"
+                );
+                lark.len()
+            }
+        };
+        let stack = length
+            .saturating_mul(STACK_PER_BYTE)
+            .saturating_add(STACK_LEAST)
+            .min(STACK_MOST);
+        std::thread::scope(|scope| {
+            let compiling = std::thread::Builder::new()
+                .name("constraint".to_owned())
+                .stack_size(stack)
+                .spawn_scoped(scope, || self.compile_here(constraint))
+                .context("the thread that compiles constraints could not be started")?;
+            match compiling.join() {
+                Ok(compiled) => compiled,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// The same, on the stack there is.
+    fn compile_here(&self, constraint: &Constraint) -> Result<Guide> {
         let (what, grammar) = match constraint {
             Constraint::JsonSchema(schema) => {
                 let schema = on_one_line(schema.clone())?;

@@ -164,6 +164,12 @@ impl<D: Forward> Engine<D> {
         &self.tokenizer
     }
 
+    /// Positions that a text may have, its prompt among them: those of the decoder, or of the whole
+    /// key–value cache where it holds fewer.
+    pub fn context(&self) -> usize {
+        self.decoder.shape.context.min(self.book.len() * POSITIONS)
+    }
+
     /// What compiles constraints for this engine, elsewhere than on its thread.
     pub fn compiler(&self) -> Compiler {
         self.compiler.clone()

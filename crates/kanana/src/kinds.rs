@@ -111,17 +111,52 @@ impl Tokenizer {
             tokenizer::TOKENIZER,
             tokenizer::CONFIG,
             tokenizer::SPECIAL_TOKENS_MAP,
-            tokenizer::CHAT_TEMPLATE,
         ] {
-            let file = from.join(name);
-            if file.is_file() {
-                let bytes = std::fs::read(&file)
-                    .with_context(|| format!("cannot read {}", file.display()))?;
-                disk::write(&to.join(name), &bytes)?;
-            }
+            copy_file(&from.join(name), &to.join(name))?;
+        }
+        Self::copy_templates(from, to)
+    }
+
+    /// Copies the chat templates that a folder has in files of their own.
+    pub(crate) fn copy_templates(from: &Path, to: &Path) -> Result<()> {
+        let usual = tokenizer::CHAT_TEMPLATE;
+        copy_file(&from.join(usual), &to.join(usual))?;
+        for file in Self::more_templates(from)? {
+            let more = to.join(tokenizer::MORE_TEMPLATES);
+            disk::create_dir(&more)?;
+            copy_file(&file, &more.join(file.file_name().unwrap_or_default()))?;
         }
         Ok(())
     }
+
+    /// The files of the chat templates that have names, such as that for tools, in their order.
+    pub(crate) fn more_templates(folder: &Path) -> Result<Vec<PathBuf>> {
+        let more = folder.join(tokenizer::MORE_TEMPLATES);
+        if !more.is_dir() {
+            return Ok(Vec::new());
+        }
+        let entries = std::fs::read_dir(&more)
+            .with_context(|| format!("{} cannot be read", more.display()))?;
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        // Hidden files enter no key, so they are not read.
+        let template = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            !name.starts_with('.') && name.ends_with(".jinja") && path.is_file()
+        };
+        let mut found: Vec<PathBuf> = paths.filter(template).collect();
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// Copies a file if it is there.
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    if from.is_file() {
+        let bytes =
+            std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+        disk::write(to, &bytes)?;
+    }
+    Ok(())
 }
 
 impl Kind for Tokenizer {

@@ -53,7 +53,7 @@ pub(crate) struct Model {
     compiler: Compiler,
     pub(crate) template: Template,
     pub(crate) format: Format,
-    /// Positions that the decoder has.
+    /// Positions that a conversation may have: the decoder's, as far as the key–value cache holds them.
     pub(crate) context: usize,
     bos: Option<u32>,
     /// What ends any text.
@@ -76,7 +76,7 @@ impl App {
         let end_tokens = engine.end_tokens();
         let model = Model {
             format: Format::of(&template),
-            context: engine.decoder().shape.context,
+            context: engine.context(),
             bos: tokenizer.bos().or(engine.decoder().special.bos),
             chat_ends: ends(&template, &tokenizer, &end_tokens),
             end_tokens,
@@ -109,6 +109,19 @@ impl Inner {
     pub(crate) fn name(&self, prefix: &str) -> String {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         format!("{prefix}{:x}{number:06x}", self.created)
+    }
+
+    /// The name of a tool call: nine letters and digits, drawn anew for each. The templates of Mistral's models
+    /// refuse a conversation with any other kind of name.
+    pub(crate) fn call(&self) -> String {
+        const SIGNS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut number = self.seed();
+        let sign = |_| {
+            let sign = SIGNS[(number % 62) as usize];
+            number /= 62;
+            char::from(sign)
+        };
+        (0..9).map(sign).collect()
     }
 
     /// A seed for who gave none.

@@ -33,6 +33,11 @@ fn tokenizer() -> Tokenizer {
 
 /// Large random weights: nothing learned, everything computed.
 pub(crate) fn engine(context: usize) -> Engine<Cpu> {
+    engine_with(context, 64 << 20)
+}
+
+/// The same, with so many bytes for keys and values.
+fn engine_with(context: usize, cache_bytes: usize) -> Engine<Cpu> {
     let tokenizer = tokenizer();
     let shape = Shape {
         layers: 2,
@@ -54,7 +59,7 @@ pub(crate) fn engine(context: usize) -> Engine<Cpu> {
     }));
     let decoder = Decoder::init(shape, device, 7, 0.3).unwrap();
     let limits = Limits {
-        cache_bytes: 64 << 20,
+        cache_bytes,
         rows: 256,
         sequences: 4,
     };

@@ -272,7 +272,7 @@ impl Tokenizer {
             merges,
             bos: self.bos,
             eos: self.eos,
-            // Its own template says so.
+            // Its own files say so.
             add_bos: Some(self.begins),
         })
     }

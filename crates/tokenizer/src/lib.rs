@@ -25,7 +25,7 @@ mod train;
 pub use facts::VocabularyFacts;
 pub use fertility::{Fertility, FertilityCounter, FertilityRow};
 pub use ggml::Parts;
-pub use save::{CHAT_TEMPLATE, CONFIG, SPECIAL_TOKENS_MAP, TOKENIZER};
+pub use save::{CHAT_TEMPLATE, CONFIG, MORE_TEMPLATES, SPECIAL_TOKENS_MAP, TOKENIZER};
 pub use special::{BEGIN_OF_TEXT, END_OF_TEXT, NAMED_SPECIALS, special_tokens};
 pub use stream::Utf8Stream;
 pub use tokenizer::Tokenizer;

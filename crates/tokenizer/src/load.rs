@@ -3,6 +3,7 @@
 //! Ids are those of `transformers`. What is not a BPE, or contradicts itself, is refused with a
 //! sentence; truncation and padding that the file may carry are left to whoever makes batches.
 
+mod begin;
 mod model;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::{Map, Value, json};
 
+use self::begin::begins;
 use self::model::Model;
 use crate::save::{CONFIG, SPECIAL_TOKENS_MAP, TOKENIZER};
 use crate::special::{BEGIN_OF_TEXT, END_OF_TEXT};
@@ -98,7 +100,7 @@ impl Tokenizer {
 
         let (bos, eos) = ends(&ids, config.as_ref(), map.as_ref())?;
         let name = |id: Option<u32>| id.map(|id| entries[id as usize].token.clone());
-        let begins = name(bos).is_some_and(|bos| begins(&whole, &bos));
+        let begins = name(bos).is_some_and(|bos| begins(&whole, config.as_ref(), &bos));
         let map = map.unwrap_or_else(|| ends_map(name(bos), name(eos)));
         let config = config.unwrap_or_else(|| plain_config(&map));
         Ok(Self {
@@ -114,12 +116,6 @@ impl Tokenizer {
             special_tokens_map: map,
         })
     }
-}
-
-/// Whether the template of a `tokenizer.json` puts this token before a text.
-fn begins(whole: &Value, bos: &str) -> bool {
-    let template = whole.get("post_processor").map(Value::to_string);
-    template.is_some_and(|template| template.contains(&Value::from(bos).to_string()))
 }
 
 /// A token of `added_tokens`.

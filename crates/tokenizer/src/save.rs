@@ -14,6 +14,8 @@ pub const CONFIG: &str = "tokenizer_config.json";
 pub const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 /// How a chat is written, where that lies in a file of its own: not read here, but carried along.
 pub const CHAT_TEMPLATE: &str = "chat_template.jinja";
+/// The folder of further ones, such as that for tools, each in a file that is called as it is.
+pub const MORE_TEMPLATES: &str = "additional_chat_templates";
 
 impl Tokenizer {
     /// The files by name: `tokenizer.json` byte for byte as it was loaded or trained.

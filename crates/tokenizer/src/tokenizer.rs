@@ -17,7 +17,7 @@ pub struct Tokenizer {
     pub(crate) specials: Vec<(String, u32)>,
     pub(crate) bos: Option<u32>,
     pub(crate) eos: Option<u32>,
-    /// Whether its own template puts `bos` before a text.
+    /// Whether a text begins with `bos`, by its own files.
     pub(crate) begins: bool,
     /// `tokenizer.json`, byte for byte as it was read or made.
     pub(crate) json: Vec<u8>,
@@ -118,8 +118,9 @@ impl Tokenizer {
         self.bos
     }
 
-    /// Whether a text begins with [`bos`](Self::bos) by the tokenizer's own template, as `transformers`
-    /// and llama.cpp put it there; many have the token and never write it.
+    /// Whether a text begins with [`bos`](Self::bos) by the tokenizer's own template or the
+    /// `add_bos_token` beside it, as `transformers` and llama.cpp put it there; many have the token and
+    /// never write it.
     pub fn begins_texts(&self) -> bool {
         self.begins
     }

@@ -205,6 +205,53 @@ fn a_developer_is_the_system_where_the_template_knows_none() {
     assert_eq!(text, "system: 짧게\n");
 }
 
+/// As DeepSeek's templates have it: calls are shown where nothing is said, their arguments as text.
+#[test]
+fn calls_without_words_reach_templates_that_look_for_none() {
+    let call = |name: &str, arguments: Value| json!({"type": "function", "function": {"name": name, "arguments": arguments}});
+    let message = |content: Value| {
+        let calls = [
+            call("날씨", json!("{\"도시\":  \"부산\"}")),
+            call("f", json!({"a": 1})),
+        ];
+        let message = json!({"role": "assistant", "content": content, "tool_calls": calls});
+        serde_json::from_value::<Message>(message).unwrap()
+    };
+    let render = |source: &str, content: Value| {
+        let template = Template::new(source, Map::new()).unwrap();
+        template.render(&[message(content)], &[], false, &Map::new())
+    };
+    let source = read(&fixture("null.jinja")).unwrap();
+    let shown = "<call>날씨\n{\"도시\":  \"부산\"}</call><call>f\n{\"a\":1}</call>";
+    assert_eq!(render(&source, Value::Null).unwrap(), shown);
+    assert_eq!(render(&source, json!("네")).unwrap(), "네");
+    for asked in [
+        "content is none",
+        "['content'] is not none",
+        "[\"content\"]  is  none",
+        ".content == None",
+        "content != none",
+    ] {
+        assert!(tells_nulls(asked), "{asked}");
+    }
+    for other in [
+        "message.reasoning_content is not none",
+        "content is string",
+        "content is defined and x is none",
+        "content",
+        "내용 is none, content 은",
+    ] {
+        assert!(!tells_nulls(other), "{other}");
+    }
+    // Whoever does not ask gets a text, and objects where they do.
+    let source = "[{{ messages[0].content ~ messages[0].tool_calls[1].function.arguments.a }}]";
+    assert_eq!(render(source, Value::Null).unwrap(), "[1]");
+    // What fails either way fails for its first reason.
+    let source = "{% if messages[0].tool_calls[0].function.arguments is string %}{{ raise_exception('글') }}{% endif %}{{ raise_exception('객체') }}";
+    let error = render(source, Value::Null).unwrap_err().to_string();
+    assert!(error.ends_with("객체"), "{error}");
+}
+
 #[test]
 fn without_a_clock_there_is_no_now() {
     let template = Template::new("{{ strftime_now is defined }}", Map::new()).unwrap();

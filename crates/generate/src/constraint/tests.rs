@@ -251,6 +251,53 @@ fn constraints_that_make_no_sense_are_sentences() {
     assert!(engine.is_idle());
 }
 
+/// Each of these was more than a stack of 2 MiB holds, as threads have it here and in the server.
+#[test]
+fn no_description_is_too_deep_for_the_stack() {
+    let mut engine = engine();
+    let conditions = |deep: usize| {
+        let (open, close) = ("not(".repeat(deep), ")".repeat(deep));
+        Constraint::Lark(format!(
+            "start: a::0\na::_: \"감귤\" %if {open}eq(_, 0){close}\n"
+        ))
+    };
+    let error = engine.compiler().compile(&conditions(6000)).unwrap_err();
+    let sentence = "its parentheses are nested 6001 deep; at most 200";
+    assert!(format!("{error:#}").contains(sentence), "{error:#}");
+
+    // A name leads to the next, and the last to a text.
+    let last = 2000;
+    let definitions = (0..=last).map(|i| match i {
+        i if i == last => (format!("말{i}"), json!({ "const": "감귤" })),
+        i => (
+            format!("말{i}"),
+            json!({ "$ref": format!("#/$defs/말{}", i + 1) }),
+        ),
+    });
+    let definitions: serde_json::Map<String, Value> = definitions.collect();
+    let schema = json!({ "$ref": "#/$defs/말0", "$defs": definitions });
+    let rule = |i: usize| format!("a{i}: (a{})\n", i + 1);
+    let rules: String = (0..4000).map(rule).collect();
+    let token = |i: usize| format!("A{i}: (A{})\n", i + 1);
+    let tokens: String = (0..4000).map(token).collect();
+    for (constraint, expected) in [
+        (Constraint::JsonSchema(schema), "\"감귤\""),
+        (
+            Constraint::Lark(format!("start: a0\n{rules}a4000: \"감귤\"\n")),
+            "감귤",
+        ),
+        (
+            Constraint::Lark(format!("start: A0\n{tokens}A4000: \"감귤\"\n")),
+            "감귤",
+        ),
+        (conditions(100), "감귤"),
+    ] {
+        for one in texts(&mut engine, &constraint, 2) {
+            assert_eq!(one.text, expected);
+        }
+    }
+}
+
 /// Compiled once, on another thread, a constraint makes the same texts as one that each request brings.
 #[test]
 fn compiled_elsewhere_it_asks_for_the_same() {

@@ -322,6 +322,7 @@ fn the_likeliest_are_told_beside_the_chosen() {
 fn a_cache_that_is_full_ends_the_text() {
     let decoder = Arc::new(cpu(320, 2, Precision::F32));
     let mut engine = engine(&decoder, pages(&decoder, 2, 64, 4));
+    assert_eq!(engine.context(), 64);
     let request = |n: u32| Request::new((0..n).collect(), 100, Sampling::greedy());
     let generation = engine.generate(request(60), |_| GO).unwrap();
     assert_eq!(

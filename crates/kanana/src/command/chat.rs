@@ -2,7 +2,7 @@
 //!
 //! For a person: a line that is edited, a history, answers that stream and can be interrupted, orders
 //! that begin with a slash. Through a pipe: a message a line (or all of it as one), answers on standard
-//! output and nothing else.
+//! output and nothing else. What cuts one short is said on standard error.
 //!
 //! What no longer fits the context is left out from the oldest exchange on, and that is said; the
 //! system message always stays.
@@ -92,7 +92,6 @@ impl Chat {
             self.weights,
         )?;
         let template = opened.template()?.with_clock(::serve::local_time);
-        let context = opened.decoder.shape.context;
         let (decoder, tokenizer) = (Arc::new(opened.decoder), Arc::new(opened.tokenizer));
         let limits = Limits {
             cache_bytes: usize::try_from(self.cache)? << 20,
@@ -120,7 +119,7 @@ impl Chat {
         if !std::io::stdin().is_terminal() {
             return through_a_pipe(&mut talk, &mut Input::pipe(self.whole), speech);
         }
-        terminal::aside(&speech.welcome(&self.model, context, &origin));
+        terminal::aside(&speech.welcome(&self.model, talk.context(), &origin));
         let history = (!self.no_history).then(entry::history_file).flatten();
         with_a_person(&mut talk, &mut Input::person(history)?, speech)
     }
@@ -129,18 +128,25 @@ impl Chat {
 /// Every message is answered; the first thing that goes wrong ends it.
 fn through_a_pipe<D: Forward>(talk: &mut Talk<D>, input: &mut Input, speech: Speech) -> Result<()> {
     let never = AtomicBool::new(false);
+    let answer = |talk: &mut Talk<D>| -> Result<()> {
+        let answer = talk.answer(&never, &mut terminal::words)?;
+        terminal::say("");
+        let missing = missing(&answer, speech);
+        if !missing.is_empty() {
+            terminal::note(&missing.join(" · "));
+        }
+        Ok(())
+    };
     while let Entry::Text(text) = input.next()? {
         match order::parse(&text)? {
             None => {
                 talk.say(text);
-                talk.answer(&never, &mut terminal::words)?;
-                terminal::say("");
+                answer(talk)?;
             }
             Some(Order::Exit) => break,
             Some(Order::Again) => {
                 talk.again()?;
-                talk.answer(&never, &mut terminal::words)?;
-                terminal::say("");
+                answer(talk)?;
             }
             Some(order) => terminal::say(&obey(talk, order, speech)?),
         }
@@ -205,19 +211,29 @@ fn show<D: Forward>(talk: &mut Talk<D>, stop: &AtomicBool, speech: Speech) -> Re
     Ok(())
 }
 
+/// All there is to say of an answer.
 fn facts(answer: &Answer, speech: Speech) -> String {
-    let mut said = Vec::new();
-    match answer.finish {
-        Finish::Cancelled => said.push(speech.stopped(answer.kept).to_owned()),
-        Finish::MaxTokens => said.push(speech.longest().to_owned()),
-        Finish::ContextFull => said.push(speech.full().to_owned()),
-        _ => {}
+    let mut said = missing(answer, speech);
+    if answer.finish == Finish::Cancelled {
+        said.push(speech.stopped(answer.kept).to_owned());
     }
     said.push(speech.facts(answer));
-    if answer.left_out > 0 {
-        said.push(speech.left_out(answer.left_out));
-    }
     said.join(" · ")
+}
+
+/// What the text of an answer does not show: that it was cut short, or came without having read all.
+fn missing(answer: &Answer, speech: Speech) -> Vec<String> {
+    let ended = match answer.finish {
+        Finish::MaxTokens => Some(speech.longest()),
+        Finish::ContextFull => Some(speech.full()),
+        _ => None,
+    };
+    let left_out = (answer.left_out > 0).then(|| speech.left_out(answer.left_out));
+    ended
+        .map(str::to_owned)
+        .into_iter()
+        .chain(left_out)
+        .collect()
 }
 
 /// Does what an order says, and tells what was done.
@@ -242,10 +258,8 @@ fn obey<D: Forward>(talk: &mut Talk<D>, order: Order, speech: Speech) -> Result<
             speech.saved(&path)
         }
         Order::Load(path) => {
-            let messages = kept::load(&path)?;
-            let number = messages.len();
-            talk.replace(messages);
-            speech.loaded(number)
+            talk.replace(kept::load(&path)?);
+            speech.loaded(talk.messages().len())
         }
         Order::Undo => {
             talk.undo()?;

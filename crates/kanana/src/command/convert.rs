@@ -1,12 +1,12 @@
 //! `kanana convert`: a model from a Hugging Face directory into a GGUF file, and back.
 //!
 //! What TO is called decides: a name that ends in `.gguf` is a file, any other a directory, which must be
-//! new or empty. Tokenizer and chat template go along. From a quantised file a directory gets the
-//! numbers that its blocks mean.
+//! new or empty. Tokenizer and chat templates go along, the one for tools too. From a quantised file a
+//! directory gets the numbers that its blocks mean.
 
 use super::Where;
-use super::open::{chat_template, locate, tokenizer_of};
-use crate::terminal;
+use super::open::{Templates, chat_template, locate, tokenizer_of};
+use crate::{kinds, terminal};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use model::checkpoint::{self, Checkpoint, SHARD_BYTES, Stored};
@@ -80,39 +80,44 @@ impl Convert {
             "{} is there and not an empty folder: choose another, or remove it first",
             self.to.display()
         );
-        let (source, shape, special, tokenizer, template) = if is_gguf(&from) {
+        let (source, shape, special, tokenizer, templates) = if is_gguf(&from) {
             let file = Gguf::open(&from)?;
             let (shape, special) = file.decoder()?;
             let tokenizer = tokenizer_of(&file)?;
-            let template = file.metadata.text("tokenizer.chat_template")?;
-            let template = template.map(str::to_owned);
+            let templates = Templates::of_gguf(&file.metadata)?;
             (
                 Source::File(Box::new(file)),
                 shape,
                 special,
                 tokenizer,
-                template,
+                templates,
             )
         } else {
             let checkpoint = Checkpoint::open(&from)?;
             let tokenizer = Tokenizer::load(&from)
                 .with_context(|| format!("{} has no tokenizer beside the model", from.display()))?;
             let (shape, special) = (checkpoint.shape.clone(), checkpoint.special.clone());
-            let template = chat_template(&from)?;
+            let templates = chat_template(&from)?;
             (
                 Source::Folder(Box::new(checkpoint)),
                 shape,
                 special,
                 tokenizer,
-                template,
+                templates,
             )
         };
         if is_file {
-            let metadata = self.metadata(&from, &source, &shape, &tokenizer, template)?;
+            let metadata = self.metadata(&from, &source, &shape, &tokenizer, templates)?;
             let read = |spec: &ParameterSpec| source.read(&shape, spec);
             gguf::write(&self.to, &shape, &special, metadata, self.kind, read)?;
         } else {
-            self.directory(&source, &shape, &special, &tokenizer, template)?;
+            self.directory(&source, &shape, &special, &tokenizer)?;
+            match (&source, templates) {
+                // What the tokenizer's settings have stays there.
+                (Source::Folder(_), _) => kinds::Tokenizer::copy_templates(&from, &self.to)?,
+                (Source::File(_), Some(templates)) => templates.save(&self.to)?,
+                (Source::File(_), None) => {}
+            }
         }
         terminal::say(&format!(
             "wrote {}: {} parameters in {}",
@@ -131,7 +136,7 @@ impl Convert {
         source: &Source,
         shape: &Shape,
         tokenizer: &Tokenizer,
-        template: Option<String>,
+        templates: Option<Templates>,
     ) -> Result<Metadata> {
         if let Source::File(file) = source {
             return Ok(file.metadata.clone());
@@ -156,8 +161,8 @@ impl Convert {
         if let Some(begins) = parts.add_bos {
             set("add_bos_token", Value::Bool(begins));
         }
-        if let Some(template) = template {
-            metadata.set("tokenizer.chat_template", Value::Text(template));
+        if let Some(templates) = templates {
+            templates.describe(&mut metadata);
         }
         Ok(metadata)
     }
@@ -168,7 +173,6 @@ impl Convert {
         shape: &Shape,
         special: &SpecialTokens,
         tokenizer: &Tokenizer,
-        template: Option<String>,
     ) -> Result<()> {
         let stored = match self.kind {
             Kind::F32 => Stored::F32,
@@ -194,11 +198,6 @@ impl Convert {
             }
             Ok(())
         })?;
-        tokenizer.save(&self.to)?;
-        if let Some(template) = template {
-            let path = self.to.join(tokenizer::CHAT_TEMPLATE);
-            disk::write(&path, template.as_bytes())?;
-        }
-        Ok(())
+        tokenizer.save(&self.to)
     }
 }

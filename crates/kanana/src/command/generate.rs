@@ -4,7 +4,7 @@ use super::Where;
 use super::open::{Opened, Weights, open};
 use crate::device::Machine;
 use crate::terminal;
-use ::generate::{Constraint, Engine, Limits, Sampling};
+use ::generate::{Constraint, Engine, Finish, Limits, Sampling};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
@@ -131,6 +131,7 @@ impl Generate {
         let mut request = engine.request(&prompt, self.tokens, sampling);
         request.stop.clone_from(&self.stop);
         request.constraint = self.constraint()?;
+        let constrained = request.constraint.is_some();
         if !self.json {
             terminal::stream(&prompt);
         }
@@ -146,6 +147,9 @@ impl Generate {
             }));
         }
         terminal::say("");
+        if let Some(missing) = missing(&generated.finish, constrained) {
+            terminal::note(missing);
+        }
         Ok(())
     }
 
@@ -160,5 +164,36 @@ impl Generate {
         };
         let schema = serde_json::from_str(&text).context("the schema is not JSON")?;
         Ok(Some(Constraint::JsonSchema(schema)))
+    }
+}
+
+/// What the text itself does not show of its end. That it ends after as many tokens as were wanted is
+/// nothing to speak of, unless it had to become a whole.
+fn missing(finish: &Finish, constrained: bool) -> Option<&'static str> {
+    match (finish, constrained) {
+        (Finish::MaxTokens, true) => Some(
+            "the most tokens were reached before the text was known to be whole; --tokens allows more",
+        ),
+        (Finish::ContextFull, true) => {
+            Some("the context was full before the text was known to be whole")
+        }
+        (Finish::ContextFull, false) => Some("the context is full, and the text ends there"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_had_to_be_whole_and_may_not_be_is_not_passed_over() {
+        for constrained in [true, false] {
+            assert!(missing(&Finish::ContextFull, constrained).is_some());
+            assert_eq!(missing(&Finish::Complete, constrained), None);
+            assert_eq!(missing(&Finish::EndToken(1), constrained), None);
+        }
+        assert_eq!(missing(&Finish::MaxTokens, false), None);
+        assert!(missing(&Finish::MaxTokens, true).is_some_and(|said| said.contains("--tokens")));
     }
 }

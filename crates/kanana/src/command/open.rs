@@ -2,14 +2,16 @@
 //!
 //! Whatever generates opens its model here, so that a GGUF file works wherever a directory does.
 
+mod templates;
+
 use super::{Where, model_folder};
 use crate::device::Machine;
 use ::chat::Template;
 use anyhow::{Context as _, Result, bail};
 use model::gguf::{Gguf, is_gguf};
 use model::{Decoder, Storage, Use};
-use serde_json::Value;
 use std::path::{Path, PathBuf};
+pub(crate) use templates::Templates;
 use tensor::{Cpu, Precision};
 use tokenizer::{Parts, Tokenizer};
 
@@ -19,8 +21,8 @@ pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     pub(crate) decoder: Decoder<Cpu>,
     pub(crate) tokenizer: Tokenizer,
-    /// The Jinja source of a GGUF file's chat template, if it has one; a directory's lies in its files.
-    pub(crate) chat_template: Option<String>,
+    /// A GGUF file's chat templates, if it has any; a directory's lie in its files.
+    chat_templates: Option<Templates>,
 }
 
 impl Opened {
@@ -30,9 +32,9 @@ impl Opened {
     /// A template that cannot be read or is none.
     pub(crate) fn template(&self) -> Result<Template> {
         let tokenizer = &self.tokenizer;
-        let own = match &self.chat_template {
+        let own = match &self.chat_templates {
             _ if self.path.is_dir() => Template::load(&self.path)?,
-            Some(source) => {
+            Some(templates) => {
                 let named = [
                     ("bos_token", tokenizer.bos()),
                     ("eos_token", tokenizer.eos()),
@@ -41,7 +43,8 @@ impl Opened {
                     let token = tokenizer.token_of(id?)?;
                     Some((name.to_owned(), token.into()))
                 });
-                Some(Template::new(source, specials.collect())?.with_origin("the GGUF file"))
+                let template = templates.template(specials.collect())?;
+                Some(template.with_origin("the GGUF file"))
             }
             None => None,
         };
@@ -89,9 +92,8 @@ pub(crate) fn open(
         let file = Gguf::open(&path)?;
         let tokenizer = tokenizer_of(&file)?;
         let decoder = Decoder::of_gguf(&file, device, weights.purpose())?;
-        let chat_template = file.metadata.text("tokenizer.chat_template")?;
         return Ok(Opened {
-            chat_template: chat_template.map(str::to_owned),
+            chat_templates: Templates::of_gguf(&file.metadata)?,
             path,
             decoder,
             tokenizer,
@@ -101,7 +103,7 @@ pub(crate) fn open(
         .with_context(|| format!("{} has no tokenizer beside the model", path.display()))?;
     Ok(Opened {
         decoder: Decoder::load(&path, device, weights.purpose())?,
-        chat_template: None,
+        chat_templates: None,
         tokenizer,
         path,
     })
@@ -173,25 +175,7 @@ pub(crate) fn tokenizer_of(file: &Gguf) -> Result<Tokenizer> {
     })
 }
 
-/// The chat template of a Hugging Face directory: a file of its own, or in the tokenizer's settings,
-/// where the one called `default` counts among several.
-pub(crate) fn chat_template(folder: &Path) -> Result<Option<String>> {
-    if let Ok(text) = std::fs::read_to_string(folder.join(tokenizer::CHAT_TEMPLATE)) {
-        return Ok(Some(text));
-    }
-    let Ok(text) = std::fs::read(folder.join(tokenizer::CONFIG)) else {
-        return Ok(None);
-    };
-    let config: Value = serde_json::from_slice(&text)
-        .with_context(|| format!("{} in {} is no JSON", tokenizer::CONFIG, folder.display()))?;
-    let one = |template: &Value| template.as_str().map(str::to_owned);
-    Ok(match &config["chat_template"] {
-        Value::Array(several) => {
-            let default = several
-                .iter()
-                .find(|template| template["name"] == "default");
-            default.and_then(|template| one(&template["template"]))
-        }
-        template => one(template),
-    })
+/// The chat templates of a Hugging Face directory, if it has the usual one.
+pub(crate) fn chat_template(folder: &Path) -> Result<Option<Templates>> {
+    Templates::of_folder(folder)
 }

@@ -106,6 +106,13 @@ impl Serve {
             Some(_) => "needs its API key",
             None => "needs no API key",
         };
+        // A cache smaller than the context is the end of every conversation.
+        let context = match (shape.context, engine.context()) {
+            (context, held) if held < context => {
+                format!("context {held} tokens, which is what the cache holds of {context}")
+            }
+            (context, _) => format!("context {context} tokens"),
+        };
         let lines = [
             format!(
                 "serving {} ({} parameters)",
@@ -113,8 +120,8 @@ impl Serve {
                 ::page::quantity(shape.parameters() as f64)
             ),
             format!(
-                "  context {} tokens, cache {} MiB, {} answers at once; {key}",
-                shape.context, self.cache, self.sequences
+                "  {context}, cache {} MiB, {} answers at once; {key}",
+                self.cache, self.sequences
             ),
             format!("  conversations: {}", template.origin()),
         ];

@@ -1,6 +1,7 @@
 //! `kanana chat` through a pipe: messages, orders, files, and what goes wrong.
 
-use crate::trial::{LIFE, Said, Trial};
+use crate::trial::{LIFE, Said, Trial, said};
+use std::io::Write as _;
 
 /// A small model with room for a conversation.
 fn trial() -> Trial {
@@ -20,6 +21,21 @@ fn chat(trial: &Trial, words: &[&str], text: &str) -> Said {
         false => &["--tokens", "12"],
     };
     trial.pipe(&[&base[..], short, words].concat(), text)
+}
+
+/// What a program says to somebody who reads Korean.
+fn korean(mut command: std::process::Command, text: &[u8]) -> Said {
+    let piped = std::process::Stdio::piped;
+    command
+        .env("LC_ALL", "ko_KR.UTF-8")
+        .stdin(piped())
+        .stdout(piped())
+        .stderr(piped());
+    let mut child = command.spawn().expect("it runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(text).expect("it reads");
+    drop(stdin);
+    said(&child.wait_with_output().expect("it ends"))
 }
 
 /// What it says, which must be no failure.
@@ -84,20 +100,71 @@ fn a_conversation_through_a_pipe() {
     let gone_on = ok(&trial, &["--load", "대화.json"], "/tokens\n둘");
     assert!(gone_on.starts_with("2 messages, "), "{gone_on}");
 
+    // A system message that comes later stays where it was said; the first stays what it was.
+    let roles = [
+        "developer",
+        "user",
+        "assistant",
+        "system",
+        "user",
+        "assistant",
+    ];
+    let long: Vec<_> = roles
+        .into_iter()
+        .zip(["짧게.", "하나", "둘", "이제 길게.", "셋", "넷"])
+        .map(|(role, content)| serde_json::json!({"role": role, "content": content}))
+        .collect();
+    let long = serde_json::json!({"messages": long});
+    trial.write("긴 대화.json", long.to_string());
+    let said = ok(
+        &trial,
+        &[],
+        "/load 긴 대화.json\n/system\n/tokens\n/save 다시.json\n/system 더 짧게.\n/save 새로.json\n",
+    );
+    assert!(
+        said.contains("6 messages loaded") && said.contains("짧게."),
+        "{said}"
+    );
+    assert!(said.contains("5 messages, "), "{said}");
+    let kept = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(trial.path(name)).expect("saved");
+        serde_json::from_str(&text).expect("JSON")
+    };
+    assert_eq!(kept("다시.json"), long);
+    let mut changed = long;
+    changed["messages"][0] = serde_json::json!({"role": "system", "content": "더 짧게."});
+    assert_eq!(kept("새로.json"), changed);
+
     // Longer than the context: the oldest exchanges are left out, and the answer comes.
     let many: String = (0..40)
         .map(|i| format!("{i}번째 메시지입니다. 길게 말합니다.\n"))
         .collect();
-    let said = ok(&trial, &["--tokens", "4"], &(many + "/tokens\n"));
-    assert!(said.contains("no longer fit"), "{said}");
-    let korean = {
-        let mut command = trial.command(&["chat", "first", "--no-history"]);
-        command
-            .env("LC_ALL", "ko_KR.UTF-8")
-            .stdin(std::process::Stdio::null());
-        command.output().expect("it runs")
-    };
-    assert!(korean.status.success());
+    let said = chat(&trial, &["--tokens", "4"], &(many + "/tokens\n"));
+    assert!(said.ok, "{}{}", said.out, said.err);
+    // Answers alone on standard output, and what the order asked for; what they lack beside it.
+    assert_eq!(said.out.matches("no longer fit").count(), 1, "{}", said.out);
+    assert!(!said.out.contains("the most tokens"), "{}", said.out);
+    assert!(
+        said.err.contains("no longer fit and were left out"),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.err.contains("the most tokens were reached"),
+        "{}",
+        said.err
+    );
+    let said = trial.command(&["chat", "first", "--no-history", "--tokens", "1"]);
+    let said = korean(
+        said,
+        "안녕하세요\n이름이 뭐예요?\n오늘은요?\n내일은요?\n".as_bytes(),
+    );
+    assert!(said.ok, "{}{}", said.out, said.err);
+    assert!(
+        said.err.contains("최대 토큰 수에 닿았습니다"),
+        "{}",
+        said.err
+    );
 
     let long = "아주 긴 글 ".repeat(2000);
     let wrong: [(&[&str], &str, &str); 8] = [

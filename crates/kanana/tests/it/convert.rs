@@ -73,6 +73,55 @@ fn a_model_goes_to_a_file_and_comes_back() {
 }
 
 #[test]
+fn the_template_for_tools_goes_along() {
+    let trial = trained();
+    let first = trial.artifact("first");
+    let tools = "도구 {{ tools[0].function.name }}";
+    for (name, text) in [
+        ("chat_template.jinja", "{{ messages }} 안녕"),
+        ("additional_chat_templates/tool_use.jinja", tools),
+    ] {
+        trial.write(&first.join(name).to_string_lossy(), text);
+    }
+    let of_file = |name: &str| {
+        let file = model::gguf::Gguf::open(&trial.path(name)).unwrap();
+        let key = "tokenizer.chat_template.tool_use";
+        file.metadata.text(key).unwrap().map(str::to_owned)
+    };
+    let of_folder = |name: &str| {
+        let folder = trial.path(name).join("additional_chat_templates");
+        fs::read_to_string(folder.join("tool_use.jinja")).unwrap()
+    };
+    trial.ok(&["convert", "first", "model.gguf"]);
+    assert_eq!(of_file("model.gguf").as_deref(), Some(tools));
+    trial.ok(&["convert", "model.gguf", "again.gguf"]);
+    assert_eq!(of_file("again.gguf").as_deref(), Some(tools));
+    trial.ok(&["convert", "again.gguf", "back"]);
+    assert_eq!(of_folder("back"), tools);
+    trial.ok(&["convert", "back", "other"]);
+    assert_eq!(of_folder("other"), tools);
+
+    // In the settings they stay in the settings: a file of the usual one would hide the other.
+    let other = trial.path("other");
+    let settings = other.join("tokenizer_config.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&settings).unwrap()).unwrap();
+    config["chat_template"] = serde_json::json!([
+        {"name": "default", "template": "안녕"}, {"name": "tool_use", "template": tools},
+    ]);
+    trial.write("other/tokenizer_config.json", config.to_string());
+    fs::remove_file(other.join("chat_template.jinja")).unwrap();
+    fs::remove_dir_all(other.join("additional_chat_templates")).unwrap();
+    trial.ok(&["convert", "other", "listed"]);
+    let listed = trial.path("listed");
+    assert!(!listed.join("chat_template.jinja").exists());
+    let written = fs::read(listed.join("tokenizer_config.json")).unwrap();
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(written["chat_template"], config["chat_template"]);
+    trial.ok(&["convert", "listed", "listed.gguf"]);
+    assert_eq!(of_file("listed.gguf").as_deref(), Some(tools));
+}
+
+#[test]
 fn quantised_files_are_smaller_and_still_speak() {
     let trial = trained();
     let mut sizes = vec![];

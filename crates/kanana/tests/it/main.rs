@@ -19,6 +19,7 @@ mod label;
 mod merge;
 mod program;
 mod pull;
+mod pulled;
 mod serve;
 mod stages;
 mod surgery;

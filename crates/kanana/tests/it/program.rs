@@ -97,6 +97,20 @@ fn generation_streams_and_repeats() {
     ]);
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert!(["stop", "length"].contains(&json["finish_reason"].as_str().expect("a reason")));
+
+    // Half of what had to be whole is no silence; a plain text just ends where it was to end.
+    let schema = r#"{"type": "object", "properties": {"이름": {"type": "string"}}, "required": ["이름"], "additionalProperties": false}"#;
+    let short = ["generate", "first", "나는 ", "--tokens", "2"];
+    let said = trial.run(&[&short[..], &["--schema", schema]].concat());
+    assert!(
+        said.ok && !said.out.contains("--tokens"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    assert!(said.err.contains("--tokens allows more"), "{}", said.err);
+    let said = trial.run(&short);
+    assert!(said.ok && !said.err.contains("--tokens"), "{}", said.err);
 }
 
 #[test]

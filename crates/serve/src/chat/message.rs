@@ -91,7 +91,7 @@ impl Answer {
                 }
             }
             Piece::Call { index: call, name } => {
-                let id = self.app.inner.name("call_");
+                let id = self.app.inner.call();
                 let function = json!({"name": name, "arguments": ""});
                 let delta = json!({"tool_calls": [{"index": call, "id": id, "type": "function", "function": function}]});
                 choice.calls.push(Call {

@@ -223,6 +223,67 @@ async fn ten_megabytes_are_refused_by_size() {
     refused(&app, CHAT, body, 400, "the model's context ends at 1024").await;
 }
 
+/// Twenty kilobytes that once were more than a thread's stack could hold.
+#[tokio::test]
+async fn a_format_of_many_levels_does_not_end_the_server() {
+    let app = app();
+    let (open, close) = ("not(".repeat(6000), ")".repeat(6000));
+    let lark = format!("start: \"감귤\" %if {open}true{close}");
+    let format = json!({"response_format": {"type": "lark", "lark": lark}});
+    refused(&app, CHAT, conversation(format), 400, "nested 6000 deep").await;
+    let last = 1500;
+    let mut definitions: serde_json::Map<String, Value> = (0..last)
+        .map(|i| {
+            let next = format!("#/$defs/a{}", i + 1);
+            (format!("a{i}"), json!({"$ref": next}))
+        })
+        .collect();
+    definitions.insert(format!("a{last}"), json!({"const": "감귤"}));
+    let schema = json!({"$ref": "#/$defs/a0", "$defs": definitions});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "deep", "schema": schema}});
+    let whole = ask(&app, CHAT, conversation(json!({"response_format": format}))).await;
+    assert_eq!(whole["choices"][0]["message"]["content"], "\"감귤\"");
+    let parameters = json!({"type": "object", "properties": {"말": {"$ref": "#/$defs/a0"}},
+        "required": ["말"], "additionalProperties": false, "$defs": definitions});
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": parameters}});
+    let body = json!({"tools": [tool], "tool_choice": "required", "parallel_tool_calls": false, "max_tokens": 60});
+    // A template that shows no tools: these are longer than the context.
+    let app = App::new(engine(1024), Template::usual(|_| false), settings()).unwrap();
+    let whole = ask(&app, CHAT, conversation(body)).await;
+    let call = &whole["choices"][0]["message"]["tool_calls"][0];
+    assert_eq!(
+        call["function"]["arguments"], "{\"말\": \"감귤\"}",
+        "{whole}"
+    );
+}
+
+/// What clients shorten a conversation by comes whenever it does not fit, be it the decoder or the cache.
+#[tokio::test]
+async fn a_small_cache_is_the_context_that_is_told() {
+    let engine = engine_with(1024, 64 << 10);
+    let room = engine.context();
+    assert!((64..1024).contains(&room), "{room}");
+    let app = App::new(engine, Template::usual(|_| false), settings()).unwrap();
+    let models = get(&app, "/v1/models").await.json();
+    assert_eq!(models["data"][0]["max_model_len"], room);
+    let ids = ask(&app, "/tokenize", json!({"prompt": "감귤"})).await;
+    assert_eq!(ids["max_model_len"], room);
+    // More than the cache holds, and less than the decoder.
+    let prompt = vec![7; room + 1];
+    let back = post(&app, TEXT, json!({"prompt": prompt}).to_string()).await;
+    assert_eq!(back.status, StatusCode::BAD_REQUEST);
+    let error = &back.json()["error"];
+    assert_eq!(error["code"], "context_length_exceeded", "{error}");
+    assert_eq!(error["param"], "prompt");
+    let whole = ask(
+        &app,
+        TEXT,
+        json!({"prompt": vec![7; room], "max_tokens": 9}),
+    )
+    .await;
+    assert_eq!(whole["usage"]["completion_tokens"], 1);
+}
+
 #[tokio::test]
 async fn a_template_that_never_ends_is_a_sentence() {
     let template = "{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}{{ again(0) }}";

@@ -46,7 +46,15 @@ async fn calls_satisfy_their_schemas_even_of_a_model_that_learned_nothing() {
                 .filter_map(|event| event["choices"][0]["delta"]["tool_calls"].get(0))
                 .collect();
             assert_eq!(deltas[0]["function"]["name"], call["function"]["name"]);
-            assert!(deltas[0]["id"].as_str().unwrap().starts_with("call_"));
+            // Mistral's templates take no other names than these.
+            let ids = [&call["id"], &deltas[0]["id"]].map(|id| id.as_str().unwrap());
+            assert!(ids.iter().all(|id| id.len() == 9), "{ids:?}");
+            assert!(
+                ids.concat()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric())
+            );
+            assert_ne!(ids[0], ids[1]);
             let joined: String = deltas
                 .iter()
                 .map(|delta| delta["function"]["arguments"].as_str().unwrap())

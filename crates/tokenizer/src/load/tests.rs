@@ -141,6 +141,100 @@ fn files_beside_say_where_a_text_begins_and_ends() {
     );
 }
 
+/// A folder with a tokenizer of ours in it, changed, and the `tokenizer_config.json` beside it.
+fn beside(change: impl Fn(&mut Value), config: &Value) -> Tokenizer {
+    let folder = tempfile::tempdir().unwrap();
+    let mut whole = ours();
+    change(&mut whole);
+    for (name, json) in [(TOKENIZER, &whole), (CONFIG, config)] {
+        disk::write(&folder.path().join(name), json.to_string().as_bytes()).unwrap();
+    }
+    Tokenizer::load(folder.path()).unwrap()
+}
+
+#[test]
+fn add_bos_token_decides_for_the_classes_that_read_it() {
+    let without = |whole: &mut Value| {
+        whole["post_processor"] = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true});
+    };
+    // The class, the key, whether texts begin with the token where the template does not and where it does.
+    let yes = Some(json!(true));
+    let no = Some(json!(false));
+    for (class, key, expected) in [
+        (Some("LlamaTokenizerFast"), &yes, [true, true]),
+        (Some("LlamaTokenizerFast"), &no, [false, false]),
+        (Some("LlamaTokenizer"), &None, [true, true]),
+        (
+            Some("LlamaTokenizerFast"),
+            &Some(json!("yes")),
+            [false, true],
+        ),
+        (Some("GemmaTokenizer"), &no, [false, false]),
+        // The class of Llama 3 and of Kanana, and that of SmolLM2.
+        (Some("PreTrainedTokenizerFast"), &yes, [false, true]),
+        (Some("PreTrainedTokenizerFast"), &no, [false, true]),
+        (Some("GPT2TokenizerFast"), &None, [false, true]),
+        (None, &yes, [true, true]),
+        (None, &no, [false, false]),
+        (None, &None, [false, true]),
+    ] {
+        let mut config = json!({"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>"});
+        if let Some(class) = class {
+            config["tokenizer_class"] = json!(class);
+        }
+        if let Some(key) = key {
+            config["add_bos_token"] = key.clone();
+        }
+        let found = [beside(without, &config), beside(|_| {}, &config)].map(|tokenizer| {
+            let parts = tokenizer.parts(tokenizer.vocabulary()).unwrap();
+            assert_eq!(parts.add_bos, Some(tokenizer.begins_texts()));
+            tokenizer.begins_texts()
+        });
+        assert_eq!(found, expected, "{config}");
+    }
+    let none = json!({"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true, "eos_token": "<|end_of_text|>"});
+    assert!(
+        !beside(|_| {}, &none).begins_texts(),
+        "there is none to begin with"
+    );
+    let written_by_5 = json!({"tokenizer_class": "LlamaTokenizer", "backend": "tokenizers", "bos_token": "<|begin_of_text|>"});
+    assert!(!beside(without, &written_by_5).begins_texts());
+    assert!(beside(|_| {}, &written_by_5).begins_texts());
+}
+
+#[test]
+fn a_template_begins_a_text_only_by_its_first_piece() {
+    let token = "<|begin_of_text|>";
+    let piece = |name: &str| json!({"SpecialToken": {"id": name, "type_id": 0}});
+    let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+    let template = |single: Value, name: &str| {
+        json!({"type": "TemplateProcessing", "single": single, "pair": [],
+               "special_tokens": {name: {"id": name, "ids": [0], "tokens": [token]}}})
+    };
+    let bytes = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true});
+    let sequence = |last: &Value| json!({"type": "Sequence", "processors": [bytes, last]});
+    let begins = template(json!([piece(token), text]), token);
+    let ends = template(json!([text, piece(token)]), token);
+    let other = template(json!([piece("<|eot_id|>"), text]), "none");
+    for (post_processor, expected) in [
+        (sequence(&begins), true),
+        (begins, true),
+        (sequence(&ends), false),
+        (ends, false),
+        (other, false),
+        (template(json!([piece("처음"), text]), "처음"), true),
+        (
+            json!({"type": "RobertaProcessing", "cls": [token, 0], "sep": ["<|eot_id|>", 1], "trim_offsets": true, "add_prefix_space": true}),
+            true,
+        ),
+        (bytes.clone(), false),
+        (Value::Null, false),
+    ] {
+        let whole = json!({"post_processor": post_processor});
+        assert_eq!(begin::begins(&whole, None, token), expected, "{whole}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_file_is_said() {
     let check = |json: &[u8], expected: &str| {

@@ -14,8 +14,9 @@ pub(super) struct Talk<D: Forward> {
     template: Template,
     sampling: Sampling,
     most: usize,
-    system: Option<String>,
-    /// Without the system message; users and assistant take turns.
+    /// What the conversation begins with, and always keeps.
+    system: Option<Message>,
+    /// What follows; users and assistant take turns.
     messages: Vec<Message>,
     /// How often the last message has been answered before.
     attempt: u64,
@@ -120,26 +121,32 @@ impl<D: Forward> Talk<D> {
     }
 
     pub(super) fn system(&mut self, text: Option<String>) {
-        self.system = text;
+        self.system = text.map(Message::system);
     }
 
     pub(super) fn spoken_system(&self) -> Option<&str> {
-        self.system.as_deref()
+        self.system.as_ref()?.content.as_deref()
     }
 
     /// All that was said, the system message first.
     pub(super) fn messages(&self) -> Vec<Message> {
-        let system = self.system.as_deref().map(Message::system);
-        system.into_iter().chain(self.messages.clone()).collect()
+        self.shown(0)
     }
 
-    /// Takes another conversation's place.
-    pub(super) fn replace(&mut self, messages: Vec<Message>) {
-        let (system, rest): (Vec<_>, Vec<_>) = messages
-            .into_iter()
-            .partition(|one| one.role == Role::System);
-        self.system = system.into_iter().find_map(|one| one.content);
-        self.messages = rest;
+    /// What is left where so many messages are left out.
+    fn shown(&self, left_out: usize) -> Vec<Message> {
+        let rest = &self.messages[left_out..];
+        self.system.iter().chain(rest).cloned().collect()
+    }
+
+    /// Takes another conversation's place. Only what it begins with is its system message: one that comes
+    /// later stays where it was said.
+    pub(super) fn replace(&mut self, mut messages: Vec<Message>) {
+        let begins = messages
+            .first()
+            .is_some_and(|one| matches!(one.role, Role::System | Role::Developer));
+        self.system = begins.then(|| messages.remove(0));
+        self.messages = messages;
         self.attempt = 0;
     }
 
@@ -207,7 +214,7 @@ impl<D: Forward> Talk<D> {
     }
 
     /// Tokens that fit the decoder, and the memory for keys and values.
-    fn context(&self) -> usize {
+    pub(super) fn context(&self) -> usize {
         let pages = self.engine.statistics().pages;
         let decoder = self.engine.decoder().shape.context;
         decoder.min(pages * POSITIONS)
@@ -220,9 +227,7 @@ impl<D: Forward> Talk<D> {
         let room = context - self.most.min(context / 4);
         let mut left_out = 0;
         loop {
-            let system = self.system.as_deref().map(Message::system);
-            let shown = self.messages[left_out..].iter().cloned();
-            let shown: Vec<_> = system.into_iter().chain(shown).collect();
+            let shown = self.shown(left_out);
             let text = self
                 .template
                 .render(&shown, &[], true, &serde_json::Map::new())?;
