@@ -46,13 +46,22 @@ pub type Clock = fn() -> DateTime;
 
 /// A compiled template with the names of its special tokens.
 pub struct Template {
-    plain: Environment<'static>,
-    /// The one that `transformers` prefers when there are tools.
-    with_tools: Option<Environment<'static>>,
+    plain: Program,
+    /// The one that `transformers` prefers when there are tools, or why it is none.
+    with_tools: Option<Result<Program, String>>,
     source: String,
     origin: String,
     specials: Map<String, Value>,
     stops: &'static [&'static str],
+}
+
+/// One compiled text, and how it wants its messages.
+struct Program {
+    environment: Environment<'static>,
+    /// It looks for messages whose content is none.
+    nulls: bool,
+    /// It knows the role of developers.
+    developers: bool,
 }
 
 impl Template {
@@ -60,7 +69,7 @@ impl Template {
     /// `tokenizer_config.json`, or none if it has none.
     ///
     /// # Errors
-    /// Files that cannot be read, a template that does not compile.
+    /// Files that cannot be read, a usual template that does not compile.
     pub fn load(folder: &Path) -> Result<Option<Self>> {
         let config = read_json(&folder.join("tokenizer_config.json"))?;
         let map = read_json(&folder.join("special_tokens_map.json"))?;
@@ -83,7 +92,11 @@ impl Template {
         let mut template = Template::new(&plain, specials)
             .with_context(|| format!("the chat template in {}", folder.join(origin).display()))?;
         if let Some(source) = with_tools {
-            template = template.for_tools(&source)?;
+            let place = match path.is_file() {
+                true => additional.display().to_string(),
+                false => format!("{TOOL_USE} in {}", folder.join(origin).display()),
+            };
+            template = template.for_tools(&source, &place);
         }
         template.origin = origin.to_owned();
         Ok(Some(template))
@@ -105,14 +118,18 @@ impl Template {
         })
     }
 
-    /// With another template for conversations that have tools, as the one called [`TOOL_USE`].
-    ///
-    /// # Errors
-    /// A text that is no template, with the line.
-    pub fn for_tools(mut self, source: &str) -> Result<Self> {
-        self.with_tools = Some(compile(source).context("the chat template for tools")?);
-        self.source.push_str(source);
-        Ok(self)
+    /// With another template for conversations that have tools, as the one called [`TOOL_USE`]; `place` is
+    /// where it lies. One that does not compile is told when there are tools: others need none.
+    #[must_use]
+    pub fn for_tools(mut self, source: &str, place: &str) -> Self {
+        let compiled = compile(source);
+        if compiled.is_ok() {
+            self.source.push_str(source);
+        }
+        let told =
+            |error: anyhow::Error| format!("the chat template for tools, {place}: {error:#}");
+        self.with_tools = Some(compiled.map_err(told));
+        self
     }
 
     /// The template that a tokenizer suggests when a checkpoint has none: Kanana's where the special
@@ -124,8 +141,9 @@ impl Template {
     /// Lends a clock, so that the template can say what day it is.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
-        for environment in std::iter::once(&mut self.plain).chain(self.with_tools.as_mut()) {
-            python::lend_clock(environment, clock);
+        let with_tools = self.with_tools.iter_mut().flatten();
+        for program in std::iter::once(&mut self.plain).chain(with_tools) {
+            python::lend_clock(&mut program.environment, clock);
         }
         self
     }
@@ -167,7 +185,8 @@ impl Template {
     /// `enable_thinking`; it cannot replace the messages.
     ///
     /// # Errors
-    /// What the template itself refuses, in its words; a template that fails or never ends.
+    /// What the template itself refuses, in its words; a template that fails or never ends; with tools, one
+    /// for them that does not compile.
     pub fn render(
         &self,
         messages: &[Message],
@@ -186,14 +205,15 @@ impl Template {
         let asked = Value::Bool(add_generation_prompt);
         given.insert("add_generation_prompt".to_owned(), asked);
         let chosen = match &self.with_tools {
-            Some(with_tools) if !tools.is_empty() => with_tools,
+            Some(with_tools) if !tools.is_empty() => {
+                with_tools.as_ref().map_err(|error| anyhow!("{error}"))?
+            }
             _ => &self.plain,
         };
-        let nulls = tells_nulls(&self.source);
         let mut rendered = |objects: bool| {
-            let shown = messages.iter().map(|one| self.message(one, nulls, objects));
+            let shown = messages.iter().map(|one| chosen.message(one, objects));
             given.insert("messages".to_owned(), shown.collect());
-            render(chosen, &given)
+            render(&chosen.environment, &given)
         };
         let calls = messages.iter().any(|one| !one.tool_calls.is_empty());
         match rendered(true) {
@@ -204,15 +224,17 @@ impl Template {
             first => first.map_err(sentence),
         }
     }
+}
 
-    /// A message as templates expect it: content always there, unless the template asks whether it is
-    /// (`nulls`); arguments as `objects`, or as the strings that they came as.
-    fn message(&self, message: &Message, nulls: bool, objects: bool) -> Value {
+impl Program {
+    /// A message as templates expect it: content always there, unless the template asks whether it is;
+    /// arguments as `objects`, or as the strings that they came as.
+    fn message(&self, message: &Message, objects: bool) -> Value {
         let mut message = message.clone();
-        if message.role == Role::Developer && !self.source.contains("developer") {
+        if message.role == Role::Developer && !self.developers {
             message.role = Role::System;
         }
-        if !nulls {
+        if !self.nulls {
             message.content.get_or_insert_default();
         }
         let mut fields = Map::from(message);
@@ -238,7 +260,7 @@ fn tells_nulls(source: &str) -> bool {
             return false;
         }
         let after = &source[at + word.len()..];
-        let after = after.trim_start_matches(['\'', '"', ']']).trim_start();
+        let after = after.trim_start_matches(['\'', '"', ']', ')']).trim_start();
         let asked = match after.strip_prefix("is ") {
             Some(asked) => {
                 let asked = asked.trim_start();
@@ -269,7 +291,7 @@ fn render(
 
 const NAME: &str = "the chat template";
 
-fn compile(source: &str) -> Result<Environment<'static>> {
+fn compile(source: &str) -> Result<Program> {
     if source.len() > LONGEST {
         bail!(
             "a chat template of {} bytes; templates longer than {LONGEST} are not read",
@@ -280,7 +302,11 @@ fn compile(source: &str) -> Result<Environment<'static>> {
     environment
         .add_template_owned(NAME, python::without_generation(source))
         .map_err(|error| anyhow!("it is no Jinja template: {error:#}"))?;
-    Ok(environment)
+    Ok(Program {
+        environment,
+        nulls: tells_nulls(source),
+        developers: source.contains("developer"),
+    })
 }
 
 /// What went wrong in words for whoever sent the conversation.

@@ -111,13 +111,11 @@ fn lines(text: &str) -> String {
         }
         counters.clear();
         let rule = trimmed.len() >= 4 && trimmed.bytes().all(|byte| byte == b'-');
-        if trimmed.is_empty() || rule {
+        let text = quotes(if rule { "" } else { trimmed });
+        if text.is_empty() {
             out.gap();
         } else {
-            let text = quotes(trimmed);
-            if !text.is_empty() {
-                out.line(&text);
-            }
+            out.line(&text);
         }
     }
     out.text
@@ -146,6 +144,10 @@ fn quotes(text: &str) -> String {
         rest = rest[at..].trim_start_matches('\'');
     }
     out.push_str(rest);
+    // The marks have been read by now.
+    if out.contains(tags::NOTHING) {
+        out = out.replace(tags::NOTHING, "");
+    }
     let joined = out.split_whitespace().collect::<Vec<_>>().join(" ");
     // What a dropped template or reference leaves behind.
     joined

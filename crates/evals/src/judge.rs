@@ -119,14 +119,19 @@ pub(crate) fn nobody<'a>(mut judged: impl Iterator<Item = &'a Answer>) -> bool {
     judged.all(|judged| matches!(judged, Answer::Failed(_)))
 }
 
+/// Why nobody judged, as the first judgement has it; `None` where somebody did or nobody was asked.
+pub fn silent<'a>(judged: impl Iterator<Item = &'a Answer> + Clone) -> Option<&'a str> {
+    match judged.clone().next() {
+        Some(Answer::Failed(why)) if nobody(judged) => Some(why.as_str()),
+        _ => None,
+    }
+}
+
 /// Why nobody judged, for a reader; nothing where somebody did or nobody was asked.
 pub(crate) fn unjudged<'a>(judged: impl Iterator<Item = &'a Answer> + Clone) -> Vec<String> {
-    match judged.clone().next() {
-        Some(Answer::Failed(why)) if nobody(judged) => {
-            vec![format!("a judge's figures are missing: {why}")]
-        }
-        _ => vec![],
-    }
+    let why = silent(judged);
+    let told = why.map(|why| format!("a judge's figures are missing: {why}"));
+    told.into_iter().collect()
 }
 
 /// What a model said; `None` where there is no answer.

@@ -153,7 +153,11 @@ impl Grammars {
             Constraint::Lark(lark) => ("grammar", TopLevelGrammar::from_lark(lark.clone())),
             Constraint::Compiled(compiled) => return Ok(compiled.guide()),
         };
-        let matcher = Matcher::new(self.factory.create_parser(grammar));
+        let mut matcher = Matcher::new(self.factory.create_parser(grammar));
+        // What is too complex for a first token is refused here, not where all texts would wait for it.
+        if matcher.get_error().is_none() {
+            matcher.compute_mask_or_eos().ok();
+        }
         if let Some(error) = matcher.get_error() {
             // What follows is for those who debug the parser.
             let error = error.split("\n<").next().unwrap_or_default();

@@ -196,10 +196,23 @@ pub(crate) enum Who<'a> {
 pub(crate) fn examine(
     wanted: &Wanted,
     tasks: &[Box<dyn Task>],
+    who: Who<'_>,
+    judge: Option<Judge<'_>>,
+    cache: &mut Cache,
+    watch: &mut dyn Watch,
+) -> Result<Vec<Outcome>> {
+    examine_each(wanted, tasks, who, judge, cache, watch, &mut |_| Ok(()))
+}
+
+/// The same; `look` sees what came of each task before the next one is asked, and its error ends the work.
+pub(crate) fn examine_each(
+    wanted: &Wanted,
+    tasks: &[Box<dyn Task>],
     mut who: Who<'_>,
     mut judge: Option<Judge<'_>>,
     cache: &mut Cache,
     watch: &mut dyn Watch,
+    look: &mut dyn FnMut(&Outcome) -> Result<()>,
 ) -> Result<Vec<Outcome>> {
     let settings = wanted.settings(judge.as_ref().map_or(1, |judge| judge.votes));
     let mut outcomes = Vec::with_capacity(tasks.len());
@@ -218,9 +231,30 @@ pub(crate) fn examine(
                 given.outcome(&**task, alone, judge, cache, &settings, watch)
             }
         };
-        outcomes.push(outcome?);
+        let outcome = outcome?;
+        look(&outcome)?;
+        outcomes.push(outcome);
     }
     Ok(outcomes)
+}
+
+/// Whether the judge said anything, where there is one and its verdicts were wanted.
+///
+/// # Errors
+/// No verdict at all came.
+pub(crate) fn judged(outcome: &Outcome) -> Result<()> {
+    let Some(judge) = &outcome.judge else {
+        return Ok(());
+    };
+    let verdicts = outcome.questions.iter().flat_map(|one| &one.judged);
+    if let Some(why) = evals::judge::silent(verdicts) {
+        bail!(
+            "the judge {judge} gave no verdict at all on {}, and no results were written; the first is missing \
+             because: {why}. Mend it: what was answered is kept, and another attempt asks for the verdicts again",
+            outcome.about.name
+        );
+    }
+    Ok(())
 }
 
 /// What the results say of the run.

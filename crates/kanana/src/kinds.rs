@@ -135,17 +135,19 @@ impl Tokenizer {
         if !more.is_dir() {
             return Ok(Vec::new());
         }
-        let entries = std::fs::read_dir(&more)
-            .with_context(|| format!("{} cannot be read", more.display()))?;
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let unread = || format!("{} cannot be read", more.display());
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(&more).with_context(unread)? {
+            paths.push(entry.with_context(unread)?.path());
+        }
         // Hidden files enter no key, so they are not read.
         let template = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             !name.starts_with('.') && name.ends_with(".jinja") && path.is_file()
         };
-        let mut found: Vec<PathBuf> = paths.filter(template).collect();
-        found.sort();
-        Ok(found)
+        paths.retain(template);
+        paths.sort();
+        Ok(paths)
     }
 }
 

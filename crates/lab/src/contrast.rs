@@ -90,8 +90,10 @@ impl Verdict {
         about: Option<f64>,
     ) -> Verdict {
         // Seeds that agree to the last digit were not free to differ: such as those that reach a value at the very
-        // beginning of a curve, or at the end of the one that it was taken from.
-        if interval.is_flat() {
+        // beginning of a curve, or at the end of the one that it was taken from. Where they agree on less than what
+        // would count, that is what was looked for.
+        let counts = smallest.is_none_or(|smallest| interval.mean.abs() >= smallest);
+        if interval.is_flat() && counts {
             return Verdict::NotVisible;
         }
         let Interval { low, high, .. } = interval;
@@ -166,7 +168,7 @@ mod tests {
     fn equal_differences_are_no_certainty() {
         use Expected::{Equal, Higher, Lower};
         for expect in [None, Some(Higher), Some(Lower), Some(Equal)] {
-            check(-0.2, -0.2, expect, Some(0.5), Verdict::NotVisible);
+            check(-0.2, -0.2, expect, Some(0.1), Verdict::NotVisible);
             check(2.5e12, 2.5e12, expect, None, Verdict::NotVisible);
         }
         let flat = Interval {
@@ -176,7 +178,8 @@ mod tests {
         };
         let about = Verdict::of(flat, None, None, Some(-0.5));
         assert_eq!(about, Verdict::NotVisible);
-        // No difference at all, as of an arm against itself.
+        // Less than what would count, and no difference at all, as of an arm against itself.
+        check(0.01, 0.01, Some(Equal), Some(0.05), Verdict::Reproduced);
         check(0.0, 0.0, Some(Equal), Some(0.1), Verdict::Reproduced);
     }
 

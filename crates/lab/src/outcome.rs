@@ -208,7 +208,8 @@ fn first_reach(points: &[(f64, f64)], value: f64, falls: bool) -> Option<Reading
     let Some((before, at)) = first.checked_sub(1).map(|place| points[place]) else {
         return Some(Reading {
             value: x,
-            at_most: true,
+            // where a curve begins with nothing, less than nothing cannot be
+            at_most: x > 0.0,
         });
     };
     Some(Reading::from(
@@ -333,13 +334,16 @@ mod tests {
             (2.0, true, Some((10.0, false))),
             (1.5, true, Some((15.0, false))),
             (0.5, true, None),
-            // Reached before anybody looked.
-            (5.0, true, Some((0.0, true))),
-            (4.0, false, Some((0.0, true))),
+            // Nothing was needed.
+            (5.0, true, Some((0.0, false))),
+            (4.0, false, Some((0.0, false))),
         ] {
             let found = first_reach(&falling, value, falls);
             let found = found.map(|found| (found.value, found.at_most));
             assert_eq!(found, expected, "{value}");
         }
+        // Reached before anybody looked.
+        let begun = first_reach(&falling[1..], 2.5, true).expect("there");
+        assert_eq!((begun.value, begun.at_most), (10.0, true));
     }
 }

@@ -419,9 +419,14 @@ fn a_way_along_a_curve_is_measured_against_another_arm() {
         outcome.measure(&file, Some(3.0)).expect("a number"),
         Some(Reading::from(50.0))
     );
-    // It begins there: nobody knows how much less would have done.
-    let begun = outcome.measure(&file, Some(5.0)).expect("a number");
-    assert_eq!(begun.map(|one| (one.value, one.at_most)), Some((0.0, true)));
+    // It begins there: with nothing, or nobody knows how much less would have done.
+    let begins = |tokens: u64| {
+        let file = json!({ "points": [{ "tokens": tokens, "loss": 4.0 }] });
+        let begun = outcome.measure(&file, Some(5.0)).expect("a number");
+        begun.map(|one| (one.value, one.at_most))
+    };
+    assert_eq!(begins(0), Some((0.0, false)));
+    assert_eq!(begins(50), Some((50.0, true)));
     assert_eq!(outcome.measure(&file, Some(1.0)).expect("a number"), None);
     let error = outcome.measure(&file, None).expect_err("nothing to reach");
     assert!(

@@ -1,7 +1,7 @@
 //! The two questions in types: answer a conversation, go on with a text.
 
 use crate::{Address, Caller, Garbled};
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow};
 use chat::{Message, Tool};
 use serde_json::{Map, Value, json};
 
@@ -128,7 +128,8 @@ pub fn chat(
 ) -> Result<Vec<Choice<Message>>> {
     let reply = caller.call("chat/completions", &conversation.body(address)?)?;
     choices(caller, &reply, conversation.samples, |choice| {
-        let message = choice.get("message").context("a choice has no message")?;
+        let message = choice.get("message").filter(|message| !message.is_null());
+        let message = message.context("a choice has no message")?;
         Ok(serde_json::from_value(message.clone())?)
     })
 }
@@ -197,35 +198,31 @@ fn choices<T>(
     samples: usize,
     read: impl Fn(&Value) -> Result<T>,
 ) -> Result<Vec<Choice<T>>> {
-    let read_all = || {
-        let Some(Value::Array(found)) = reply.get("choices") else {
-            bail!("there are no `choices` in it");
-        };
-        let wanted = samples.max(1);
-        ensure!(
-            found.len() == wanted,
-            "wanted {wanted} choices, and found {}",
-            found.len()
-        );
-        // Servers may answer out of order, and say so.
-        let place = |choice: &&Value| choice.get("index").and_then(Value::as_u64).unwrap_or(0);
-        let mut found: Vec<&Value> = found.iter().collect();
-        found.sort_by_key(place);
-        found
-            .into_iter()
-            .map(|choice| {
-                let finish = choice.get("finish_reason").and_then(Value::as_str);
-                Ok(Choice {
-                    said: read(choice)?,
-                    finish: finish.unwrap_or_default().to_owned(),
-                })
-            })
-            .collect()
+    let garbled = |empty: bool, why: String| {
+        let who = caller.identity();
+        anyhow!(Garbled { who, empty, why })
     };
-    read_all().map_err(|error| {
-        let (who, why) = (caller.identity(), format!("{error:#}"));
-        anyhow!(Garbled { who, why })
-    })
+    let Some(Value::Array(found)) = reply.get("choices") else {
+        return Err(garbled(false, "there are no `choices` in it".to_owned()));
+    };
+    let wanted = samples.max(1);
+    if found.len() != wanted {
+        let why = format!("wanted {wanted} choices, and found {}", found.len());
+        return Err(garbled(found.is_empty(), why));
+    }
+    // Servers may answer out of order, and say so.
+    let place = |choice: &&Value| choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+    let mut found: Vec<&Value> = found.iter().collect();
+    found.sort_by_key(place);
+    let choices = found.into_iter().map(|choice| {
+        let finish = choice.get("finish_reason").and_then(Value::as_str);
+        Ok(Choice {
+            said: read(choice)?,
+            finish: finish.unwrap_or_default().to_owned(),
+        })
+    });
+    let choices: Result<Vec<_>> = choices.collect();
+    choices.map_err(|error| garbled(true, format!("{error:#}")))
 }
 
 #[cfg(test)]
@@ -314,5 +311,31 @@ mod tests {
         assert!(told(json!({"error": 1})).contains("no `choices`"));
         assert!(told(json!({"choices": []})).contains("wanted 1 choices, and found 0"));
         assert!(told(json!({"choices": [{"text": 3}]})).contains("has no text"));
+    }
+
+    #[test]
+    fn a_reply_without_an_answer_is_told_from_one_of_another_form() {
+        let empty = |reply: Value, samples: usize| {
+            let talk = Conversation {
+                samples,
+                ..Conversation::default()
+            };
+            let error = chat(&Says(reply), &address(json!({})), &talk).expect_err("no reply");
+            error.downcast::<Garbled>().expect("typed").empty
+        };
+        let one = json!({"index": 0, "message": {"role": "assistant", "content": "네"}});
+        assert!(empty(json!({"choices": []}), 1));
+        assert!(empty(json!({"choices": []}), 3));
+        assert!(empty(
+            json!({"choices": [{"finish_reason": "content_filter"}]}),
+            1
+        ));
+        assert!(empty(
+            json!({"choices": [one.clone(), {"message": null}]}),
+            2
+        ));
+        // What every other reply of that server will be, too.
+        assert!(!empty(json!({"choices": [one]}), 3));
+        assert!(!empty(json!({"error": {"message": "모형이 없다"}}), 1));
     }
 }

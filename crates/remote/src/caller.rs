@@ -33,12 +33,16 @@ pub struct Refused {
 }
 
 /// A reply came that is no answer in the interface's form. A transcript keeps it: asked again, a caller would
-/// only hear the same, so it is counted like a declined request.
+/// only hear the same, until somebody takes its line away.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the reply of {who} is none: {why}")]
 pub struct Garbled {
     /// The base address.
     pub who: String,
+    /// Whether it has the form and no answer in it: no choice, or one without a message or a text. A filter of
+    /// contents leaves such replies, so it concerns this request alone. Anything else concerns all of them: a
+    /// server that gives one choice where several were wanted, one that says something else than choices.
+    pub empty: bool,
     /// What is wrong with it.
     pub why: String,
 }

@@ -15,7 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tensor::Forward;
 use tokenizer::Tokenizer;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
+
+/// So many constraints are compiled at once: each has a thread whose stack may be 144 MiB.
+const COMPILING: usize = 4;
 
 /// How far the end of the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +55,8 @@ pub(crate) struct Inner {
 pub(crate) struct Model {
     pub(crate) tokenizer: Arc<Tokenizer>,
     compiler: Compiler,
+    /// One for each constraint that is being compiled.
+    pub(crate) compiling: Semaphore,
     pub(crate) template: Template,
     pub(crate) format: Format,
     /// Positions that a conversation may have: the decoder's, as far as the key–value cache holds them.
@@ -81,6 +87,7 @@ impl App {
             chat_ends: ends(&template, &tokenizer, &end_tokens),
             end_tokens,
             compiler: engine.compiler(),
+            compiling: Semaphore::new(COMPILING),
             tokenizer,
             template,
         };
@@ -172,15 +179,21 @@ impl Model {
         Ok(self.tokenizer.encode_with_specials(&text))
     }
 
-    /// A constraint as all answers of a request share it, compiled on the thread that reads the request.
+    /// A constraint as all answers of a request share it, compiled on the thread that reads the request,
+    /// which may wait: it is none that drives the server's tasks.
     pub(crate) fn compiled(
         &self,
         constraint: Option<&Constraint>,
     ) -> Result<Option<Constraint>, Refusal> {
-        let compiled = constraint.map(|constraint| self.compiler.compile(constraint));
+        let Some(constraint) = constraint else {
+            return Ok(None);
+        };
+        // It is held until the end; nobody closes the semaphore.
+        let _place = Handle::current().block_on(self.compiling.acquire());
+        let compiled = self.compiler.compile(constraint);
         compiled
-            .transpose()
-            .map_err(|error| Refusal::bad(format!("{error:#}")))
+            .map(Some)
+            .map_err(|error| Refusal::uncompiled(&error))
     }
 
     /// So many tokens may still follow a prompt, which has to fit.

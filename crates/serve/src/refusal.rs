@@ -47,12 +47,23 @@ impl Refusal {
     }
 
     pub(crate) fn too_long(field: &str, prompt: usize, context: usize) -> Self {
-        let message = format!(
-            "the prompt has {prompt} tokens, but the model's context ends at {context}; shorten it"
-        );
+        let message =
+            format!("the prompt has {prompt} tokens, and at most {context} fit here; shorten it");
         Refusal {
             code: Some("context_length_exceeded"),
             ..Refusal::field(field, message)
+        }
+    }
+
+    /// A constraint that could not be compiled: it makes no sense, or the system has no thread left for it.
+    pub(crate) fn uncompiled(error: &anyhow::Error) -> Self {
+        let message = format!("{error:#}");
+        if !error.is::<std::io::Error>() {
+            return Refusal::bad(message);
+        }
+        Refusal {
+            retry: Some(5),
+            ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
         }
     }
 

@@ -161,7 +161,8 @@ impl Schedule {
             // otherwise the rate would jump where the one ends and the other is under way
             let (warm_up, decay) = (self.warm_up.tokens(horizon), self.falls(horizon));
             ensure!(
-                decay.saturating_add(warm_up) <= horizon,
+                // shares of a whole may each be rounded up
+                decay.saturating_add(warm_up) <= horizon.saturating_add(1),
                 "schedule.decay is {decay} tokens and schedule.warm_up {warm_up}, together more than the \
                  horizon of {horizon}: shorten one of them"
             );
@@ -299,6 +300,12 @@ mod tests {
             of(r#"{"shape": "constant", "warm_up": 10}"#),
             &[(5.0, 0.5), (10.0, 1.0), (1000.0, 1.0)],
         );
+    }
+
+    #[test]
+    fn shares_that_are_the_whole_are_not_too_much() {
+        let halves = of(r#"{"shape": "wsd", "warm_up": 0.25, "decay": 0.75}"#);
+        halves.check(1002).unwrap();
     }
 
     #[test]

@@ -169,6 +169,11 @@ fn checkpoints_keep_their_template_in_several_places() {
         Template::load(folder.path()).unwrap().unwrap().origin(),
         "chat_template.jinja"
     );
+    write("additional_chat_templates/tool_use.jinja", "{% if %}");
+    let template = Template::load(folder.path()).unwrap().unwrap();
+    let user = [Message::user("u")];
+    let plain = template.render(&user, &[], false, &Map::new());
+    assert_eq!(plain.unwrap(), "C<b>");
     write("chat_template.jinja", "{% if %}");
     let error = format!("{:#}", Template::load(folder.path()).err().unwrap());
     assert!(
@@ -231,6 +236,7 @@ fn calls_without_words_reach_templates_that_look_for_none() {
         "[\"content\"]  is  none",
         ".content == None",
         "content != none",
+        "message.get('content') is none",
     ] {
         assert!(tells_nulls(asked), "{asked}");
     }
@@ -250,6 +256,54 @@ fn calls_without_words_reach_templates_that_look_for_none() {
     let source = "{% if messages[0].tool_calls[0].function.arguments is string %}{{ raise_exception('글') }}{% endif %}{{ raise_exception('객체') }}";
     let error = render(source, Value::Null).unwrap_err().to_string();
     assert!(error.ends_with("객체"), "{error}");
+}
+
+/// Two templates ask for different things of the same conversation.
+#[test]
+fn what_the_template_for_tools_looks_for_changes_nothing_without_tools() {
+    let messages: Vec<Message> = serde_json::from_value(json!([
+        {"role": "developer", "content": "짧게"},
+        {"role": "assistant", "content": null, "tool_calls":
+            [{"type": "function", "function": {"name": "날씨", "arguments": "{}"}}]},
+    ]))
+    .unwrap();
+    let tool: Tool =
+        serde_json::from_value(json!({"type": "function", "function": {"name": "f"}})).unwrap();
+    let usual =
+        "{% for message in messages %}[{{ message['role'] }} {{ message['content'] }}]{% endfor %}";
+    let for_tools = "{% for message in messages %}[{{ message.role }}{% if message.content is not none %} {{ message.content }}{% endif %}]{% endfor %}{# developer #}";
+    let render = |usual: &str, for_tools: &str| {
+        let template = Template::new(usual, Map::new()).unwrap();
+        let template = template.for_tools(for_tools, "도구.jinja");
+        let none: &[Tool] = &[];
+        [none, std::slice::from_ref(&tool)].map(|tools| {
+            let rendered = template.render(&messages, tools, false, &Map::new());
+            rendered.unwrap()
+        })
+    };
+    let (filled, asked) = ("[system 짧게][assistant ]", "[developer 짧게][assistant]");
+    assert_eq!(render(usual, for_tools), [filled, asked]);
+    assert_eq!(render(for_tools, usual), [asked, filled]);
+}
+
+#[test]
+fn a_broken_template_for_tools_is_told_where_there_are_tools() {
+    let template = Template::new("{{ messages[0].content }}", Map::new()).unwrap();
+    let template = template
+        .for_tools("{% if %}", "도구.jinja")
+        .with_clock(noon);
+    let render = |tools: &[Tool]| {
+        let user = [Message::user("안녕")];
+        template.render(&user, tools, false, &Map::new())
+    };
+    assert_eq!(render(&[]).unwrap(), "안녕");
+    let tool = json!({"type": "function", "function": {"name": "f"}});
+    let error = render(&[serde_json::from_value(tool).unwrap()]).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.starts_with("the chat template for tools, 도구.jinja: it is no Jinja template"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The grade in a model's reply: the last number after the words that the rubrics ask for, else after any word for
-//! a grade, or the reply itself where it is one.
+//! The grade in a model's reply: the last number after the words that the rubrics ask for, where they begin a line and
+//! state it; else after any word for a grade, or the reply itself where it is one.
 //!
 //! Models write `교육 점수: 3`, `**Educational score:** 3/5`, `{"score": 3}`, `점수는 5점 만점에 3점`, or a bare
 //! `3`; what a reasoning model thinks aloud before `</think>` does not count. What cannot be read is told
@@ -31,8 +31,8 @@ impl Bad {
 
 /// Words that a grade follows.
 const MARKS: [&str; 6] = ["점수", "평점", "등급", "score", "grade", "rating"];
-/// Words that the rubrics ask for: what stands before a mark, and the mark. A number after them is the grade, whatever
-/// other marks follow: `Educational score: 4. It is suited to grade 3 pupils.`
+/// Words that the rubrics ask for on a line of their own: what stands before a mark, and the mark. A number that they
+/// state is the grade, whatever other marks follow: `Educational score: 4. It is suited to grade 3 pupils.`
 const ASKED_FOR: [(&str, &str); 2] = [("교육", "점수"), ("educational", "score")];
 /// What may stand between the word and the number, besides white space.
 const BETWEEN: &str = ":=-–—*_`'\"#>는은이가을를";
@@ -49,15 +49,22 @@ pub fn grade(reply: &str) -> Result<u8, Bad> {
     let said: String = said.chars().map(narrow).collect();
     // Small letters are all that is compared; every byte stays in its place.
     let small = said.to_ascii_lowercase();
-    let mut found: Option<((bool, usize), f64)> = None;
+    let mut found: Option<((bool, bool, usize), f64)> = None;
     for mark in MARKS {
         for (at, _) in small.match_indices(mark) {
             let after = at + mark.len();
-            let place = (is_asked_for(&small[..at], mark), after);
-            if begins(said.as_bytes(), at)
-                && found.is_none_or(|(best, _)| place > best)
-                && let Some(number) = number_after(&small[after..])
-            {
+            let begins = begins(said.as_bytes(), at);
+            if !begins && !small[after..].starts_with([':', '=', '"', '\'', '`', '”', '’']) {
+                continue;
+            }
+            let Some((number, left)) = number_after(&small[after..]) else {
+                continue;
+            };
+            let asked = is_asked_for(&small[..at], mark) && is_stated(&small[after..], left);
+            // Within words it counts where it names a value, as in `eduscore: 3`; but English is full of words that
+            // end in `rating`, so that one goes behind all others.
+            let place = (asked, begins || mark != "rating", after);
+            if found.is_none_or(|(best, _)| place > best) {
                 found = Some((place, number));
             }
         }
@@ -74,13 +81,42 @@ pub fn grade(reply: &str) -> Result<u8, Bad> {
     Ok(number as u8)
 }
 
-/// Whether a mark and what stands before it are words that a rubric asks for: `교육 점수`, `**교육** 점수`,
-/// `educational_score`.
+/// Whether a mark and what stands before it are words that a rubric asks for, and begin their line or are a key:
+/// `교육 점수`, `**교육** 점수`, `- educational_score`.
 fn is_asked_for(before: &str, mark: &str) -> bool {
     let before = before.trim_end_matches([' ', '_', '-', '*']);
-    ASKED_FOR
+    let line = ASKED_FOR
         .iter()
-        .any(|(first, second)| *second == mark && before.ends_with(*first))
+        .filter(|(_, second)| *second == mark)
+        .find_map(|(first, _)| before.strip_suffix(*first));
+    let Some(line) = line else {
+        return false;
+    };
+    let start = line.trim_end_matches(|c: char| {
+        c != '\n' && (c.is_whitespace() || c.is_ascii_digit() || "*_#`\"{>-+•·.)".contains(c))
+    });
+    let key = line.ends_with('"') && start.ends_with(',');
+    start.is_empty() || start.ends_with('\n') || key
+}
+
+/// Whether a number is stated `after` a mark, and not only named with it: `: 4`, `는 4점입니다.`, `is 4.`, but not
+/// ` 1점을 주고 시작한다`. What is `left` follows the number.
+fn is_stated(after: &str, left: &str) -> bool {
+    let signs = |c: char| c != '\n' && (c.is_whitespace() || "*_`'\"".contains(c));
+    let after = after.trim_start_matches(signs);
+    // The scale in brackets.
+    let after = after
+        .strip_prefix('(')
+        .and_then(|inside| inside.split_once(')'))
+        .map_or(after, |(_, after)| after.trim_start_matches(signs));
+    let left = left.strip_prefix("점").unwrap_or(left);
+    let left = left.trim_start_matches(signs);
+    after.starts_with([':', '=', '–', '—', '\n'])
+        || (["는", "은", "is"].iter().any(|is| after.starts_with(is))
+            && (left.is_empty()
+                || ["입니다", "이다", ".", ",", "/", "\n"]
+                    .iter()
+                    .any(|end| left.starts_with(end))))
 }
 
 /// Whether a word begins here, and not inside another: the `rating` of `generating 5` is none. Capitals tell words
@@ -91,8 +127,8 @@ fn begins(said: &[u8], at: usize) -> bool {
     !inside || (before.is_ascii_lowercase() && said[at].is_ascii_uppercase())
 }
 
-/// The number that follows a word for a grade.
-fn number_after(mut rest: &str) -> Option<f64> {
+/// The number that follows a word for a grade, and what is left behind it.
+fn number_after(mut rest: &str) -> Option<(f64, &str)> {
     loop {
         let trimmed =
             rest.trim_start_matches(|c: char| c.is_whitespace() || BETWEEN.contains(c) && c != '-');
@@ -116,8 +152,8 @@ fn number_after(mut rest: &str) -> Option<f64> {
         }
         rest = trimmed;
     }
-    let (value, left) = number(rest)?;
-    let left = left.trim_start();
+    let (value, behind) = number(rest)?;
+    let left = behind.trim_start();
     // `5점 만점에 3점` and `5점 만점 중 3점`: the first is the scale.
     if let Some(after) = left
         .strip_prefix("점")
@@ -127,13 +163,13 @@ fn number_after(mut rest: &str) -> Option<f64> {
     {
         let after =
             after.trim_start_matches(|c: char| c.is_whitespace() || ":에의중기준으로".contains(c));
-        return number(after).map(|(value, _)| value);
+        return number(after);
     }
     // A range is a scale and no grade: `점수: 0~5`.
     let ranged = left
         .strip_prefix(['~', '-', '–', '∼'])
         .is_some_and(|after| number(after.trim_start()).is_some());
-    (!ranged).then_some(value)
+    (!ranged).then_some((value, behind))
 }
 
 /// A reply that is a number and nothing else: `3`, `3점`, `**3**`, `3/5`.
@@ -236,6 +272,50 @@ mod tests {
         ] {
             check(reply, Ok(wanted));
         }
+    }
+
+    #[test]
+    fn words_that_were_asked_for_state_the_grade_only_where_they_begin_a_line() {
+        for (reply, wanted) in [
+            ("교육 점수 1점 수준의 내용이다.\n품질 점수: 4", 4),
+            (
+                "교육 점수 1점을 주고 시작한다. 조건을 채운다. 최종 점수: 4",
+                4,
+            ),
+            ("교육 점수는 0점에서 시작한다. 최종 점수: 4", 4),
+            ("이 글에 교육 점수: 1은 박하다.\n품질 점수: 4", 4),
+            ("성교육 점수: 1\n품질 점수: 4", 4),
+            ("\"재교육 점수\": 1, \"품질 점수\": 4", 4),
+            ("Coeducational score: 1\nquality score: 4", 4),
+            ("Educational score is 4. It is suited to grade 3 pupils.", 4),
+            ("- **교육 점수**: 4\n- 난이도 등급: 2", 4),
+            ("2) 교육 점수 (0~5) = 4\n3) 문체 점수: 1", 4),
+            ("## 교육 점수\n4\n\n등급 2 수준이 아니다.", 4),
+            (
+                "{\"reason\": \"좋다\", \"educational_score\": 4, \"readability_score\": 5}",
+                4,
+            ),
+        ] {
+            check(reply, Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn a_compound_that_names_a_value_is_a_word_for_a_grade() {
+        for (reply, wanted) in [
+            ("{\"eduscore\": 3}", 3),
+            ("totalscore: 3", 3),
+            ("AIScore: 3", 3),
+            ("EDUSCORE=3", 3),
+            (
+                "{\"reason\": \"a score of 1 for facts\", \"eduscore\": 3}",
+                3,
+            ),
+            ("점수: 2 (generating 5, upgrade 3)", 2),
+        ] {
+            check(reply, Ok(wanted));
+        }
+        check("It is about an upgrade 3 of 5.", Err(Bad::NoGrade));
     }
 
     #[test]

@@ -123,8 +123,10 @@ impl Work<'_> {
         }
         self.open.push(at);
         let text = uncommented(&self.files[at].1);
-        let mut rest = text.split("\\endinput").next().unwrap_or(&text);
+        let mut rest = text.as_str();
         let mut endless = false; // a verbatim environment without an end has been met
+        // How much is left behind the line on which a `\verb` has no end: the line is not read again for others.
+        let mut unshown = usize::MAX;
         while let Some(found) = rest.find('\\') {
             if self.included.text.len() > LONGEST {
                 break;
@@ -136,6 +138,10 @@ impl Work<'_> {
                 .unwrap_or(rest.len() - 1);
             let name = &rest[1..1 + length];
             let after = &rest[1 + length..];
+            if name == "endinput" {
+                rest = "";
+                break;
+            }
             let end = match name {
                 "input" | "include" | "subfile" | "InputIfFileExists" | "includestandalone" => {
                     self.include(after, folder)
@@ -152,11 +158,19 @@ impl Work<'_> {
                     endless = found == Some(None);
                     found.flatten()
                 }
+                "verb" | "lstinline" if rest.len() <= unshown => {
+                    let shown = literal(name, after);
+                    if shown.is_none() {
+                        let line = memchr::memchr(b'\n', after.as_bytes());
+                        unshown = after.len() - line.unwrap_or(after.len());
+                    }
+                    shown.map(|shown| 1 + length + shown)
+                }
                 _ => None,
             };
             // What is not taken here goes on as it is: the command, and then what follows it.
             match (name, end) {
-                ("begin", Some(end)) => {
+                ("begin" | "verb" | "lstinline", Some(end)) => {
                     self.included.text.push_str(&rest[..end]);
                     rest = &rest[end..];
                 }
@@ -398,7 +412,7 @@ fn comment(line: &str) -> Option<usize> {
     None
 }
 
-/// How much of a line, which goes on `after` a command, is no TeX but stands as it is; `None` where its end is missing.
+/// How much of what goes on `after` a command is no TeX but stands as it is; `None` where its end is missing.
 fn literal(name: &str, after: &str) -> Option<usize> {
     let bytes = after.as_bytes();
     match name {
@@ -421,7 +435,7 @@ fn literal(name: &str, after: &str) -> Option<usize> {
         "verb" | "lstinline" => {
             let start = match bytes.first() {
                 Some(b'*') => 1,
-                Some(b'[') if name == "lstinline" => memchr::memchr(b']', bytes)? + 1,
+                Some(b'[') if name == "lstinline" => on_line(b']', bytes)? + 1,
                 _ => 0,
             };
             let sign = match bytes.get(start) {
@@ -430,8 +444,13 @@ fn literal(name: &str, after: &str) -> Option<usize> {
                 _ => return Some(0),
             };
             let inside = start + 1;
-            memchr::memchr(sign, &bytes[inside..]).map(|end| inside + end + 1)
+            on_line(sign, &bytes[inside..]).map(|end| inside + end + 1)
         }
         _ => Some(0),
     }
+}
+
+/// Where a sign stands before the line ends.
+fn on_line(sign: u8, bytes: &[u8]) -> Option<usize> {
+    memchr::memchr2(sign, b'\n', bytes).filter(|at| bytes[*at] == sign)
 }

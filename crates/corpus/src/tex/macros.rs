@@ -128,20 +128,27 @@ impl Macros {
             "let" | "LetLtxMacro" | "NewCommandCopy" | "RenewCommandCopy"
             | "DeclareCommandCopy" => {
                 let Some(name) = reader.defined() else {
+                    // A sign keeps its own meaning, and what it is let be is no text: `\let~=\nobreak`.
+                    let sign = reader.peek().filter(|sign| {
+                        command == "let" && !sign.is_alphanumeric() && !matches!(sign, '{' | '}')
+                    });
+                    if sign.is_some() {
+                        reader.next();
+                        reader.equals();
+                        if reader.next() == Some('\\') {
+                            reader.name();
+                        }
+                    }
                     return true;
                 };
                 // `\expandafter\let\csname…`: a name that TeX puts together is not to be had here.
                 if matches!(name.as_str(), "csname" | "expandafter") {
                     return true;
                 }
-                reader.spaces();
-                let equals = reader.peek() == Some('=');
-                if equals {
-                    reader.next();
-                    reader.spaces();
-                }
+                // The other commands take names in braces as well.
+                let token = reader.equals() || command == "let";
                 let meaning = match reader.peek() {
-                    Some(sign) if equals && sign != '\\' => {
+                    Some(sign) if token && sign != '\\' => {
                         reader.next();
                         Some(sign_of(sign))
                     }
@@ -278,8 +285,7 @@ impl Macros {
         let mut verbatim: Option<String> = None;
         // Whether a command was written last: the first letter of an expansion must not join its name.
         let mut command = false;
-        (self.group, self.global) = (0, false);
-        self.saved.clear();
+        self.global = false;
         while let Some(letter) = reader.next() {
             if out.len() > LONGEST {
                 break;
@@ -342,14 +348,18 @@ impl Macros {
                 },
                 "begingroup" | "bgroup" => self.group += 1,
                 "end" | "endgroup" | "egroup" => self.close(),
-                "verb" => {
-                    if let Some(shown) = reader.shown() {
+                "verb" | "lstinline" => {
+                    if let Some(shown) = reader.shown(name == "lstinline") {
                         out.push_str(&shown);
                         command = false;
                     }
                 }
                 _ => {}
             }
+        }
+        // What was defined in groups that are still open is not for the next text.
+        while self.group > 0 {
+            self.close();
         }
         out
     }

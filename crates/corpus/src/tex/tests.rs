@@ -357,6 +357,75 @@ fn a_name_ends_where_its_macro_ends() {
 }
 
 #[test]
+fn what_verb_shows_includes_nothing() {
+    let body = "\\verb|\\input{sections/intro}|를 쓴다.\n\\input{sections/intro}\n\
+        \\lstinline[language=TeX]|\\include{none}|도 쓴다. \\verb*!\\endinput!로 끝난다.\n\n\
+        \\verb+열린 채\n\\input{sections/last}+";
+    let main = format!("\\documentclass{{article}}\\begin{{document}}\n{body}\n\\end{{document}}");
+    let paper = paper(&files(&[
+        ("main.tex", &main),
+        ("sections/intro.tex", "서론이다.\n\\endinput\n버린다."),
+        ("sections/last.tex", "결론이다."),
+    ]))
+    .unwrap();
+    assert_eq!(paper.missing, [""; 0]);
+    let text = &paper.text;
+    assert!(
+        text.starts_with("`\\input{sections/intro}`를 쓴다.\n\n서론이다.\n\n`\\include{none}`도"),
+        "{text}"
+    );
+    assert!(text.contains("`\\endinput`로 끝난다."), "{text}");
+    // What does not end on its line shows nothing.
+    assert!(text.contains("결론이다."), "{text}");
+    assert!(!text.contains("버린다"), "{text}");
+}
+
+#[test]
+fn what_listings_show_is_no_macro() {
+    let head = "\\newcommand{\\sys}{Kanana}";
+    for (body, wanted) in [
+        (
+            "\\lstinline!\\renewcommand{\\sys}{김치}!와 \\sys",
+            "`\\renewcommand{\\sys}{김치}`와 Kanana",
+        ),
+        ("\\lstinline|\\sys|와 \\sys", "`\\sys`와 Kanana"),
+        ("{\\def\\sys{김치}\\lstinline|}|\\sys}", "`}`김치"),
+        (
+            "\\lstinline[language=TeX]{\\sys}와 \\lstinline[a]+\\sys {+",
+            "`\\sys`와 `\\sys {`",
+        ),
+    ] {
+        assert_eq!(text_of(head, body), wanted, "{body}");
+    }
+}
+
+#[test]
+fn what_is_let_be_is_no_text() {
+    for (body, wanted) in [
+        ("\\let~=\\nobreak \\let*=\\cdot\\let|=\\mid 글", "글"),
+        ("\\let~\\relax \\let*=x 가~나", "가 나"),
+        ("\\let\\a b글 \\a", "글 b"),
+        ("\\def\\a{하나}{\\let\\b{ \\def\\a{둘}\\a}\\a", "둘하나"),
+        ("\\def\\a{하나}{\\def\\a{둘}\\let{가}\\a}\\a", "가둘하나"),
+        ("{\\let} 글", "글"),
+    ] {
+        assert_eq!(text_of("", body), wanted, "{body}");
+    }
+}
+
+/// The title of the head is read after the body.
+#[test]
+fn groups_that_are_open_at_the_end_of_the_body_end_there() {
+    let head = "\\newcommand{\\R}{실수}\\title{\\R}";
+    for body in [
+        "{\\def\\R{복소수}글",
+        "\\begingroup{\\let\\R\\alpha {\\def\\R{복소수}글",
+    ] {
+        assert_eq!(text_of(head, body), "# 실수\n\n글", "{body}");
+    }
+}
+
+#[test]
 fn a_comment_takes_the_end_of_its_line_and_no_more() {
     for (body, wanted) in [
         ("끝이다. % 메모\n\n다음 문단", "끝이다.\n\n다음 문단"),

@@ -150,7 +150,8 @@ fn content(cell: &str) -> (&str, String) {
     (attributes, super::quotes(text.trim()))
 }
 
-/// How many columns or rows a cell takes: `rowspan="2"`, as HTML reads it.
+/// How many columns or rows a cell takes: `rowspan="2"`, as HTML reads it. `rowspan="0"` goes to the end; what is no
+/// number is 1, and so is `colspan="0"`.
 fn span(attributes: &str, name: &str) -> usize {
     let bytes = attributes.as_bytes();
     let value = bytes
@@ -167,11 +168,42 @@ fn span(attributes: &str, name: &str) -> usize {
         .trim_start_matches([' ', '\t', '"', '\''])
         .bytes()
         .take_while(u8::is_ascii_digit);
-    digits
-        .fold(0usize, |number, digit| {
-            number
-                .saturating_mul(10)
-                .saturating_add(usize::from(digit - b'0'))
-        })
-        .clamp(1, ROWS)
+    let number = digits
+        .map(|digit| usize::from(digit - b'0'))
+        .reduce(|number, digit| number.saturating_mul(10).saturating_add(digit));
+    match number {
+        Some(0) if name == "rowspan" => ROWS,
+        Some(number) => number.clamp(1, ROWS),
+        None => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COLUMNS, Grid, ROWS};
+
+    #[test]
+    fn absurd_spans_cost_no_more_than_their_cells() {
+        let wide = "rowspan=65000 colspan=65000 | 가";
+        for (row, times) in [
+            (vec![wide; 1_000], 1),
+            (vec![wide, "나"], 100),
+            (vec!["rowspan=0 | 가", wide, "나"], 100),
+            (vec!["colspan=63 | 가", "나"], ROWS + 100),
+        ] {
+            let mut grid = Grid::default();
+            for _ in 0..times {
+                for cell in &row {
+                    grid.put(cell);
+                }
+                grid.end_row();
+            }
+            assert_eq!(grid.rows.len(), times.min(ROWS));
+            assert!(grid.free.len() <= COLUMNS, "{}", grid.free.len());
+            // Before its first cell a row may pass by every column that is kept.
+            let cells = grid.rows.iter().map(Vec::len).sum::<usize>();
+            let most = grid.rows.len() * (row.len() + COLUMNS);
+            assert!(cells <= most, "{cells} places of {most}");
+        }
+    }
 }

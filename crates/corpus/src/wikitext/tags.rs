@@ -8,6 +8,9 @@ use super::entities::{self, entities};
 pub(super) const OPEN: char = '\u{E000}';
 pub(super) const CLOSE: char = '\u{E001}';
 
+/// Stands where something was that shows nothing, so that what is behind it is no mark: `|<b>-5</b>` is no `|-`.
+pub(super) const NOTHING: &str = "\u{E000}\u{E001}";
+
 /// Tags whose content is not wikitext, and what becomes of it; that of a poem is, but for its line breaks.
 #[derive(Clone, Copy, PartialEq)]
 enum Fate {
@@ -107,7 +110,11 @@ pub(super) fn set_aside(source: &str) -> (String, Vec<String>) {
         at = tag_end + 1;
         let attributes = &source[name_end..tag_end];
         if attributes.ends_with('/') {
-            continue; // `<ref name="x"/>`
+            // `<ref name="x"/>` goes; `<nowiki/>` is written to part marks.
+            if fate == Fate::Plain {
+                out.push_str(NOTHING);
+            }
+            continue;
         }
         if fate == Fate::Poem && start < poem.start {
             continue; // a poem's end tag is looked for once
@@ -151,6 +158,10 @@ pub(super) fn set_aside(source: &str) -> (String, Vec<String>) {
 
 /// Puts a number in the place of what is set aside.
 fn keep(text: String, kept: &mut Vec<String>, out: &mut String) {
+    if text.is_empty() {
+        out.push_str(NOTHING);
+        return;
+    }
     out.push_str(&format!("{OPEN}{}{CLOSE}", kept.len()));
     kept.push(text);
 }
@@ -232,6 +243,18 @@ fn code(content: &str, attributes: &str, name: &str) -> String {
 /// What is markup as it stands, at the start of a line or within: set aside where it is none.
 const MARKS: [char; 11] = ['*', '#', ':', ';', '=', '|', '!', '{', '}', '-', '\''];
 
+/// Behind these a mark may stand, as at the start of a line.
+const BEFORE: [char; 7] = ['\n', '*', '#', ':', ';', '|', '!'];
+
+/// Tags that MediaWiki takes out before it reads marks.
+const UNSEEN: [&str; 5] = [
+    "includeonly",
+    "noinclude",
+    "onlyinclude",
+    "translate",
+    "tvar",
+];
+
 /// Unwraps the tags that are left, and reads entities, which are how a page shows a sign that would be markup.
 pub(super) fn strip(text: &str, kept: &mut Vec<String>) -> String {
     let mut out = String::with_capacity(text.len());
@@ -250,26 +273,22 @@ pub(super) fn strip(text: &str, kept: &mut Vec<String>) -> String {
         };
         out.push_str(place);
         rest = &inside[end..];
-        match name.as_str() {
-            _ if inside.starts_with('/') => {}
-            "sup" => {
-                // A power, not a footnote.
-                let digits = rest.trim_start_matches(['-', '−', '+']);
-                if digits.starts_with(|letter: char| letter.is_ascii_digit())
-                    && out.ends_with(|letter: char| letter.is_alphanumeric())
-                {
-                    out.push('^');
-                }
+        if inside.starts_with('/') {
+            continue;
+        }
+        // `<code>#include` is no list: the line began with a tag.
+        let begins = out.is_empty() || out.ends_with(BEFORE);
+        if begins && place.is_empty() && !UNSEEN.contains(&name.as_str()) {
+            out.push_str(NOTHING);
+        }
+        if name == "sup" {
+            // A power, not a footnote.
+            let digits = rest.trim_start_matches(['-', '−', '+']);
+            if digits.starts_with(|letter: char| letter.is_ascii_digit())
+                && out.ends_with(|letter: char| letter.is_alphanumeric())
+            {
+                out.push('^');
             }
-            "code" | "kbd" | "samp" | "tt" | "var" if out.is_empty() || out.ends_with('\n') => {
-                // `<code>#include` is no list: the line began with a tag.
-                if let Some(after) = rest.strip_prefix(MARKS) {
-                    let mark = &rest[..rest.len() - after.len()];
-                    keep(mark.to_owned(), kept, &mut out);
-                    rest = after;
-                }
-            }
-            _ => {}
         }
     }
     out.push_str(rest);
@@ -295,7 +314,7 @@ fn magic(text: &str) -> String {
         return text.to_owned();
     }
     let kept = text.lines().filter(|line| {
-        let line = line.trim();
+        let line = line.trim().trim_start_matches(NOTHING);
         !(line.starts_with("__") && line.ends_with("__") && line.len() > 4)
     });
     kept.collect::<Vec<_>>().join("\n")

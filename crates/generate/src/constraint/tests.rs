@@ -251,7 +251,7 @@ fn constraints_that_make_no_sense_are_sentences() {
     assert!(engine.is_idle());
 }
 
-/// Each of these was more than a stack of 2 MiB holds, as threads have it here and in the server.
+/// The refused one and those of many names were more than a stack of 2 MiB holds, as threads have it here and in the server.
 #[test]
 fn no_description_is_too_deep_for_the_stack() {
     let mut engine = engine();

@@ -5,7 +5,7 @@
 //! output and nothing else. What cuts one short is said on standard error.
 //!
 //! What no longer fits the context is left out from the oldest exchange on, and that is said; the
-//! system message always stays.
+//! system messages that it begins with always stay.
 
 mod entry;
 mod kept;
@@ -246,8 +246,7 @@ fn obey<D: Forward>(talk: &mut Talk<D>, order: Order, speech: Speech) -> Result<
         }
         Order::System(None) => talk
             .spoken_system()
-            .unwrap_or_else(|| speech.nothing())
-            .to_owned(),
+            .unwrap_or_else(|| speech.nothing().to_owned()),
         Order::System(Some(text)) => {
             let text = (text != "-").then_some(text);
             talk.system(text);

@@ -103,9 +103,13 @@ impl<C: Caller> Remote<C> {
             Request::Embed { text, .. } => self.embed(text),
         };
         let conversed = matches!(put.request, Request::Converse { .. });
+        let is_empty = |error: &anyhow::Error| {
+            let garbled = error.downcast_ref::<Garbled>();
+            garbled.is_some_and(|garbled| garbled.empty)
+        };
         match reply {
-            // A transcript would say the same for ever, and so does a server that filters what it says.
-            Err(error) if error.is::<Refused>() || (conversed && error.is::<Garbled>()) => {
+            // A transcript would say the same, and so does a server that filters what it says.
+            Err(error) if error.is::<Refused>() || (conversed && is_empty(&error)) => {
                 Ok(Answer::Failed(format!("{error:#}")).into())
             }
             other => other,

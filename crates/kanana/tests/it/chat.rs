@@ -135,6 +135,25 @@ fn a_conversation_through_a_pipe() {
     changed["messages"][0] = serde_json::json!({"role": "system", "content": "더 짧게."});
     assert_eq!(kept("새로.json"), changed);
 
+    // All that a conversation begins with is kept and replaced together.
+    let mut two = kept("새로.json");
+    let developer = serde_json::json!({"role": "developer", "content": "한국어로."});
+    let list = two["messages"].as_array_mut().expect("a list");
+    list.insert(1, developer);
+    trial.write("둘.json", two.to_string());
+    let said = ok(
+        &trial,
+        &[],
+        "/load 둘.json\n/system\n/tokens\n/save 다시.json\n/system 짧게.\n/save 새로.json\n",
+    );
+    assert!(said.contains("더 짧게.\n\n한국어로."), "{said}");
+    assert!(said.contains("5 messages, "), "{said}");
+    assert_eq!(kept("다시.json"), two);
+    let list = two["messages"].as_array_mut().expect("a list");
+    list.remove(0);
+    list[0] = serde_json::json!({"role": "system", "content": "짧게."});
+    assert_eq!(kept("새로.json"), two);
+
     // Longer than the context: the oldest exchanges are left out, and the answer comes.
     let many: String = (0..40)
         .map(|i| format!("{i}번째 메시지입니다. 길게 말합니다.\n"))

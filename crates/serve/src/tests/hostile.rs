@@ -1,6 +1,7 @@
 //! Requests that make no sense, are enormous or mean harm: each gets a sentence.
 
 use super::*;
+use crate::refusal::Refusal;
 
 async fn refused(app: &App, path: &str, body: Value, status: u16, sentence: &str) {
     let back = post(app, path, body.to_string()).await;
@@ -86,7 +87,7 @@ async fn what_makes_no_sense_is_refused_with_a_sentence() {
         (
             json!({"messages": [{"role": "user", "content": "가".repeat(2000)}]}),
             400,
-            "the model's context ends at 1024",
+            "at most 1024 fit here",
         ),
         (
             json!({"response_format": {"type": "xml"}}),
@@ -220,7 +221,7 @@ async fn ten_megabytes_are_refused_by_size() {
     // What is below the limit of bytes is still below the context, or told so.
     let body =
         conversation(json!({"messages": [{"role": "user", "content": "가".repeat(1_000_000)}]}));
-    refused(&app, CHAT, body, 400, "the model's context ends at 1024").await;
+    refused(&app, CHAT, body, 400, "at most 1024 fit here").await;
 }
 
 /// Twenty kilobytes that once were more than a thread's stack could hold.
@@ -257,6 +258,35 @@ async fn a_format_of_many_levels_does_not_end_the_server() {
     );
 }
 
+/// Threads with large stacks: however many come at once, few are there at once, and nobody else waits for them.
+#[tokio::test]
+async fn formats_are_compiled_a_few_at_a_time() {
+    let app = app();
+    let places = &app.inner.model.compiling;
+    let all = u32::try_from(places.available_permits()).unwrap();
+    let taken = places.acquire_many(all).await.unwrap();
+    let format = json!({"response_format": {"type": "regex", "regex": "감귤"}});
+    let mut waiting = std::pin::pin!(ask(&app, CHAT, conversation(format)));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut waiting).await;
+    assert!(early.is_err(), "it did not wait for its place");
+    ask(&app, CHAT, conversation(json!({}))).await;
+    drop(taken);
+    let whole = waiting.await;
+    assert_eq!(whole["choices"][0]["message"]["content"], "감귤");
+    assert_eq!(places.available_permits(), all as usize);
+}
+
+#[test]
+fn a_format_that_finds_no_thread_is_not_the_fault_of_who_asked() {
+    let missing = std::io::Error::from(std::io::ErrorKind::WouldBlock);
+    let missing = anyhow::Error::new(missing).context("the thread could not be started");
+    let refusal = Refusal::uncompiled(&missing);
+    assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refusal.json()["error"]["type"], "server_error");
+    let refusal = Refusal::uncompiled(&anyhow::anyhow!("the grammar was refused: 감귤"));
+    assert_eq!(refusal.status, StatusCode::BAD_REQUEST);
+}
+
 /// What clients shorten a conversation by comes whenever it does not fit, be it the decoder or the cache.
 #[tokio::test]
 async fn a_small_cache_is_the_context_that_is_told() {
@@ -275,6 +305,11 @@ async fn a_small_cache_is_the_context_that_is_told() {
     let error = &back.json()["error"];
     assert_eq!(error["code"], "context_length_exceeded", "{error}");
     assert_eq!(error["param"], "prompt");
+    let sentence = format!(
+        "the prompt has {} tokens, and at most {room} fit here; shorten it",
+        room + 1
+    );
+    assert_eq!(error["message"], sentence);
     let whole = ask(
         &app,
         TEXT,

@@ -1,5 +1,9 @@
 //! The letters that macros are read from: a paper's own, and in front of them what expansions put there.
 
+/// Letters that are searched for the end of what `\lstinline` shows: without a bound, brackets that never close would
+/// cost their square.
+const SHOWN: usize = 2_000;
+
 /// Characters with what expansions put before them.
 pub(super) struct Reader {
     stack: Vec<(Vec<char>, usize)>,
@@ -57,6 +61,17 @@ impl Reader {
         star
     }
 
+    /// An equals sign, if it stands here, and the spaces around it.
+    pub(super) fn equals(&mut self) -> bool {
+        self.spaces();
+        let equals = self.peek() == Some('=');
+        if equals {
+            self.next();
+            self.spaces();
+        }
+        equals
+    }
+
     /// A command's name behind its backslash: letters, or one other sign. It ends where an expansion ends:
     /// of `\alpha` out of a macro and the `x` behind that macro TeX makes no `\alphax`.
     pub(super) fn name(&mut self) -> String {
@@ -84,6 +99,9 @@ impl Reader {
             self.spaces();
         }
         if self.peek() != Some('\\') {
+            if braces {
+                self.push("{"); // a group like any other, and its end is there to come
+            }
             return None;
         }
         self.next();
@@ -164,18 +182,29 @@ impl Reader {
         Some(name)
     }
 
-    /// What `\verb` shows here, with its star and its signs; `None` where it does not end on its line.
-    pub(super) fn shown(&mut self) -> Option<String> {
+    /// What `\verb` shows here, with its star and its signs, or `\lstinline` with its options, between braces too;
+    /// `None` where it does not end on its line.
+    pub(super) fn shown(&mut self, listing: bool) -> Option<String> {
         self.peek()?;
         let (text, at) = self.stack.last_mut()?;
         let rest = text.get(*at..)?;
-        let star = usize::from(rest.first() == Some(&'*'));
-        let sign = *rest.get(star).filter(|sign| sign.is_ascii_punctuation())?;
-        let length = rest[star + 1..]
-            .iter()
-            .take_while(|letter| **letter != '\n')
-            .position(|letter| *letter == sign)?;
-        let taken = star + 1 + length + 1;
+        let behind = |from: usize, sign: char| {
+            let length = rest
+                .get(from..)?
+                .iter()
+                .take(SHOWN)
+                .take_while(|letter| **letter != '\n')
+                .position(|letter| *letter == sign)?;
+            Some(from + length + 1)
+        };
+        let start = match rest.first() {
+            Some('*') => 1,
+            Some('[') if listing => behind(1, ']')?,
+            _ => 0,
+        };
+        let sign = *rest.get(start).filter(|sign| sign.is_ascii_punctuation())?;
+        let close = if listing && sign == '{' { '}' } else { sign };
+        let taken = behind(start + 1, close)?;
         *at += taken;
         Some(rest[..taken].iter().collect())
     }

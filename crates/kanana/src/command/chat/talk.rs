@@ -6,7 +6,7 @@ use ::chat::{Message, Role, Template};
 use ::generate::{Engine, Event, Finish, Request, Sampling, Usage};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tensor::{Forward, POSITIONS};
+use tensor::Forward;
 
 /// A conversation.
 pub(super) struct Talk<D: Forward> {
@@ -15,7 +15,7 @@ pub(super) struct Talk<D: Forward> {
     sampling: Sampling,
     most: usize,
     /// What the conversation begins with, and always keeps.
-    system: Option<Message>,
+    system: Vec<Message>,
     /// What follows; users and assistant take turns.
     messages: Vec<Message>,
     /// How often the last message has been answered before.
@@ -81,7 +81,7 @@ impl<D: Forward> Talk<D> {
             template,
             sampling,
             most,
-            system: None,
+            system: Vec::new(),
             messages: Vec::new(),
             attempt: 0,
             former: None,
@@ -121,14 +121,16 @@ impl<D: Forward> Talk<D> {
     }
 
     pub(super) fn system(&mut self, text: Option<String>) {
-        self.system = text.map(Message::system);
+        self.system = text.map(Message::system).into_iter().collect();
     }
 
-    pub(super) fn spoken_system(&self) -> Option<&str> {
-        self.system.as_ref()?.content.as_deref()
+    pub(super) fn spoken_system(&self) -> Option<String> {
+        let all = self.system.iter();
+        let spoken: Vec<&str> = all.filter_map(|one| one.content.as_deref()).collect();
+        (!spoken.is_empty()).then(|| spoken.join("\n\n"))
     }
 
-    /// All that was said, the system message first.
+    /// All that was said, what it begins with first.
     pub(super) fn messages(&self) -> Vec<Message> {
         self.shown(0)
     }
@@ -139,14 +141,15 @@ impl<D: Forward> Talk<D> {
         self.system.iter().chain(rest).cloned().collect()
     }
 
-    /// Takes another conversation's place. Only what it begins with is its system message: one that comes
-    /// later stays where it was said.
+    /// Takes another conversation's place. Only those that it begins with are its system messages: one that
+    /// comes later stays where it was said.
     pub(super) fn replace(&mut self, mut messages: Vec<Message>) {
         let begins = messages
-            .first()
-            .is_some_and(|one| matches!(one.role, Role::System | Role::Developer));
-        self.system = begins.then(|| messages.remove(0));
-        self.messages = messages;
+            .iter()
+            .take_while(|one| matches!(one.role, Role::System | Role::Developer))
+            .count();
+        self.messages = messages.split_off(begins);
+        self.system = messages;
         self.attempt = 0;
     }
 
@@ -198,7 +201,7 @@ impl<D: Forward> Talk<D> {
     }
 
     pub(super) fn count(&self) -> Result<Count> {
-        let Fitting { ids, left_out } = match self.messages.is_empty() && self.system.is_none() {
+        let Fitting { ids, left_out } = match self.messages.is_empty() && self.system.is_empty() {
             true => Fitting {
                 ids: Vec::new(),
                 left_out: 0,
@@ -215,9 +218,7 @@ impl<D: Forward> Talk<D> {
 
     /// Tokens that fit the decoder, and the memory for keys and values.
     pub(super) fn context(&self) -> usize {
-        let pages = self.engine.statistics().pages;
-        let decoder = self.engine.decoder().shape.context;
-        decoder.min(pages * POSITIONS)
+        self.engine.context()
     }
 
     /// The prompt for the next answer, without the oldest exchanges if they leave no room for it: a

@@ -80,6 +80,7 @@ impl JudgePairs {
             }
             outcomes => outcomes?,
         };
+        outcomes.iter().try_for_each(evaluation::judged)?;
         let about = evaluation::about(
             &wanted,
             &names,

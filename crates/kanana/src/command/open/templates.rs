@@ -99,16 +99,19 @@ impl Templates {
         }
     }
 
-    /// The template that they are.
+    /// The template that those of a GGUF file are.
     ///
     /// # Errors
-    /// Texts that are no templates.
+    /// A usual one that is no template.
     pub(crate) fn template(&self, specials: Map<String, Json>) -> Result<Template> {
-        let template = Template::new(&self.usual, specials)?;
-        match self.named.get(TOOL_USE) {
-            Some(source) => template.for_tools(source),
-            None => Ok(template),
-        }
+        let template = Template::new(&self.usual, specials)
+            .with_context(|| format!("the chat template, {KEY} in the GGUF file"))?;
+        Ok(match self.named.get(TOOL_USE) {
+            Some(source) => {
+                template.for_tools(source, &format!("{KEY}.{TOOL_USE} in the GGUF file"))
+            }
+            None => template,
+        })
     }
 
     /// Puts them where a GGUF file has them.
@@ -196,6 +199,29 @@ mod tests {
                 .source()
                 .contains("도구")
         );
+    }
+
+    #[test]
+    fn a_broken_template_is_named_by_its_key_and_one_for_tools_stops_nobody_else() {
+        let mut metadata = Metadata::default();
+        metadata.set(KEY, Value::Text("말 {{ messages[0].content }}".to_owned()));
+        let broken = "{% if %}";
+        let key = "tokenizer.chat_template.tool_use";
+        metadata.set(key, Value::Text(broken.to_owned()));
+        let templates = Templates::of_gguf(&metadata).unwrap().unwrap();
+        let template = templates.template(Map::new()).unwrap();
+        let said = [Message::user("비가 오나요?")];
+        let render = |tools: &[Tool]| template.render(&said, tools, false, &Map::new());
+        assert_eq!(render(&[]).unwrap(), "말 비가 오나요?");
+        let tool = json!({"type": "function", "function": {"name": "weather"}});
+        let error = render(&[serde_json::from_value(tool).unwrap()]).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+
+        metadata.set(KEY, Value::Text(broken.to_owned()));
+        let templates = Templates::of_gguf(&metadata).unwrap().unwrap();
+        let error = templates.template(Map::new()).err().unwrap();
+        let error = format!("{error:#}");
+        assert!(error.contains("tokenizer.chat_template in"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Benchmarks within the stage: the same questions, answers and files as `kanana eval`.
 //!
 //! A step that was stopped goes on from two journals, the answers and the judge's transcript. A power cut may
-//! leave them in either order: a verdict that is among the answers and not in the transcript is asked for again.
+//! leave them in either order: a verdict that is among the answers and not in the transcript is asked for again,
+//! and so is what an earlier attempt got no verdict to.
 
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,12 @@ use evals::{Cache, Outcome, Phase, Protocol, Put, Respondent as _, Stopped, Watc
 use model::Decoder;
 use page::Language;
 use recipe::{Artifact, Cancelled, Context, Writer};
-use remote::{Access, Address, Caller as _, Endpoint, Fingerprint, Recorded};
+use remote::{Access, Address, Caller, Conversation, Endpoint, Fingerprint, Recorded};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,13 +79,15 @@ impl Evaluate {
                 respondent,
                 votes: self.votes,
             });
-            let outcomes = evaluation::examine(
+            let outcomes = evaluation::examine_each(
                 &wanted,
                 &tasks,
                 Who::Asked(&mut local),
                 judge,
                 &mut Cache::open(&answers)?,
                 &mut Watching(context),
+                // Before more is paid for.
+                &mut answered,
             );
             outcomes.map_err(|error| match error.is::<Stopped>() {
                 true => Cancelled.into(),
@@ -92,7 +98,6 @@ impl Evaluate {
             Some(recorded) => recorded.heard(&answers, self.votes, &mut examine)?,
             None => examine()?,
         };
-        answered(&outcomes)?;
         if let Some(recorded) = &recorded {
             recorded.write(&outcomes, self.votes, &out.path().join(VERDICTS))?;
         }
@@ -117,18 +122,17 @@ impl Evaluate {
     }
 }
 
-/// Whether every task was answered at all: figures of one that was not would be those of no model.
-fn answered(outcomes: &[Outcome]) -> Result<()> {
-    for outcome in outcomes {
-        if let Some((id, why)) = outcome.unanswered() {
-            bail!(
-                "no question of {} was answered, so there is nothing to score, and no scores were written; the \
-                 first, {id}, because: {why}. Mend it, or leave the task out of `tasks`",
-                outcome.about.name
-            );
-        }
+/// Whether a task was answered and judged at all: figures of one that was not would be those of no model.
+fn answered(outcome: &Outcome) -> Result<()> {
+    if let Some((id, why)) = outcome.unanswered() {
+        bail!(
+            "no question of {} was answered, so there is nothing to score, and no scores were written; the first, \
+             {id}, because: {why}. Where that can be mended, the step goes on from what was answered; without the \
+             task in `tasks` it is another step, which begins again",
+            outcome.about.name
+        );
     }
-    Ok(())
+    evaluation::judged(outcome)
 }
 
 impl Evaluate {
@@ -142,6 +146,7 @@ impl Evaluate {
         let (given_up, cancel) = (over.clone(), context.cancel());
         let journal = context.partial()?.join(VERDICTS);
         let stop = move || given_up.load(Ordering::SeqCst) || cancel.is_cancelled();
+        drop_unheard(&journal, address, self.votes)?;
         Ok(Some(Recorder {
             caller: access.recorded(address, &journal, stop)?,
             address: address.clone(),
@@ -149,6 +154,53 @@ impl Evaluate {
             over,
         }))
     }
+}
+
+/// A line of the transcript, as far as it matters whether it holds a verdict.
+#[derive(Deserialize)]
+struct Heard {
+    reply: Option<Value>,
+    refused: Option<IgnoredAny>,
+}
+
+/// Says again what is in a line.
+struct Again(Value);
+
+impl Caller for Again {
+    fn call(&self, _: &str, _: &Value) -> Result<Value> {
+        Ok(self.0.clone())
+    }
+    fn identity(&self) -> String {
+        String::new()
+    }
+}
+
+/// Takes out of the transcript what is no verdict: it would end every attempt, or leave it without figures, long
+/// after the server was mended.
+fn drop_unheard(journal: &Path, address: &Address, votes: usize) -> Result<()> {
+    let bytes = match std::fs::read(journal) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        bytes => bytes.with_context(|| format!("cannot read {}", journal.display()))?,
+    };
+    let wanted = Conversation {
+        samples: votes,
+        ..Conversation::default()
+    };
+    let stays = |line: &&[u8]| match serde_json::from_slice::<Heard>(line) {
+        Ok(Heard {
+            reply: Some(reply),
+            refused: None,
+        }) => remote::chat(&Again(reply), address, &wanted).is_ok(),
+        Ok(heard) => heard.refused.is_none(),
+        // What is no line of a transcript is told by whoever reads all of it.
+        Err(_) => true,
+    };
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let kept = lines.filter(stays).collect::<Vec<_>>().concat();
+    if kept.len() < bytes.len() {
+        disk::write(journal, &kept)?;
+    }
+    Ok(())
 }
 
 /// A judge and its transcript.

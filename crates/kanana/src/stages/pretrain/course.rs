@@ -100,7 +100,11 @@ impl Course<'_> {
         )?;
         same_tokenizer(self.model, self.tokens)?;
         let named = special_tokens(&Tokenizer::load(self.tokens.path())?);
-        decoder.special = united(named, &decoder.special, decoder.shape.vocabulary);
+        // Without a tokenizer of its own nobody knows that the model's ids are of these tokens.
+        decoder.special = match self.model.file(tokenizer::TOKENIZER).is_file() {
+            true => united(named, &decoder.special, decoder.shape.vocabulary),
+            false => named,
+        };
 
         let moments = self.model.file(OPTIMIZER);
         ensure!(

@@ -174,7 +174,7 @@ fn a_conversation_whose_reply_is_none_counts_as_not_answered_and_ends_nothing() 
         );
         assert_eq!(server.asked().len(), 3);
     }
-    // Prompts that are gone on with are another matter: what is no answer ends the work.
+    // Prompts that are gone on with are another matter: an empty reply ends the work.
     let server = Pretend::new(|_| Act::Reply(json!({"choices": []})));
     let request = Request::Complete {
         prompt: "수:".to_owned(),
@@ -182,4 +182,27 @@ fn a_conversation_whose_reply_is_none_counts_as_not_answered_and_ends_nothing() 
         limit: 9,
     };
     assert!(replies(&mut remote(&server, 1), &[request], Draw::default()).is_err());
+}
+
+#[test]
+fn a_judge_that_gives_one_verdict_where_three_were_wanted_ends_the_work() {
+    let request = [Request::Converse {
+        messages: vec![Message::user("이 답을 평가하라")],
+        tools: vec![],
+        limit: 9,
+    }];
+    let draw = Draw {
+        temperature: 0.7,
+        samples: 3,
+        ..Draw::default()
+    };
+    let told = |answer: fn() -> Act| {
+        let server = Pretend::new(move |_| answer());
+        let error = replies(&mut remote(&server, 1), &request, draw).unwrap_err();
+        format!("{error:#}")
+    };
+    let said = told(|| Act::says("[[7]]"));
+    assert!(said.contains("wanted 3 choices, and found 1"), "{said}");
+    let said = told(|| Act::Reply(json!({"detail": "모형이 없다"})));
+    assert!(said.contains("no `choices`"), "{said}");
 }

@@ -6,7 +6,7 @@ use evals::{
 };
 use remote::pretend::{Act, Pretend};
 use remote::{Budget, Patience};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 /// Three questions, the answers to which a judge rates.
 struct Rated(About);
@@ -112,11 +112,7 @@ fn a_verdict_that_the_transcript_has_lost_is_asked_for_again() {
         let endpoint = Endpoint::new(&server.url(), None, Patience::default()).unwrap();
         let recorder = Recorder {
             caller: Recorded::open(endpoint, &journal, Budget::default()).unwrap(),
-            address: Address {
-                url: server.url(),
-                model: "심판".to_owned(),
-                extra: Map::new(),
-            },
+            address: address(&server),
             parallel: 1,
             over: Arc::new(AtomicBool::new(false)),
         };
@@ -163,28 +159,143 @@ fn a_verdict_that_the_transcript_has_lost_is_asked_for_again() {
     assert_eq!(parrot.asked, 3, "the model's answers are kept");
 }
 
+/// What comes of the answers of one parrot and the verdicts of another.
+fn outcome(says: Option<&'static str>, judge: Option<&mut dyn Respondent>) -> Outcome {
+    let mut parrot = Parrot { says, asked: 0 };
+    let (settings, mut cache) = (Settings::default(), Cache::in_memory());
+    let task = Rated::new();
+    evals::run(
+        &task,
+        &mut parrot,
+        judge,
+        &mut cache,
+        &settings,
+        &mut Silent,
+    )
+    .unwrap()
+}
+
 #[test]
 fn a_task_that_nobody_answered_has_no_scores() {
-    let outcome = |says| {
-        let mut parrot = Parrot { says, asked: 0 };
-        let mut cache = Cache::in_memory();
-        let settings = Settings::default();
+    assert!(answered(&outcome(Some("서울"), None)).is_ok());
+    let said = answered(&outcome(None, None)).unwrap_err().to_string();
+    assert!(
+        said.contains("no question of rated was answered")
+            && said.contains("the first, 0, because: 문맥보다 길다")
+            && said.contains("begins again"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_task_that_the_judge_said_nothing_of_has_no_scores() {
+    let mut mute = Parrot {
+        says: None,
+        asked: 0,
+    };
+    let said = answered(&outcome(Some("서울"), Some(&mut mute)));
+    let said = said.unwrap_err().to_string();
+    assert!(
+        said.contains("앵무새 gave no verdict at all on rated")
+            && said.contains("because: 문맥보다 길다"),
+        "{said}"
+    );
+    // Words without a rating are a verdict that counts as none, which the figures say.
+    let server = Pretend::new(|_| Act::says("훌륭하다"));
+    let mut judge = judge(&server);
+    assert!(answered(&outcome(Some("서울"), Some(&mut judge))).is_ok());
+}
+
+/// A judge without a transcript.
+fn judge(server: &Pretend) -> Remote<Endpoint> {
+    let endpoint = Endpoint::new(&server.url(), None, Patience::default()).unwrap();
+    Remote::new(
+        endpoint,
+        address(server),
+        1,
+        Arc::new(AtomicBool::new(false)),
+    )
+}
+
+fn address(server: &Pretend) -> Address {
+    Address {
+        url: server.url(),
+        model: "심판".to_owned(),
+        extra: Map::new(),
+    }
+}
+
+#[test]
+fn a_task_that_nobody_answered_ends_it_before_the_next_is_asked() {
+    let mut parrot = Parrot {
+        says: None,
+        asked: 0,
+    };
+    let tasks: [Box<dyn Task>; 2] = [Box::new(Rated::new()), Box::new(Rated::new())];
+    let wanted = evaluation::Wanted {
+        draws: 1,
+        ..evaluation::Wanted::default()
+    };
+    let outcomes = evaluation::examine_each(
+        &wanted,
+        &tasks,
+        Who::Asked(&mut parrot),
+        None,
+        &mut Cache::in_memory(),
+        &mut Silent,
+        &mut answered,
+    );
+    assert!(outcomes.is_err());
+    assert_eq!(parrot.asked, 3);
+}
+
+#[test]
+fn what_an_earlier_attempt_got_no_verdict_to_is_asked_again() {
+    // One is declined, and the next is no reply at all; then the server is mended.
+    let server = Pretend::new(|asked| match asked.number {
+        0 => Act::status(400, "너무 길다"),
+        1 => Act::Reply(json!({"detail": "모형이 없다"})),
+        _ => Act::says("7"),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join(VERDICTS);
+    let attempt = || -> Result<Outcome> {
+        drop_unheard(&journal, &address(&server), 1)?;
+        let endpoint = Endpoint::new(&server.url(), None, Patience::default())?;
+        let recorder = Recorder {
+            caller: Recorded::open(endpoint, &journal, Budget::default())?,
+            address: address(&server),
+            parallel: 1,
+            over: Arc::new(AtomicBool::new(false)),
+        };
+        let settings = Settings {
+            votes: evaluation::voted(1),
+            ..Settings::default()
+        };
+        let mut judge = recorder.respondent();
+        let mut parrot = Parrot {
+            says: Some("서울"),
+            asked: 0,
+        };
         evals::run(
             &Rated::new(),
             &mut parrot,
-            None,
-            &mut cache,
+            Some(&mut judge),
+            &mut Cache::in_memory(),
             &settings,
             &mut Silent,
         )
-        .unwrap()
     };
-    assert!(answered(&[outcome(Some("서울"))]).is_ok());
-    let error = answered(&[outcome(Some("서울")), outcome(None)]).unwrap_err();
-    let said = error.to_string();
-    assert!(
-        said.contains("no question of rated was answered")
-            && said.contains("the first, 0, because: 문맥보다 길다"),
-        "{said}"
-    );
+    let said = format!("{:#}", attempt().unwrap_err());
+    assert!(said.contains("no `choices`"), "{said}");
+    assert_eq!(server.asked().len(), 2);
+    for _ in 0..2 {
+        let ratings = attempt().unwrap().questions;
+        assert!(ratings.iter().all(|one| one.score.values["rating"] == 7.0));
+        assert_eq!(
+            server.asked().len(),
+            5,
+            "a verdict is never asked for twice"
+        );
+    }
 }
