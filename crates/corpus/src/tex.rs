@@ -15,6 +15,9 @@ mod render;
 use crate::extract::charset;
 use crate::{Refusal, Refused};
 
+/// Environments whose content is not TeX.
+const VERBATIM: [&str; 5] = ["verbatim", "verbatim*", "lstlisting", "minted", "Verbatim"];
+
 /// A paper as Markdown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paper {

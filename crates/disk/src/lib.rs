@@ -28,6 +28,13 @@ pub use raw::{
 /// The ending of a file that is still being written. Such a file may always be deleted.
 pub const PENDING: &str = ".pending";
 
+/// Whether a file or folder is hidden: of a system, an editor, a version control, or of whoever copied a
+/// folder (`._model.safetensors`). Such files enter no key of an artifact, and so nobody reads them.
+pub fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name();
+    name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 /// BLAKE3 of a file's bytes, as 64 lower-case hexadecimal digits.
 pub fn hash_file(path: &Path) -> io::Result<String> {
     let mut file = std::fs::File::open(path).map_err(|e| named("read", path, e))?;

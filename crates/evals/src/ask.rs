@@ -101,6 +101,17 @@ pub enum Answer {
     Failed(String),
 }
 
+impl Answer {
+    /// How many samples in words it holds.
+    pub(crate) fn in_words(&self) -> usize {
+        match self {
+            Answer::Texts(all) => all.len(),
+            Answer::Messages(all) => all.len(),
+            Answer::Likelihoods(_) | Answer::Vector(_) | Answer::Failed(_) => 0,
+        }
+    }
+}
+
 /// How likely a continuation is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -158,8 +158,7 @@ pub(crate) fn folder(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
             .with_context(|| format!("cannot list {}", path.display()))?
             .path();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        // Hidden files are nobody's data.
-        if !name.starts_with('.') && endings.iter().any(|ending| name.ends_with(ending)) {
+        if !disk::is_hidden(&file) && endings.iter().any(|ending| name.ends_with(ending)) {
             files.push(file);
         }
     }

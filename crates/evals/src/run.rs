@@ -137,13 +137,8 @@ impl Cut {
 
     /// What is to be said of them.
     fn remarks(self, questions: &[Question]) -> Vec<String> {
-        let said = |answer: &Answer| match answer {
-            Answer::Texts(all) => all.len(),
-            Answer::Messages(all) => all.len(),
-            _ => 0,
-        };
         let answers = questions.iter().flat_map(|question| &question.answers);
-        let all: usize = answers.map(said).sum();
+        let all: usize = answers.map(Answer::in_words).sum();
         let mut remarks = vec![];
         if self.limit > 0 {
             remarks.push(format!(

@@ -184,7 +184,7 @@ fn special(name: &[u8]) -> Vec<u8> {
     [&[TokTrie::SPECIAL_TOKEN_MARKER], name].concat()
 }
 
-/// A schema with this engine's white space, unless it brings its own.
+/// A schema with this engine's white space; what it says of that itself goes before, word by word.
 fn on_one_line(mut schema: Value) -> Result<Value> {
     if let Value::Bool(true) = schema {
         schema = json!({});
@@ -192,9 +192,16 @@ fn on_one_line(mut schema: Value) -> Result<Value> {
     let Value::Object(fields) = &mut schema else {
         bail!("a JSON schema is an object such as {{\"type\": \"object\"}}; this one is {schema}");
     };
-    fields.entry("x-guidance").or_insert_with(
-        || json!({ "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": " }),
-    );
+    // Nonsense stays what it is, and is refused.
+    if let Value::Object(own) = fields.entry("x-guidance").or_insert_with(|| json!({})) {
+        for (name, value) in [
+            ("whitespace_flexible", json!(false)),
+            ("item_separator", json!(", ")),
+            ("key_separator", json!(": ")),
+        ] {
+            own.entry(name).or_insert(value);
+        }
+    }
     Ok(schema)
 }
 

@@ -140,10 +140,9 @@ impl Tokenizer {
         for entry in std::fs::read_dir(&more).with_context(unread)? {
             paths.push(entry.with_context(unread)?.path());
         }
-        // Hidden files enter no key, so they are not read.
         let template = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            !name.starts_with('.') && name.ends_with(".jinja") && path.is_file()
+            let jinja = path.extension().is_some_and(|ending| ending == "jinja");
+            jinja && !disk::is_hidden(path) && path.is_file()
         };
         paths.retain(template);
         paths.sort();
@@ -195,11 +194,9 @@ impl Classifier {
         let entries = std::fs::read_dir(path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        // Hidden files enter no key, so they are not read.
         let known = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
             let extension = path.extension().and_then(|extension| extension.to_str());
-            !name.starts_with('.') && matches!(extension, Some("bin" | "ftz"))
+            !disk::is_hidden(path) && matches!(extension, Some("bin" | "ftz"))
         };
         let mut found: Vec<PathBuf> = paths.filter(known).collect();
         ensure!(

@@ -128,6 +128,8 @@ pub struct FileRecord {
 impl Manifest {
     /// The file that it lies in, beside the artifact's own.
     pub const FILE: &'static str = MANIFEST;
+    /// What lies in an artifact's folder without being one of its files.
+    pub const RESERVED: [&'static str; 4] = RESERVED;
 
     pub(crate) fn new(
         (name, key, kind): (&str, &str, &str),

@@ -62,7 +62,7 @@ impl Outside {
             return Ok(());
         };
         ensure!(
-            below.iter().any(is_hidden),
+            below.iter().any(|part| disk::is_hidden(Path::new(part))),
             "the store {} lies inside the input \"{name}\" ({}), so every run would change what it \
              reads: bind a folder that does not hold the store, or name a store elsewhere with --store",
             store.root().display(),
@@ -121,7 +121,7 @@ pub(crate) fn files(root: &Path) -> Result<Vec<String>> {
         let unlisted = || format!("cannot list {}", folder.display());
         for entry in std::fs::read_dir(folder).with_context(unlisted)? {
             let entry = entry.with_context(unlisted)?;
-            if is_hidden(&entry.file_name()) {
+            if disk::is_hidden(&entry.path()) {
                 continue;
             }
             let (path, name) = (entry.path(), name_of(&entry)?);
@@ -155,11 +155,6 @@ pub(crate) fn files(root: &Path) -> Result<Vec<String>> {
     walk(root, "", &mut vec![real], &mut found)?;
     found.sort();
     Ok(found)
-}
-
-/// Whether a file or folder is hidden: of a system, an editor, a version control.
-fn is_hidden(name: &std::ffi::OsStr) -> bool {
-    name.to_string_lossy().starts_with('.')
 }
 
 /// Whether this error, of looking at a link, says that there is nothing at its end.

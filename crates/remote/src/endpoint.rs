@@ -115,8 +115,9 @@ impl Endpoint {
     /// Asked once: whoever wants more of the server will try again.
     ///
     /// # Errors
-    /// A server that is not there now, or too busy to say.
+    /// A server that is not there now, or too busy to say; [`Stopped`].
     pub fn models(&self) -> Result<Option<Value>> {
+        ensure!(!(self.stop)(), Stopped);
         let broken =
             |error: ureq::Error| anyhow!("{} cannot be reached, or broke off: {error}", self.base);
         let request = self.agent.get(format!("{}/models", self.base)).config();

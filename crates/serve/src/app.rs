@@ -18,7 +18,7 @@ use tokenizer::Tokenizer;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
-/// So many constraints are compiled at once: each has a thread whose stack may be 144 MiB.
+/// So many constraints are compiled at once: each has a thread whose stack grows with what was described.
 const COMPILING: usize = 4;
 
 /// How far the end of the server is.

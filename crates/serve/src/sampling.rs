@@ -10,8 +10,6 @@ use serde_json::{Map, Value};
 const STOPS: usize = 16;
 /// The most tokens whose logits a request may move.
 const BIASES: usize = 4096;
-/// Where a schema says how it is followed, by llguidance's word.
-const GUIDANCE: &str = "x-guidance";
 
 /// What was asked for.
 pub(crate) struct Asked {
@@ -174,34 +172,21 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, Refusal> {
     Ok(stop)
 }
 
-/// A schema as it is followed: JSON on one line, written as Python writes it, and, unless it is `strict`,
-/// without what of it cannot be followed, as OpenAI's clients have it. What the schema says of this itself
-/// (`x-guidance`) goes before, word by word.
-fn guided(schema: Value, strict: bool) -> Value {
-    let mut fields = match schema {
-        Value::Object(fields) => fields,
-        Value::Bool(true) => Map::new(),
-        // Nothing satisfies it; whoever compiles it says so.
-        other => return other,
-    };
-    let mut guidance = Map::new();
-    guidance.insert("whitespace_flexible".to_owned(), false.into());
-    guidance.insert("item_separator".to_owned(), ", ".into());
-    guidance.insert("key_separator".to_owned(), ": ".into());
-    guidance.insert("lenient".to_owned(), (!strict).into());
-    match fields.get_mut(GUIDANCE) {
-        None => {
-            fields.insert(GUIDANCE.to_owned(), Value::Object(guidance));
-        }
-        Some(Value::Object(own)) => {
-            for (name, value) in guidance {
-                own.entry(name).or_insert(value);
-            }
-        }
-        // Nonsense stays what it is, and is refused.
-        Some(_) => {}
+/// A schema as it is followed: unless it is `strict`, without what of it cannot be followed, as OpenAI's
+/// clients have it. What the schema says of this itself (`x-guidance`) goes before.
+fn guided(mut schema: Value, strict: bool) -> Value {
+    if schema == Value::Bool(true) {
+        schema = Value::Object(Map::new());
     }
-    Value::Object(fields)
+    // What is no schema is refused by whoever compiles it.
+    if let Value::Object(fields) = &mut schema
+        && let Value::Object(own) = fields
+            .entry("x-guidance")
+            .or_insert_with(|| Value::Object(Map::new()))
+    {
+        own.entry("lenient").or_insert((!strict).into());
+    }
+    schema
 }
 
 /// `text`, `json_object`, `json_schema`; and, beyond OpenAI's, `regex` and `lark`.

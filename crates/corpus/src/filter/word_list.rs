@@ -66,13 +66,9 @@ impl WordLists {
             files = entries
                 .map(|entry| Ok(entry?.path()))
                 .collect::<Result<_>>()?;
-            // Hidden files are nobody's list.
-            let hidden = |file: &std::path::PathBuf| {
-                file.file_name()
-                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-            };
             files.retain(|file| {
-                file.extension().is_some_and(|extension| extension == "txt") && !hidden(file)
+                let text = file.extension().is_some_and(|extension| extension == "txt");
+                text && !disk::is_hidden(file)
             });
             files.sort();
         }

@@ -126,15 +126,20 @@ impl Lists {
     /// # Errors
     /// The refusal.
     pub(super) fn judge(&self, id: &str, url: Option<&str>) -> Result<(), Refused> {
-        let asked = |name: &str| self.removed.contains(&readable(name));
-        if !self.removed.is_empty() && (asked(id) || url.is_some_and(asked)) {
+        if self.removed.is_empty() && self.domains.is_empty() && self.words.is_empty() {
+            return Ok(());
+        }
+        let url = url.map(readable);
+        let asked = |name: &str| self.removed.contains(name);
+        let named = !self.removed.is_empty() && asked(&readable(id));
+        if named || url.as_deref().is_some_and(asked) {
             return Err(Refused::new(Refusal::Removed, "its removal was asked for"));
         }
         let Some(url) = url else {
             return Ok(());
         };
         if !self.domains.is_empty() {
-            let host = readable_host(&host_of(url));
+            let host = readable_host(&host_of(&url));
             // `example.com` on the list is `a.b.example.com` as well.
             let mut name: &str = &host;
             loop {
@@ -148,7 +153,7 @@ impl Lists {
             }
         }
         if !self.words.is_empty() {
-            let lower = readable(url).to_lowercase();
+            let lower = url.to_lowercase();
             let word = lower
                 .split(|letter: char| !letter.is_alphanumeric())
                 .find(|word| self.words.contains(*word));
@@ -394,6 +399,11 @@ mod tests {
             ),
             ("http://www.도박.한국/1", Some(Refusal::BlockedDomain)),
             ("http://도박.com:80/", Some(Refusal::BlockedDomain)),
+            ("http://xn--hq1bt1n.com:80/", Some(Refusal::BlockedDomain)),
+            (
+                "http://%EB%8F%84%EB%B0%95.com/",
+                Some(Refusal::BlockedDomain),
+            ),
             (
                 "http://a.kr/%EB%8F%84%EB%B0%95-%EC%82%AC%EC%9D%B4%ED%8A%B8",
                 Some(Refusal::BlockedWord),

@@ -71,7 +71,13 @@ impl<R: BufRead> Read for Members<R> {
             match std::mem::replace(&mut self.state, State::End) {
                 State::End => return Ok(0),
                 State::Between(mut input) => {
-                    let passed = seek(&mut input)?;
+                    let passed = match seek(&mut input) {
+                        Ok(passed) => passed,
+                        Err(error) => {
+                            self.state = State::Between(input);
+                            return Err(error);
+                        }
+                    };
                     let foreign = passed.foreign && !std::mem::take(&mut self.damaged);
                     self.begun = false;
                     if passed.found {
@@ -121,7 +127,12 @@ struct Passed {
 fn seek(input: &mut impl BufRead) -> io::Result<Passed> {
     let (mut matched, mut foreign) = (0, false);
     loop {
-        let Some(&byte) = input.fill_buf()?.first() else {
+        let next = match input.fill_buf() {
+            // What was matched so far is not to be forgotten.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            next => next?.first().copied(),
+        };
+        let Some(byte) = next else {
             let foreign = foreign || matched > 0;
             return Ok(Passed {
                 found: false,
@@ -142,5 +153,59 @@ fn seek(input: &mut impl BufRead) -> io::Result<Passed> {
                 foreign,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write as _;
+
+    /// Gives a byte at a time, and is interrupted by a signal before each.
+    struct Interrupted<'a> {
+        rest: &'a [u8],
+        again: bool,
+    }
+
+    impl Read for Interrupted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let mut bytes = self.fill_buf()?;
+            let count = bytes.read(buffer)?;
+            self.consume(count);
+            Ok(count)
+        }
+    }
+
+    impl BufRead for Interrupted<'_> {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            self.again = !self.again;
+            if self.again {
+                const EINTR: i32 = 4;
+                return Err(io::Error::from_raw_os_error(EINTR));
+            }
+            Ok(&self.rest[..self.rest.len().min(1)])
+        }
+        fn consume(&mut self, count: usize) {
+            self.rest = &self.rest[count..];
+        }
+    }
+
+    #[test]
+    fn a_signal_between_two_members_ends_nothing() {
+        let mut bytes = Vec::new();
+        for text in ["하나\n", "둘\n", "셋\n"] {
+            let mut member = GzEncoder::new(&mut bytes, Compression::default());
+            member.write_all(text.as_bytes()).unwrap();
+            member.finish().unwrap();
+        }
+        let mut found = String::new();
+        let input = Interrupted {
+            rest: &bytes,
+            again: false,
+        };
+        Members::new(input).read_to_string(&mut found).unwrap();
+        assert_eq!(found, "하나\n둘\n셋\n");
     }
 }

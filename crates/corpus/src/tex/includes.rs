@@ -8,15 +8,10 @@ use super::ends_in_command;
 const DEPTH: usize = 16;
 /// Bytes of a paper with everything in it.
 const LONGEST: usize = 16 << 20;
-/// Environments whose content is not TeX, or in which a per cent sign is one.
-const VERBATIM: [&str; 6] = [
-    "verbatim",
-    "verbatim*",
-    "lstlisting",
-    "minted",
-    "Verbatim",
-    "alltt",
-];
+/// Whether a per cent sign is one in an environment; commands are read in `alltt` all the same.
+fn is_literal(name: &str) -> bool {
+    name == "alltt" || super::VERBATIM.contains(&name)
+}
 
 /// A paper in one piece.
 pub(super) struct Included {
@@ -300,7 +295,7 @@ pub(super) fn braced(text: &str) -> Option<(&str, usize)> {
 /// Where a verbatim environment that begins here ends; `Some(None)` where it never does.
 fn verbatim(text: &str) -> Option<Option<usize>> {
     let (name, _) = braced(text.strip_prefix("\\begin")?)?;
-    if !VERBATIM.contains(&name) {
+    if !is_literal(name) {
         return None;
     }
     let end = format!("\\end{{{name}}}");
@@ -350,11 +345,8 @@ fn uncommented(text: &str) -> String {
             out.push(' '); // as the comment ended the command's name: `\noindent%`
         }
         let begins = code.match_indices("\\begin{").find_map(|(at, begin)| {
-            let name = &code[at + begin.len()..];
-            VERBATIM.iter().find(|verbatim| {
-                let rest = name.strip_prefix(**verbatim);
-                rest.is_some_and(|rest| rest.starts_with('}'))
-            })
+            let (name, _) = code[at + begin.len()..].split_once('}')?;
+            is_literal(name).then_some(name)
         });
         if let Some(name) = begins {
             let end = format!("\\end{{{name}}}");

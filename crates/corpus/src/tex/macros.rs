@@ -20,8 +20,6 @@ const DEPTH: usize = 40;
 const LONGEST: usize = 24 << 20;
 const ROOM: usize = 1 << 20;
 const TIMES: usize = 4;
-/// Environments whose content is not TeX.
-const VERBATIM: [&str; 5] = ["verbatim", "verbatim*", "lstlisting", "minted", "Verbatim"];
 
 #[derive(Clone, Debug, PartialEq)]
 struct Macro {
@@ -340,7 +338,7 @@ impl Macros {
                 name == "global" || self.global && matches!(name, "long" | "outer" | "protected");
             match name {
                 "begin" => match reader.ahead() {
-                    Some(environment) if VERBATIM.contains(&environment.as_str()) => {
+                    Some(environment) if super::VERBATIM.contains(&environment.as_str()) => {
                         verbatim = Some(format!("\\end{{{environment}}}"));
                         command = false;
                     }

@@ -68,17 +68,6 @@ struct Verdict {
     answer: Answer,
 }
 
-impl Verdict {
-    /// How many times he voted.
-    fn votes(&self) -> usize {
-        match &self.answer {
-            Answer::Messages(all) => all.len(),
-            Answer::Texts(all) => all.len(),
-            _ => 0,
-        }
-    }
-}
-
 impl Saved {
     /// The file of the figures.
     pub const RESULTS: &'static str = "results.json";
@@ -166,7 +155,11 @@ fn question(line: &str) -> Result<(SavedQuestion, Option<usize>)> {
             Some((name, value))
         })
         .collect();
-    let votes = extra.judge.iter().map(Verdict::votes).max();
+    let votes = extra
+        .judge
+        .iter()
+        .map(|verdict| verdict.answer.in_words())
+        .max();
     let question = SavedQuestion {
         id: document.id,
         group: document.group,

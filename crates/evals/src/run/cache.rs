@@ -4,14 +4,14 @@
 //! written the moment an answer comes, so a run that dies keeps what it has; half a last line, which a
 //! kill may leave, is dropped. Answers that failed are not kept: the next run tries them again.
 //!
-//! Deliberately absent: forgetting. Whoever wants the answers given anew removes the file.
+//! Answers are forgotten only where what they stand on was lost; whoever wants them given anew removes the file.
 
 use super::respondent::{Put, Reply};
 use crate::ask::{Answer, Draw, Request};
 use anyhow::{Context as _, Result};
 use disk::Append;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Raise it when a line would mean something else. 2: answers say whether they were cut off, and which of a
@@ -32,6 +32,19 @@ struct Line {
     reply: Reply,
 }
 
+/// The bytes of a file; none where there is none.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(vec![]),
+        bytes => bytes.with_context(|| {
+            format!(
+                "cannot read the answers of earlier runs in {}",
+                path.display()
+            )
+        }),
+    }
+}
+
 impl Cache {
     /// One that lasts as long as the process.
     pub fn in_memory() -> Self {
@@ -43,18 +56,7 @@ impl Cache {
     /// # Errors
     /// A file that cannot be read or written.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => vec![],
-            Err(error) => {
-                return Err(error).with_context(|| {
-                    format!(
-                        "cannot read the answers of earlier runs in {}",
-                        path.display()
-                    )
-                });
-            }
-        };
+        let bytes = read(path)?;
         let lines = bytes.split(|byte| *byte == b'\n');
         let known = lines
             .filter_map(|line| serde_json::from_slice::<Line>(line).ok())
@@ -69,6 +71,23 @@ impl Cache {
             known,
             file: Some((path.to_owned(), file)),
         })
+    }
+
+    /// Takes the answers under these keys out of a file that nobody has open.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn forget(path: &Path, keys: &HashSet<String>) -> Result<()> {
+        let bytes = read(path)?;
+        let mut kept = Vec::with_capacity(bytes.len());
+        for line in bytes.split(|byte| *byte == b'\n') {
+            // Half a line, which a kill leaves, is no answer either.
+            if serde_json::from_slice::<Line>(line).is_ok_and(|line| !keys.contains(&line.key)) {
+                kept.extend_from_slice(line);
+                kept.push(b'\n');
+            }
+        }
+        Ok(disk::write(path, &kept)?)
     }
 
     /// Where it lies.

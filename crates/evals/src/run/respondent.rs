@@ -59,11 +59,7 @@ impl Reply {
         if !self.note.is_empty() {
             self.note += "; ";
         }
-        let samples = match &self.answer {
-            Answer::Texts(all) => all.len(),
-            Answer::Messages(all) => all.len(),
-            _ => 1,
-        };
+        let samples = self.answer.in_words();
         if samples > 1 {
             self.note += &format!("{cut} of {samples} ");
         }

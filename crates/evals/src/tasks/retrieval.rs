@@ -72,11 +72,7 @@ impl Retrieval {
         let mut folders = listing
             .map(|entry| Ok(entry?.path()))
             .collect::<Result<Vec<PathBuf>>>()?;
-        // hidden folders are in no key of a step
-        folders.retain(|folder| {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            !name.starts_with('.') && Collection::is_at(folder)
-        });
+        folders.retain(|folder| !disk::is_hidden(folder) && Collection::is_at(folder));
         folders.sort();
         ensure!(
             !folders.is_empty(),

@@ -3,7 +3,7 @@
 use super::{Engine, Event, Ticket, end};
 use crate::request::Finish;
 use crate::sequence::Sequence;
-use tensor::{Forward, POSITIONS, Stretch};
+use tensor::{Forward, Stretch};
 
 /// Rows whose logits are there at a time.
 pub(super) const ROWS: usize = 32;
@@ -35,6 +35,7 @@ impl<D: Forward> Engine<D> {
         if ids.is_empty() {
             return;
         }
+        let room = self.context();
         let hidden = self.decoder.step(&ids, &stretches, &mut self.cache);
         let mut reads = Vec::new();
         let mut first = 0;
@@ -54,7 +55,6 @@ impl<D: Forward> Engine<D> {
         let (device, width) = (&*self.decoder.device, self.decoder.shape.width);
         let vocabulary = self.decoder.shape.vocabulary;
         let tokens = self.tokenizer.vocabulary();
-        let room = self.decoder.shape.context.min(self.book.len() * POSITIONS);
         let mut ended: Vec<(usize, Finish)> = Vec::new();
         for reads in reads.chunks(ROWS) {
             let rows: Vec<u32> = reads.iter().map(|read| read.row).collect();

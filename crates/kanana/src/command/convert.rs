@@ -5,7 +5,7 @@
 //! directory gets the numbers that its blocks mean.
 
 use super::Where;
-use super::open::{Templates, chat_template, locate, tokenizer_of};
+use super::open::{Templates, locate, tokenizer_of};
 use crate::{kinds, terminal};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
@@ -97,7 +97,7 @@ impl Convert {
             let tokenizer = Tokenizer::load(&from)
                 .with_context(|| format!("{} has no tokenizer beside the model", from.display()))?;
             let (shape, special) = (checkpoint.shape.clone(), checkpoint.special.clone());
-            let templates = chat_template(&from)?;
+            let templates = Templates::of_folder(&from)?;
             (
                 Source::Folder(Box::new(checkpoint)),
                 shape,

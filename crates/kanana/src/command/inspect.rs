@@ -1,7 +1,7 @@
 //! `kanana inspect`: what a model is and what it will take, without loading it.
 
 use super::Where;
-use super::open::{chat_template, locate, tokenizer_of};
+use super::open::{Templates, locate, tokenizer_of};
 use crate::terminal;
 use anyhow::Result;
 use clap::Args;
@@ -53,7 +53,7 @@ impl Inspect {
                     model::checkpoint::Stored::F16 => Kind::F16,
                 })
             })?;
-            let template = chat_template(&path)?.is_some();
+            let template = Templates::of_folder(&path)?.is_some();
             let tokenizer = Tokenizer::load(&path);
             (
                 checkpoint.shape.clone(),

@@ -174,8 +174,3 @@ pub(crate) fn tokenizer_of(file: &Gguf) -> Result<Tokenizer> {
         )
     })
 }
-
-/// The chat templates of a Hugging Face directory, if it has the usual one.
-pub(crate) fn chat_template(folder: &Path) -> Result<Option<Templates>> {
-    Templates::of_folder(folder)
-}

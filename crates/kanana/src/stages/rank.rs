@@ -28,9 +28,6 @@ use train::{GroupScore, Settings, Shards};
 /// Every candidate, the best first.
 const RANKING: &str = "ranking.json";
 
-/// What tells of an artifact beside its files, where one of another store is an input from outside.
-const RECORDS: [&str; 4] = [Manifest::FILE, "provenance", "partial", "scratch"];
-
 /// Settings.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -160,7 +157,7 @@ impl Stage for Rank {
             context.check_cancelled()?;
             let top = file.name.split('/').next().unwrap_or_default();
             // What became of a candidate's own search is the candidate's.
-            if file.name == RANKING || RECORDS.contains(&top) {
+            if file.name == RANKING || Manifest::RESERVED.contains(&top) {
                 continue;
             }
             let from = winner.file(&file.name);

@@ -125,12 +125,7 @@ fn a_server_that_is_slow_or_not_there_does_not_hang() {
     let endpoint = Endpoint::new(&server.url(), None, patience).expect("an endpoint");
     assert!(endpoint.call("completions", &Value::Null).is_ok());
 
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a port")
-        .port();
-    let nobody =
-        Endpoint::new(&format!("http://127.0.0.1:{port}/v1"), None, quick()).expect("an endpoint");
+    let nobody = nobody();
     let told = format!(
         "{:#}",
         nobody
@@ -204,14 +199,11 @@ fn a_list_of_models_is_read_where_there_is_one() {
     let models = endpoint.models().expect("an answer").expect("a list");
     assert_eq!(models["data"][0]["id"], "…", "the key is not repeated");
     assert!(server.asked().is_empty());
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a port")
-        .port();
-    let nobody =
-        Endpoint::new(&format!("http://127.0.0.1:{port}/v1"), None, quick()).expect("an endpoint");
+    let nobody = nobody();
     let told = format!("{:#}", nobody.models().expect_err("nobody"));
     assert!(told.contains("cannot be reached"), "{told}");
+    let stopped = nobody.until(|| true).models().expect_err("stopped");
+    assert!(stopped.is::<Stopped>(), "{stopped:#}");
 }
 
 #[test]
@@ -255,4 +247,13 @@ fn a_server_that_says_the_key_back_is_not_repeated() {
     let reply = ask(|_| Act::says("열쇠는 sk-secret입니다")).0;
     let reply = reply.expect("a reply");
     assert_eq!(reply["choices"][0]["message"]["content"], "열쇠는 …입니다");
+}
+
+/// A port where nobody listens.
+fn nobody() -> Endpoint {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port")
+        .port();
+    Endpoint::new(&format!("http://127.0.0.1:{port}/v1"), None, quick()).expect("an endpoint")
 }

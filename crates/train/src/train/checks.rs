@@ -1,6 +1,7 @@
 //! What the settings, the model and the data must agree on before anything is computed.
 
 use anyhow::{Result, bail, ensure};
+use model::Shape;
 use tensor::Backward;
 
 use super::Training;
@@ -19,22 +20,8 @@ pub(super) fn agree<D: Backward>(training: &Training<'_, D>) -> Result<()> {
         training.micro_batch > 0,
         "micro_batch = 0: wanted at least one sequence"
     );
-    ensure!(
-        settings.sequence <= decoder.shape.context,
-        "sequence = {}, but the model was made for a context of {}: shorten the sequence or give \
-         the model a longer context",
-        settings.sequence,
-        decoder.shape.context
-    );
     for shards in [Some(*shards), training.held_out].into_iter().flatten() {
-        ensure!(
-            shards.vocabulary() <= decoder.shape.vocabulary,
-            "the tokens in {} are of a vocabulary of {}, but the model's vocabulary is {}: use the \
-             tokenizer that the model was made for, or make the model's vocabulary larger",
-            shards.dir().display(),
-            shards.vocabulary(),
-            decoder.shape.vocabulary
-        );
+        can_read(&decoder.shape, shards, settings.sequence)?;
     }
     // The first token of an epoch is nobody's target.
     let targets = shards.tokens() - 1;
@@ -47,6 +34,25 @@ pub(super) fn agree<D: Backward>(training: &Training<'_, D>) -> Result<()> {
         shards.tokens(),
         shards.dir().display(),
         settings.max_epochs
+    );
+    Ok(())
+}
+
+/// Whether a model of this shape can read the shards, in windows of so many tokens.
+pub(super) fn can_read(shape: &Shape, shards: &Shards, sequence: usize) -> Result<()> {
+    ensure!(
+        (1..=shape.context).contains(&sequence),
+        "sequence = {sequence}, but the model was made for a context of {}: wanted 1 to that; shorten the \
+         sequence or give the model a longer context",
+        shape.context
+    );
+    ensure!(
+        shards.vocabulary() <= shape.vocabulary,
+        "the tokens in {} are of a vocabulary of {}, but the model's vocabulary is {}: use the \
+         tokenizer that the model was made for, or make the model's vocabulary larger",
+        shards.dir().display(),
+        shards.vocabulary(),
+        shape.vocabulary
     );
     Ok(())
 }

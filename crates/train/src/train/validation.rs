@@ -26,20 +26,7 @@ pub fn validate<D: Forward>(
     micro_batch: usize,
     tokens: u64,
 ) -> Result<Validation> {
-    ensure!(
-        (1..=decoder.shape.context).contains(&settings.sequence),
-        "sequence = {}, but the model was made for a context of {}: wanted 1 to that",
-        settings.sequence,
-        decoder.shape.context
-    );
-    ensure!(
-        shards.vocabulary() <= decoder.shape.vocabulary,
-        "the tokens in {} are of a vocabulary of {}, but the model's vocabulary is {}: use tokens of \
-         the tokenizer that the model was made for",
-        shards.dir().display(),
-        shards.vocabulary(),
-        decoder.shape.vocabulary
-    );
+    checks::can_read(&decoder.shape, shards, settings.sequence)?;
     let rows = micro_batch.max(1) * settings.sequence;
     let mut tape = Tape::new(decoder, rows, Recompute::None, false);
     measure(

@@ -8,7 +8,7 @@ use crate::terminal;
 use anyhow::{Result, ensure};
 use disk::Lock;
 use evals::{Cache, Respondent as _};
-use remote::Endpoint;
+use remote::{Endpoint, Stopped};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -58,6 +58,7 @@ pub(super) fn known(out: &Path, server: Remote<Endpoint>) -> Result<Remote<Endpo
     };
     let now = match heard(ask, late) {
         Ok(now) => now,
+        Err(error) if error.is::<Stopped>() => return Err(error),
         Err(error) => {
             terminal::note(&unsaid(&error, before.as_deref()));
             return Ok(server.known_by(before));

@@ -98,8 +98,7 @@ fn weights(path: &Path, hash: impl Fn(&Path) -> Result<String>) -> Result<String
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|file| {
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
-                // hidden ones are of whoever copied the folder (`._model.safetensors`)
-                (name.ends_with(".safetensors") && !name.starts_with('.'))
+                (name.ends_with(".safetensors") && !disk::is_hidden(file))
                     || name == "config.json"
                     || name == "generation_config.json"
             })

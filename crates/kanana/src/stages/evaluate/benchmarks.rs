@@ -211,12 +211,6 @@ struct Recorder {
     over: Arc<AtomicBool>,
 }
 
-/// A line of the answers, as far as it matters which it is.
-#[derive(Deserialize)]
-struct Kept {
-    key: String,
-}
-
 impl Recorder {
     fn respondent(&self) -> Remote<&Recorded<Endpoint>> {
         let address = self.address.clone();
@@ -248,17 +242,7 @@ impl Recorder {
         if lost.is_empty() {
             return Ok(false);
         }
-        let bytes = std::fs::read(answers)
-            .with_context(|| format!("cannot read the answers in {}", answers.display()))?;
-        let mut kept = Vec::with_capacity(bytes.len());
-        for line in bytes.split(|byte| *byte == b'\n') {
-            // Half a line, which a kill leaves, is no answer either.
-            if serde_json::from_slice::<Kept>(line).is_ok_and(|line| !lost.contains(&line.key)) {
-                kept.extend_from_slice(line);
-                kept.push(b'\n');
-            }
-        }
-        disk::write(answers, &kept)?;
+        Cache::forget(answers, &lost)?;
         Ok(true)
     }
 
